@@ -1,0 +1,26 @@
+"""gearfast: a drop-in Gearman job server. The public names."""
+
+
+from gearfast.broker import Broker
+from gearfast.config import VERSION as __version__
+from gearfast.config import Config
+from gearfast.errors import ConfigError, GearfastError, ListenError, ProtocolError
+from gearfast.inprocess import InProcessPeer
+from gearfast.jobqueue import JobQueue
+from gearfast.packet import PacketReader, PacketType
+from gearfast.server import Server
+
+__all__ = [
+    "Broker",
+    "Config",
+    "ConfigError",
+    "GearfastError",
+    "InProcessPeer",
+    "JobQueue",
+    "ListenError",
+    "PacketReader",
+    "PacketType",
+    "ProtocolError",
+    "Server",
+    "__version__",
+]

@@ -1,0 +1,80 @@
+# ROOM 3  BROKER   the life of a job.
+#
+# It knows no bytes on a wire, no socket, no clock (the time is an argument) and no event loop.
+# Whoever takes part is a Peer (peer.pxd), as a client, as a worker, or as both.
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from gearfast.handle cimport Handles
+from gearfast.heap cimport Heap
+from gearfast.index cimport Index
+from gearfast.jobqueue cimport Job, Run
+from gearfast.peer cimport Peer, Report
+from gearfast.roster cimport Function, Roster
+from gearfast.slice cimport Slice
+
+cpdef enum Submitted:
+    CREATED = 0
+    COALESCED = 1                 # it is the job that has this unique id already
+    QUEUE_FULL = 2
+
+cpdef enum Reported:
+    TAKEN = 0
+    LATE = 1                      # of a job that this worker held and lost: nothing to be done
+    UNKNOWN = 2                   # of a job that this worker never held
+
+cpdef enum Dropped:
+    DROPPED = 0
+    NO_SUCH_FUNCTION = 1
+    IN_USE = 2
+
+cdef struct Submission:
+    Slice function
+    Slice unique
+    Slice reducer
+    Slice payload
+    uint8_t priority
+    bint background
+    double due                    # wall clock seconds; 0: at once
+
+cdef class Broker:
+    cdef readonly Handles handles
+    cdef Index jobs               # by number
+    cdef Index uniques            # by function and unique id, or payload
+    cdef Roster roster
+    cdef Heap delayed             # jobs, by wall clock
+    cdef Heap deadlines           # runs, by monotonic clock
+    cdef int job_retries, worker_wakeup, remembered_results
+    cdef double wakeup_grace
+
+    # --- clients ---
+    cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** job) except *
+    cdef Job* find(self, uint64_t number) noexcept
+    cdef Job* find_unique(self, Slice unique) noexcept
+    cdef bint cancel(self, uint64_t number) noexcept
+    # --- workers ---
+    cdef int can_do(self, Peer worker, Slice function, int64_t timeout) except -1
+    cdef int cant_do(self, Peer worker, Slice function, double now) except -1
+    cdef int reset_abilities(self, Peer worker, double now) except -1
+    cdef Job* grab(self, Peer worker, double now) except? NULL
+    cdef bint sleep(self, Peer worker) noexcept          # False: there is work, do not sleep
+    cdef Reported report(self, Peer worker, uint64_t number, Report kind, const char* body, size_t size) noexcept
+    cdef Reported progress(self, Peer worker, uint64_t number, uint32_t numerator, uint32_t denominator,
+                           const char* body, size_t size) noexcept
+    # --- both ---
+    cdef void disconnect(self, Peer peer, double now) noexcept
+
+    # Seconds until the next tick has something to do; infinity if nothing is due ever.
+    cpdef double wait(self, double now, double wall) noexcept
+
+    # --- a job's way from state to state ---
+    cdef void enqueue(self, Job* job, double now) noexcept
+    cdef int start(self, Job* job, Peer worker, int64_t timeout, double now) except -1
+    cdef void stop(self, Run* run) noexcept
+    cdef void requeue(self, Run* run, double now) noexcept
+    cdef void abandon(self, Job* job) noexcept
+    cdef void fail(self, Job* job) noexcept
+    cdef void release(self, Job* job) noexcept
+    cdef void requeue_all(self, Peer worker, Function* function, double now) noexcept
+    cdef void wake_for(self, Function* function, int most, double now) noexcept
+    cdef Run* held(self, Peer worker, uint64_t number) noexcept

@@ -1,0 +1,119 @@
+"""Every default and every limit of the server, each with its unit and its reason.
+
+Nothing else in gearfast holds a number that somebody might want to change.
+"""
+
+import os
+from dataclasses import dataclass
+
+VERSION = "0.1.0"
+"""What ``--version`` and the admin command ``version`` say. A test holds it together with pyproject.toml."""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# --- limits of the protocol itself; clients rely on them (protocol section 1.3) ---------
+
+ARGUMENT_SIZE = 8192
+"""Bytes of one argument, its NUL included: stock's receive buffer. Longer closes the connection."""
+
+LINE_SIZE = 8191
+"""Bytes of one admin line without its LF. Longer closes the connection."""
+
+LINE_TOKENS = 5
+"""Words of one admin line. A sixth closes the connection."""
+
+UNIQUE_SIZE = 64
+"""Bytes of a unique id or a reducer name. Longer is answered ARGUMENT_TOO_LARGE."""
+
+HANDLE_SIZE = 63
+"""Bytes of a job handle: client libraries keep 64 with the NUL."""
+
+HANDLE_PREFIX_SIZE = 42
+"""Bytes of ``--job-handle-prefix``: the colon and 20 digits must fit into a handle beside it."""
+
+CLIENT_ID_SIZE = 127
+"""Bytes kept of a SET_CLIENT_ID; the rest is cut, as stock does."""
+
+TIMEOUT_FLOOR = 1000
+"""Milliseconds: the shortest CAN_DO_TIMEOUT. Stock's floor; PHP passes seconds here by mistake."""
+
+CLOCK_CHECK = 1.0
+"""Seconds between looks at the wall clock while delayed jobs wait: it may be set forward."""
+
+
+def default_handle_prefix() -> str:
+    """``H:<nodename>``, cut so that every job number still fits into a handle."""
+    node = os.uname().nodename.encode("utf-8", "surrogateescape")
+    return (b"H:" + node)[:HANDLE_PREFIX_SIZE].decode("utf-8", "ignore")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a server is started with. Every field has stock gearmand's default unless its comment says why not."""
+
+    # --- where to listen ---
+    listen: tuple[str, ...] = ()
+    """Names, addresses, or ``unix:/path``. Empty: all addresses of this machine."""
+    port: int = 4730
+    """TCP port of every address in ``listen``; 0 takes a free one."""
+    backlog: int = 32
+    """Connections that may wait to be accepted."""
+
+    # --- jobs ---
+    job_handle_prefix: str = ""
+    """What stands before ``:<number>`` in a handle; empty: ``H:<nodename>``. At most HANDLE_PREFIX_SIZE bytes."""
+    job_retries: int = -1
+    """Attempts a job has before it fails for good; -1: no limit, 0: like 1 (protocol section 3.6)."""
+    exceptions: bool = False
+    """Every connection starts with the option ``exceptions`` on."""
+
+    # --- wake-ups ---
+    worker_wakeup: int = 1
+    """Sleeping workers woken per queued job; 0: all. Stock wakes all, which costs it 300 times the work with 1,000 sleepers."""
+    wakeup_grace: float = 0.050
+    """Seconds a woken worker has to grab before the next one is woken: long for a live peer, short for a person."""
+
+    # --- what one peer may cost ---
+    max_packet_size: int = 256 * MIB
+    """Bytes of one packet's body. Larger is refused before anything is allocated (stock: 4 GiB)."""
+    receive_buffer: int = 128 * KIB
+    """Bytes one recv may bring, in one buffer for the whole server: two 64 KiB payloads, and it stays in the L2 cache."""
+    output_pause: int = 1 * MIB
+    """Bytes waiting to be sent to one peer above which its requests are no longer read (stock: no limit)."""
+    output_limit: int = 64 * MIB
+    """Bytes waiting to be sent to one peer above which it is cut off; one packet may exceed it, so that large results arrive."""
+    remembered_results: int = 256
+    """Jobs a worker held and lost whose late results are swallowed, per connection; older ones are forgotten."""
+    linger: float = 2.0
+    """Seconds that a connection closed for an error is still read from, so that the peer gets to see the ERROR."""
+    accept_pause: float = 0.1
+    """Seconds before accepting is tried again when descriptors have run out: no spin, and soon enough for a person."""
+    accept_burst: int = 64
+    """Connections accepted per turn and listener, so that a storm does not starve the others."""
+
+    # --- admin answers ---
+    answer_slice: int = 200
+    """Lines of a long admin answer produced per turn: well under a millisecond."""
+
+    # --- TCP keepalive on accepted sockets; None: the system's own figure ---
+    keepalive_idle: int | None = None
+    """Seconds of silence before the first probe."""
+    keepalive_interval: int | None = None
+    """Seconds between probes."""
+    keepalive_count: int | None = None
+    """Unanswered probes before the connection is given up."""
+
+    # --- TLS ---
+    ssl: bool = False
+    """Serve TLS 1.2/1.3 on every TCP address."""
+    ssl_ca_file: str = ""
+    """PEM file of the authority that signs client certificates."""
+    ssl_certificate: str = ""
+    """PEM file of the server's certificate chain."""
+    ssl_key: str = ""
+    """PEM file of the server's private key."""
+    ssl_verify_client: bool = False
+    """Ask for a client certificate and refuse peers without one that the CA signed."""
+    ssl_handshake_timeout: float = 10.0
+    """Seconds a TLS handshake may take before the peer is dropped."""

@@ -1,0 +1,25 @@
+# HEAP   what becomes due later, soonest first.
+#
+# Entries know their place (`position`), so that any of them can leave at once.
+
+from libc.stdint cimport uint64_t
+
+cdef struct Entry:
+    double when
+    uint64_t order        # decides between two of the same moment
+    void* item
+    size_t* position      # kept up to date by the heap
+
+cdef struct Heap:
+    Entry* entries
+    size_t count
+    size_t room
+
+cdef void heap_open(Heap* heap) noexcept
+cdef void heap_close(Heap* heap) noexcept
+cdef int heap_push(Heap* heap, double when, uint64_t order, void* item, size_t* position) except -1
+cdef void heap_remove(Heap* heap, size_t position) noexcept
+# The soonest item if it is due at `now`, taken out; NULL otherwise.
+cdef void* heap_pop_due(Heap* heap, double now) noexcept
+# When the soonest is due; infinity if there is none.
+cdef double heap_soonest(const Heap* heap) noexcept

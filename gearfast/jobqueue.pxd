@@ -1,0 +1,89 @@
+# ROOM 2  JOBQUEUE   the record of a job, and the order in which jobs leave.
+#
+# Three first-in-first-out lanes per function. What is due later waits in a heap (heap.pxd) and
+# is in nobody's way. A job is one allocation: its record, then its unique id, reducer, payload.
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from gearfast.heap cimport Heap
+from gearfast.index cimport Node
+from gearfast.ring cimport Ring
+from gearfast.rotation cimport PRIORITIES
+from gearfast.slice cimport Slice
+
+cpdef enum Priority:
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+cdef enum State:
+    QUEUED = 0            # in a lane; it has no worker
+    DELAYED = 1           # in the heap of what is due later
+    RUNNING = 2           # a worker holds it
+
+cdef struct Link:
+    Job* next
+    Job* prev
+
+cdef union Place:         # which of them holds is told by the job's state
+    Link lane
+    size_t due            # its position in the heap
+    Run* run
+
+cdef struct Job:
+    Node node             # in the index of handles
+    Place place
+    Lanes* home           # of its function
+    uint64_t number
+    Waiter* waiters       # foreground clients
+    uint32_t payload_size
+    uint16_t attempts     # how often a worker was given it and lost it
+    uint8_t unique_size
+    uint8_t reducer_size
+    uint8_t priority
+    uint8_t state
+    bint background       # kept though nobody waits
+    bint owns_unique      # it is what a submit with this unique id finds
+
+cdef struct Run:          # a job in a worker's hands
+    Job* job
+    void* holder          # the peer
+    Ring of_holder
+    double deadline       # monotonic seconds; 0: none
+    size_t position       # in the heap of deadlines, if it has one
+    uint32_t numerator
+    uint32_t denominator
+
+cdef struct Waiter:       # a client that gets what the worker reports
+    Job* job
+    void* client          # the peer
+    Waiter* next
+    Waiter* prev
+    Ring of_client
+
+cdef struct Lane:
+    Job* head
+    Job* tail
+    size_t count
+
+cdef struct Lanes:
+    Lane lane[PRIORITIES]
+
+# Raises MemoryError. Nothing but unique, reducer and payload is set, the rest is zero.
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL
+cdef void job_free(Job* job) noexcept
+cdef Node* job_unique_node(Job* job) noexcept nogil
+cdef Job* job_of_unique_node(Node* node) noexcept nogil
+cdef Slice job_unique(const Job* job) noexcept nogil
+cdef Slice job_reducer(const Job* job) noexcept nogil
+cdef Slice job_payload(const Job* job) noexcept nogil
+
+# Each returns whether the lane was, or is now, empty.
+cdef bint lane_push(Lanes* lanes, Job* job) noexcept nogil
+cdef bint lane_remove(Lanes* lanes, Job* job) noexcept nogil
+
+cdef class JobQueue:
+    cdef Lanes lanes
+    cdef Heap delayed
+    cdef readonly size_t count
+    cdef uint64_t pushed

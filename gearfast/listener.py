@@ -1,0 +1,132 @@
+"""Addresses to listen on: resolved, bound, and given back."""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+
+from gearfast.config import Config
+from gearfast.errors import ListenError
+
+UNIX = "unix:"
+
+UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+"""A name may have an address that this machine does not."""
+
+
+def open_listeners(config: Config) -> list[socket.socket]:
+    """Bind every address of ``config.listen``; all addresses of the machine if it is empty.
+
+    Raises ListenError; nothing stays bound then.
+    """
+    listeners: list[socket.socket] = []
+    try:
+        for address in config.listen or ("",):
+            if address.startswith(UNIX):
+                listeners.append(open_unix(address.removeprefix(UNIX), config.backlog))
+            else:
+                # a port of 0 is chosen once, and is then everybody's
+                port = next((opened.getsockname()[1] for opened in listeners if is_tcp(opened)), config.port)
+                listeners.extend(open_tcp(address, port, config.backlog))
+    except BaseException:
+        for listener in listeners:
+            close_listener(listener)
+        raise
+    return listeners
+
+
+def is_tcp(listener: socket.socket) -> bool:
+    """Whether peers come over TCP, not through a Unix socket."""
+    return listener.family != socket.AF_UNIX
+
+
+def open_tcp(host: str, port: int, backlog: int) -> Iterator[socket.socket]:
+    """Bind all addresses a name has, as stock does; one that this machine lacks is left out if another is there."""
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise ListenError(f"cannot listen on '{host}': {error.strerror}; --listen takes a name, an address or unix:/path") from error
+    bound = 0
+    problem: OSError | None = None
+    for family, kind, protocol, _, address in found:
+        try:
+            listener = socket.socket(family, kind, protocol)
+        except OSError as error:
+            problem = error
+            continue
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if port == 0 and bound:
+                address = (address[0], bound, *address[2:])
+            listener.bind(address)
+            listener.listen(backlog)
+        except OSError as error:
+            listener.close()
+            if error.errno in UNAVAILABLE:
+                problem = error
+                continue
+            raise ListenError(busy(str(address[0]), int(address[1]), error)) from error
+        listener.setblocking(False)
+        bound = listener.getsockname()[1]
+        yield listener
+    if not bound and problem is not None:
+        raise ListenError(busy(host, port, problem)) from problem
+
+
+def busy(host: str, port: int, error: OSError) -> str:
+    """Return the line for a bind that failed."""
+    hint = "; is another job server running there?" if error.errno == errno.EADDRINUSE else ""
+    return f"cannot listen on {host}:{port}: {error.strerror}{hint}"
+
+
+def open_unix(path: str, backlog: int) -> socket.socket:
+    """Bind a Unix socket; one that a dead server left behind is replaced."""
+    remove_stale(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(path)
+        listener.listen(backlog)
+    except OSError as error:
+        listener.close()
+        raise ListenError(f"cannot listen on unix:{path}: {error.strerror or error}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def remove_stale(path: str) -> None:
+    """Remove a socket file that nobody listens on any more."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise ListenError(f"cannot listen on unix:{path}: the path exists and is no socket")
+    except OSError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except OSError:
+            return
+    raise ListenError(f"cannot listen on unix:{path}: another server is running there")
+
+
+def close_listener(listener: socket.socket) -> None:
+    """Stop listening, and remove the file of a Unix socket."""
+    path = "" if is_tcp(listener) else listener.getsockname()
+    listener.close()
+    if path:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def name_of(listener: socket.socket) -> str:
+    """Return ``host:port``, ``[host]:port`` or ``unix:/path``."""
+    name = listener.getsockname()
+    if not is_tcp(listener):
+        return f"{UNIX}{name}"
+    return f"[{name[0]}]:{name[1]}" if listener.family == socket.AF_INET6 else f"{name[0]}:{name[1]}"

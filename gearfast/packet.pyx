@@ -1,0 +1,301 @@
+"""Packets and admin lines out of a byte stream, and packets into a buffer (protocol section 1)."""
+
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memchr, memcpy, memmove
+
+from gearfast.config import ARGUMENT_SIZE, LINE_SIZE
+from gearfast.errors import ProtocolError
+
+cdef extern from "arpa/inet.h" nogil:
+    uint32_t ntohl(uint32_t)
+    uint32_t htonl(uint32_t)
+
+cdef size_t MOST_ARGUMENT = ARGUMENT_SIZE
+cdef size_t MOST_LINE = LINE_SIZE
+cdef enum:
+    MAGIC_REQ = 0x00524551       # "\0REQ"
+    MAGIC_RES = 0x00524553       # "\0RES"
+
+cdef struct Shape:
+    int arguments
+    bint payload
+
+cdef Shape SHAPES[LAST_TYPE + 1]
+
+for _type in range(LAST_TYPE + 1):
+    SHAPES[_type] = Shape(0, False)
+for _type in (1, 2, 8, 14, 15, 22, 26, 27, 41):
+    SHAPES[_type] = Shape(1, False)
+for _type in (13, 25, 28, 29):
+    SHAPES[_type] = Shape(1, True)
+for _type in (7, 11, 18, 21, 32, 33, 34):
+    SHAPES[_type] = Shape(2, True)
+SHAPES[<int>ECHO_REQ] = SHAPES[<int>ECHO_RES] = Shape(0, True)
+SHAPES[<int>ERROR] = SHAPES[<int>CAN_DO_TIMEOUT] = Shape(2, False)
+SHAPES[<int>WORK_STATUS] = Shape(3, False)
+SHAPES[<int>STATUS_RES] = Shape(5, False)
+SHAPES[<int>STATUS_RES_UNIQUE] = Shape(6, False)
+SHAPES[<int>JOB_ASSIGN_UNIQ] = SHAPES[<int>SUBMIT_JOB_EPOCH] = Shape(3, True)
+SHAPES[<int>SUBMIT_REDUCE_JOB] = SHAPES[<int>SUBMIT_REDUCE_JOB_BACKGROUND] = Shape(4, True)
+SHAPES[<int>JOB_ASSIGN_ALL] = Shape(4, True)
+SHAPES[<int>SUBMIT_JOB_SCHED] = Shape(7, True)
+del _type
+
+
+cdef inline uint32_t big_endian(const char* at) noexcept nogil:
+    cdef uint32_t value
+    memcpy(&value, at, 4)
+    return ntohl(value)
+
+
+cdef int split(Packet* packet, Shape shape) except -1:
+    """Cut the body into its arguments and its payload (protocol section 1.2)."""
+    cdef const char* at = packet.body.data
+    cdef const char* end = at + packet.body.size
+    cdef const char* nul
+    cdef int terminated = shape.arguments if shape.payload else shape.arguments - 1
+    cdef int i
+    packet.count = shape.arguments
+    packet.short_of_arguments = False
+    packet.payload = Slice(NULL, 0)
+    for i in range(terminated):
+        nul = <const char*>memchr(at, 0, end - at)
+        if <size_t>((end if nul == NULL else nul + 1) - at) > MOST_ARGUMENT:
+            raise ProtocolError(f"an argument is longer than {MOST_ARGUMENT} bytes")
+        if nul == NULL:
+            packet.short_of_arguments = True
+            return 0
+        packet.argument[i] = Slice(at, nul - at)
+        at = nul + 1
+    if shape.payload:
+        packet.payload = Slice(at, end - at)
+    elif shape.arguments > 0:
+        if <size_t>(end - at) > MOST_ARGUMENT:
+            raise ProtocolError(f"an argument is longer than {MOST_ARGUMENT} bytes")
+        packet.argument[terminated] = Slice(at, end - at)
+    return 0
+
+
+cdef class PacketReader:
+    def __cinit__(self, size_t max_packet_size=256 * 1024 * 1024):
+        self.max_packet_size = max_packet_size
+        self.tail = NULL
+        self.tail_size = self.tail_room = 0
+        self.view = NULL
+        self.view_size = self.position = self.searched = self.skip = 0
+
+    def __dealloc__(self):
+        free(self.tail)
+
+    cdef char* begin(self, char* shared, size_t size, size_t* room) except NULL:
+        cdef size_t half = size // 2, whole
+        if self.tail_size <= half:                       # small: read on in the shared buffer
+            if self.tail_size > 0:
+                memcpy(shared, self.tail, self.tail_size)
+            room[0] = size - self.tail_size
+            return shared + self.tail_size
+        if self.tail_room - self.tail_size < half:
+            # grows as bytes arrive, not as announced, and not beyond what was announced
+            whole = HEADER_SIZE + <size_t>big_endian(self.tail + 8)
+            self.keep(max(min(self.tail_room * 2, whole), self.tail_size + half))
+        room[0] = self.tail_room - self.tail_size
+        return self.tail + self.tail_size
+
+    cdef void received(self, char* at, size_t size) noexcept:
+        self.view = at - self.tail_size
+        self.view_size = self.tail_size + size
+        self.position = 0
+
+    cdef void again(self) noexcept:
+        self.view = self.tail
+        self.view_size = self.tail_size
+        self.position = 0
+
+    cdef int next(self, Packet* packet) except -1:
+        cdef size_t ignored = min(self.skip, self.view_size - self.position)
+        self.skip -= ignored
+        self.position += ignored
+        if self.position >= self.view_size:
+            return NEED_MORE
+        if self.view[self.position] != 0:
+            return self.read_line(packet)
+        return self.read_header(packet)
+
+    cdef int read_header(self, Packet* packet) except -1:
+        cdef size_t left = self.view_size - self.position
+        cdef const char* at = self.view + self.position
+        cdef uint32_t magic, size
+        if left < HEADER_SIZE:
+            return NEED_MORE
+        magic = big_endian(at)
+        packet.type = big_endian(at + 4)
+        size = big_endian(at + 8)
+        if magic != MAGIC_REQ and magic != MAGIC_RES:
+            raise ProtocolError("the bytes are no Gearman packet (wrong magic)")
+        if packet.type == TEXT or packet.type > LAST_TYPE:
+            raise ProtocolError(f"packet type {packet.type} does not exist")
+        packet.response = magic == MAGIC_RES
+        cdef Shape shape = SHAPES[packet.type]
+        if not shape.payload:
+            if shape.arguments == 0:                     # a body that nobody asked for is ignored
+                packet.body = Slice(at + HEADER_SIZE, 0)
+                packet.short_of_arguments = False
+                packet.count = 0
+                self.position += HEADER_SIZE
+                self.skip = size
+                return READY
+            if size > shape.arguments * MOST_ARGUMENT:
+                raise ProtocolError(f"an argument is longer than {MOST_ARGUMENT} bytes")
+        if size > self.max_packet_size:
+            raise ProtocolError(
+                f"A packet of {size} bytes is larger than this server takes ({self.max_packet_size})",
+                "ARGUMENT_TOO_LARGE",
+            )
+        if left < HEADER_SIZE + <size_t>size:
+            return NEED_MORE
+        packet.body = Slice(at + HEADER_SIZE, size)
+        self.position += HEADER_SIZE + size
+        split(packet, shape)
+        return READY
+
+    cdef int read_line(self, Packet* packet) except -1:
+        cdef size_t left = self.view_size - self.position
+        cdef const char* at = self.view + self.position
+        cdef const char* end = <const char*>memchr(at, c"\n", min(left, MOST_LINE + 1))
+        if end == NULL:
+            if left > MOST_LINE + 1:
+                raise ProtocolError(f"a line is longer than {MOST_LINE} bytes")
+            return NEED_MORE
+        packet.type = TEXT
+        packet.response = packet.short_of_arguments = False
+        packet.count = 0
+        packet.body = Slice(at, end - at)
+        self.position += end - at + 1
+        if packet.body.size > 0 and (end - 1)[0] == c"\r":
+            packet.body.size -= 1
+        return READY
+
+    cdef int finish(self) except -1:
+        cdef size_t left = self.view_size - self.position
+        cdef const char* at = self.view + self.position
+        if left == 0:
+            free(self.tail)
+            self.tail = NULL
+            self.tail_room = 0
+        elif at != self.tail:
+            if self.view != self.tail and left > self.tail_room:
+                self.tail_size = 0
+                self.keep(left)
+            memmove(self.tail, at, left)
+            if left * 4 < self.tail_room and self.tail_room > MOST_ARGUMENT:
+                self.keep(left)
+        self.tail_size = left
+        self.view = NULL
+        self.view_size = self.position = 0
+        return 0
+
+    cdef int keep(self, size_t room) except -1:
+        cdef char* larger = <char*>realloc(self.tail, room)
+        if larger == NULL:
+            raise MemoryError("no memory for the rest of a packet")
+        self.tail = larger
+        self.tail_room = room
+        return 0
+
+    def feed(self, data: bytes) -> list:
+        cdef const unsigned char[::1] seen = data
+        cdef size_t room
+        cdef char* shared = <char*>malloc(len(data) + 2 * self.tail_size + 1)
+        cdef char* at
+        cdef Packet packet
+        cdef list packets = []
+        if shared == NULL:
+            raise MemoryError("no memory for the bytes fed")
+        try:
+            at = self.begin(shared, len(data) + 2 * self.tail_size + 1, &room)
+            if len(data) > 0:
+                memcpy(at, &seen[0], len(data))
+            self.received(at, len(data))
+            while self.next(&packet) == READY:
+                packets.append(packet_tuple(&packet))
+            self.finish()
+        finally:
+            free(shared)
+        return packets
+
+    @property
+    def kept(self) -> int:
+        return self.tail_room
+
+
+cdef tuple packet_tuple(const Packet* packet):
+    cdef int i
+    cdef object arguments = None
+    if not packet.short_of_arguments:
+        arguments = tuple([packet.argument[i].data[:packet.argument[i].size] for i in range(packet.count)])
+    if packet.type == TEXT:
+        return TEXT, False, None, packet.body.data[:packet.body.size]
+    payload = b"" if packet.payload.size == 0 or packet.short_of_arguments else \
+        packet.payload.data[:packet.payload.size]
+    return PacketType(packet.type), bool(packet.response), arguments, payload
+
+
+cdef class PacketWriter:
+    def __cinit__(self):
+        self.data = NULL
+        self.size = self.room = self.sent = 0
+
+    def __dealloc__(self):
+        free(self.data)
+
+    cdef char* packet(self, uint32_t type, size_t body_size) except NULL:
+        cdef char* at
+        cdef uint32_t header[3]
+        if self.room - self.size < HEADER_SIZE + body_size:
+            grow(self, HEADER_SIZE + body_size)
+        header[0] = htonl(MAGIC_RES)
+        header[1] = htonl(type)
+        header[2] = htonl(<uint32_t>body_size)
+        at = self.data + self.size
+        memcpy(at, header, HEADER_SIZE)
+        self.size += HEADER_SIZE + body_size
+        return at + HEADER_SIZE
+
+    cdef int write(self, const char* data, size_t size) except -1:
+        if self.room - self.size < size:
+            grow(self, size)
+        memcpy(self.data + self.size, data, size)
+        self.size += size
+        return 0
+
+    cdef int append(self, PacketWriter other) except -1:
+        if other.size > other.sent:
+            self.write(other.data + other.sent, other.size - other.sent)
+        other.forget()
+        return 0
+
+    cdef void forget(self) noexcept:
+        free(self.data)
+        self.data = NULL
+        self.size = self.room = self.sent = 0
+
+
+cdef int grow(PacketWriter writer, size_t more) except -1:
+    """Make room for `more` bytes: what was sent already goes first, then the buffer doubles."""
+    cdef size_t room
+    cdef char* larger
+    if writer.sent > 0 and writer.sent * 2 >= writer.size:
+        writer.size -= writer.sent
+        memmove(writer.data, writer.data + writer.sent, writer.size)
+        writer.sent = 0
+        if writer.room - writer.size >= more:
+            return 0
+    room = max(<size_t>256, writer.room * 2)
+    while room - writer.size < more:
+        room *= 2
+    larger = <char*>realloc(writer.data, room)
+    if larger == NULL:
+        raise MemoryError("no memory for an answer")
+    writer.data = larger
+    writer.room = room
+    return 0

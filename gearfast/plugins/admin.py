@@ -1,0 +1,187 @@
+"""The text protocol of administrators and monitors (protocol section 4), on the port of the packets."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from gearfast import logs
+from gearfast.broker import Broker, Dropped
+from gearfast.config import LINE_TOKENS, VERSION
+
+if TYPE_CHECKING:
+    from gearfast.server import Server
+    from gearfast.session import Session
+
+Answer = bytes | Iterator[bytes]
+
+OK = b"OK\r\n"
+END = b".\n"
+IN_USE = b"ERR there are still connected workers or executing clients\r\n"
+
+
+def unknown_command(word: bytes) -> bytes:
+    """Stock's line for a command it does not know, the missing separator included (protocol section 4.3)."""
+    return b"ERR UNKNOWN_COMMAND Unknown+server+command" + word + b"\r\n"
+
+
+def incomplete(word: bytes) -> bytes:
+    """Stock's line for a command that lacks arguments."""
+    return b"ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+" + word + b"\r\n"
+
+
+def tokens_of(line: bytes) -> list[bytes]:
+    """Split a line at runs of spaces; a space at either end makes an empty token."""
+    words = line.split(b" ")
+    return [word for at, word in enumerate(words) if word or at in (0, len(words) - 1)]
+
+
+def queue_limits(figures: list[bytes]) -> tuple[int, int, int]:
+    """Read the figures of ``maxqueue`` (protocol section 4.4). 0 is no limit."""
+
+    def limit(figure: bytes) -> int:
+        digits = figure.lstrip()
+        digits = digits[: len(digits) - len(digits.lstrip(b"0123456789"))]
+        return min(int(digits or b"0"), 2**32 - 1)
+
+    limits = [limit(figure) for figure in figures]
+    if len(limits) == 1:
+        limits *= 3
+    high, normal, low = [*limits, 0, 0, 0][:3]
+    return high, normal, low
+
+
+class Admin:
+    """Answers admin lines. An answer that may be long is an iterator: the server sends it slice by slice."""
+
+    def __init__(self) -> None:
+        self.commands: dict[bytes, Callable[[list[bytes]], Answer]] = {
+            b"version": lambda words: f"OK {VERSION}\n".encode(),
+            b"getpid": lambda words: f"OK {os.getpid()}\n".encode(),
+            b"verbose": lambda words: f"OK {logs.level_name()}\n".encode(),
+            b"status": lambda words: self.functions(status_line),
+            b"prioritystatus": lambda words: self.functions(priority_line),
+            b"workers": lambda words: self.workers(),
+            b"show": self.show,
+            b"create": self.create,
+            b"drop": self.drop,
+            b"maxqueue": self.maxqueue,
+            b"cancel": self.cancel,
+        }
+
+    async def start(self, server: "Server") -> None:
+        """Take the lines of all connections from now on."""
+        self.broker: Broker = server.broker
+        self.sessions: dict[int, Session] = server.sessions
+        self.slice = server.config.answer_slice
+        server.answer_lines(self.answer)
+
+    async def stop(self) -> None:
+        """Nothing is held."""
+
+    def answer(self, session: "Session", line: bytes) -> Answer | None:
+        """Answer one line; None closes the connection, as stock does at the sixth word."""
+        words = tokens_of(line)
+        if len(words) > LINE_TOKENS:
+            return None
+        command = self.commands.get(words[0].lower())
+        return unknown_command(words[0]) if command is None else command(words)
+
+    # --- long answers ---
+
+    def functions(self, line: "Callable[[FunctionRow], bytes]") -> Iterator[bytes]:
+        """One line per function, then the end."""
+        cursor = 0
+        while True:
+            cursor, rows = self.broker.scan_functions(cursor, self.slice)
+            yield b"".join(map(line, rows)) + (b"" if cursor else END)
+            if not cursor:
+                return
+
+    def jobs(self, line: "Callable[[JobRow], bytes]") -> Iterator[bytes]:
+        """One line per job, then the end."""
+        cursor = 0
+        while True:
+            cursor, rows = self.broker.scan_jobs(cursor, self.slice)
+            yield b"".join(map(line, rows)) + (b"" if cursor else END)
+            if not cursor:
+                return
+
+    def workers(self) -> Iterator[bytes]:
+        """One line per connection, the newest first; one that has gone meanwhile is left out."""
+        serials = list(reversed(self.sessions))
+        for first in range(0, len(serials), self.slice):
+            here = (self.sessions.get(serial) for serial in serials[first : first + self.slice])
+            yield b"".join(worker_line(session) for session in here if session is not None)
+        yield END
+
+    # --- short ones ---
+
+    def show(self, words: list[bytes]) -> Answer:
+        """``show jobs`` and ``show unique jobs``."""
+        subject = [word.lower() for word in words[1:]]
+        if not subject:
+            return unknown_command(words[0])
+        if subject == [b"jobs"]:
+            return self.jobs(job_line)
+        if subject == [b"unique", b"jobs"]:
+            return self.jobs(lambda job: job[4] + b"\n")
+        return b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"
+
+    def create(self, words: list[bytes]) -> bytes:
+        """``create function NAME``."""
+        if len(words) != 3 or words[1].lower() != b"function":
+            return incomplete(words[0])
+        self.broker.create_function(words[2])
+        return OK
+
+    def drop(self, words: list[bytes]) -> bytes:
+        """``drop function NAME``: refused while it has workers, or jobs of any state."""
+        if len(words) != 3 or words[1].lower() != b"function":
+            return incomplete(words[0])
+        dropped = self.broker.drop_function(words[2])
+        if dropped == Dropped.NO_SUCH_FUNCTION:
+            return b"ERR function not found\r\n"
+        return IN_USE if dropped == Dropped.IN_USE else OK
+
+    def maxqueue(self, words: list[bytes]) -> bytes:
+        """``maxqueue NAME [N]`` and ``maxqueue NAME HIGH NORMAL LOW``."""
+        if len(words) < 2:
+            return incomplete(words[0])
+        self.broker.limit_function(words[1], queue_limits(words[2:]))
+        return OK
+
+    def cancel(self, words: list[bytes]) -> bytes:
+        """``cancel job HANDLE``."""
+        if len(words) < 3:
+            return unknown_command(words[0])
+        if words[1].lower() != b"job":
+            return b"ERR UNKNOWN_ERROR\r\n"
+        return OK if self.broker.cancel_job(words[2]) else b"ERR UNKNOWN_JOB\r\n"
+
+
+FunctionRow = tuple[bytes, int, int, int, tuple[int, int, int]]
+JobRow = tuple[bytes, int, bool, bool, bytes]
+
+
+def status_line(row: FunctionRow) -> bytes:
+    """``name, total, running, workers``, separated by tabs."""
+    name, total, running, workers, _ = row
+    return b"%b\t%d\t%d\t%d\n" % (name, total, running, workers)
+
+
+def priority_line(row: FunctionRow) -> bytes:
+    """``name, high, normal, low, workers``, separated by tabs."""
+    name, _, _, workers, queued = row
+    return b"%b\t%d\t%d\t%d\t%d\n" % (name, *queued, workers)
+
+
+def job_line(row: JobRow) -> bytes:
+    """``handle, retries, ignored, queued``, separated by tabs."""
+    handle, attempts, orphan, background, _ = row
+    return b"%b\t%d\t%d\t%d\n" % (handle, attempts, orphan, background)
+
+
+def worker_line(session: "Session") -> bytes:
+    """``fd address client-id : function ...``."""
+    head = b"%d %b %b :" % (session.fd, session.address, session.client_id)
+    return b" ".join([head, *session.abilities()]) + b"\n"

@@ -1,0 +1,80 @@
+# ROSTER   who can do what, and who sleeps: functions and workers brought together.
+#
+# Neither side is ever walked whole. A worker's rotation marks the functions that may have work;
+# one that is found empty is parked with its function, which marks it again when work comes.
+# A function's ring of callable workers holds those that may sleep; one that is found awake
+# waits with its worker, which puts it back when it goes to sleep. So each step of a search is
+# paid for by the event that made it necessary, and the next search does not repeat it.
+
+from libc.stdint cimport int64_t, uint32_t
+
+from gearfast.index cimport Index, Node
+from gearfast.jobqueue cimport Job, Lanes
+from gearfast.ring cimport Ring
+from gearfast.rotation cimport PRIORITIES, Rotation, Seat
+from gearfast.slice cimport Slice
+
+cdef struct Function:
+    Lanes lanes                   # first: a job's `home` is its function
+    Node node                     # second
+    size_t total                  # jobs of every state
+    size_t running
+    size_t workers                # abilities
+    size_t limit[PRIORITIES]      # of `total`, for a new job of that priority; 0: none
+    Ring parked[PRIORITIES]       # abilities whose mark is off since the lane was found empty
+    Ring callable                 # abilities whose worker may be asleep, longest asleep first
+    Slice name
+
+cdef struct Worker:
+    void* peer
+    Rotation rotation
+    Ring awake                    # its abilities that a search found while it was not asleep
+    Ring woken                    # in the roster's ring, from its NOOP to its next GRAB or PRE_SLEEP
+    Function* woken_for
+    double woken_at
+    bint asleep
+
+cdef struct Ability:
+    Node node                     # first
+    Seat seat                     # second
+    Worker* worker
+    Function* function
+    int64_t timeout               # milliseconds a job may run; 0: no limit
+    Ring parked[PRIORITIES]
+    Ring call                     # in its function's `callable`, or its worker's `awake`
+
+cdef struct Roster:
+    Index functions
+    Index abilities
+    size_t busy[PRIORITIES]       # functions with a job in that lane
+    size_t sleeping               # workers asleep that have no NOOP on the way
+    Ring woken                    # workers, by `woken_at`
+
+cdef int roster_open(Roster* roster) except -1
+cdef void roster_close(Roster* roster) noexcept
+
+cdef Function* function_of_node(Node* node) noexcept nogil
+cdef Function* roster_find(const Roster* roster, Slice name) noexcept
+cdef Function* roster_function(Roster* roster, Slice name) except NULL        # made if it is new
+cdef void roster_drop(Roster* roster, Function* function) noexcept            # it has no jobs and no workers
+
+cdef void worker_open(Worker* worker, void* peer) noexcept
+cdef void worker_close(Worker* worker) noexcept                               # it has no abilities
+cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const Function* function) noexcept
+cdef int roster_can_do(Roster* roster, Worker* worker, Function* function, int64_t timeout) except -1
+cdef void roster_cant_do(Roster* roster, Ability* ability) noexcept
+
+cdef void roster_push(Roster* roster, Job* job) noexcept                      # into its lane
+cdef void roster_take(Roster* roster, Job* job) noexcept                      # out of its lane
+# The ability whose function holds the job this worker gets next, and its priority; or NULL.
+cdef Ability* roster_next(Roster* roster, Worker* worker, int* priority) noexcept
+
+cdef bint worker_is_woken(const Worker* worker) noexcept nogil
+cdef void roster_sleep(Roster* roster, Worker* worker) noexcept
+# Not asleep, not woken any more. Returns what it had been woken for, or NULL.
+cdef Function* roster_rouse(Roster* roster, Worker* worker) noexcept
+# The worker to wake for `function`, marked as woken; NULL if none sleeps.
+cdef Worker* roster_wake(Roster* roster, Function* function, double now) noexcept
+cdef bint function_has_work(const Function* function) noexcept nogil
+# The abilities of a worker, newest first: start at 0; NULL is the end.
+cdef Ability* worker_ability(const Worker* worker, uint32_t* at) noexcept

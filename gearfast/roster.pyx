@@ -1,0 +1,274 @@
+"""Functions and workers, brought together without walking either."""
+
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+from gearfast.index cimport (
+    index_add, index_chain, index_close, index_open, index_remove, index_scan, keyed_hash,
+)
+from gearfast.jobqueue cimport lane_push, lane_remove
+from gearfast.ring cimport ring_append, ring_empty, ring_leave, ring_open
+from gearfast.rotation cimport (
+    rotation_add, rotation_close, rotation_first, rotation_mark, rotation_open, rotation_remove, rotation_unmark,
+)
+from gearfast.slice cimport same_bytes
+
+
+cdef int roster_open(Roster* roster) except -1:
+    cdef int priority
+    index_open(&roster.functions)
+    index_open(&roster.abilities)
+    for priority in range(PRIORITIES):
+        roster.busy[priority] = 0
+    roster.sleeping = 0
+    ring_open(&roster.woken, NULL)
+    return 0
+
+
+cdef void roster_close(Roster* roster) noexcept:
+    cdef uint64_t cursor = 0
+    cdef Node* node
+    while index_scan(&roster.functions, &cursor, &node, 1) == 1:
+        roster_drop(roster, function_of_node(node))
+        cursor = 0
+    index_close(&roster.functions)
+    index_close(&roster.abilities)
+
+
+# --- functions ---
+
+cdef Function* function_of_node(Node* node) noexcept nogil:
+    return <Function*>(<char*>node - sizeof(Lanes))
+
+
+cdef Function* find_hashed(const Roster* roster, Slice name, uint32_t hash) noexcept:
+    cdef Node* node = index_chain(&roster.functions, hash)
+    while node != NULL:
+        if node.hash == hash and same_bytes(function_of_node(node).name, name):
+            return function_of_node(node)
+        node = node.next
+    return NULL
+
+
+cdef Function* roster_find(const Roster* roster, Slice name) noexcept:
+    return find_hashed(roster, name, keyed_hash(name.data, name.size, 0))
+
+
+cdef Function* roster_function(Roster* roster, Slice name) except NULL:
+    cdef uint32_t hash = keyed_hash(name.data, name.size, 0)
+    cdef Function* function = find_hashed(roster, name, hash)
+    cdef int priority
+    if function != NULL:
+        return function
+    function = <Function*>calloc(1, sizeof(Function) + name.size)
+    if function == NULL:
+        raise MemoryError("no memory for another function")
+    memcpy(function + 1, name.data, name.size)
+    function.name = Slice(<char*>(function + 1), name.size)
+    ring_open(&function.callable, NULL)
+    for priority in range(PRIORITIES):
+        ring_open(&function.parked[priority], NULL)
+    try:
+        index_add(&roster.functions, &function.node, hash)
+    except MemoryError:
+        free(function)
+        raise
+    return function
+
+
+cdef void roster_drop(Roster* roster, Function* function) noexcept:
+    index_remove(&roster.functions, &function.node)
+    free(function)
+
+
+cdef bint function_has_work(const Function* function) noexcept nogil:
+    cdef int priority
+    for priority in range(PRIORITIES):
+        if function.lanes.lane[priority].count > 0:
+            return True
+    return False
+
+
+# --- abilities ---
+
+cdef void worker_open(Worker* worker, void* peer) noexcept:
+    worker.peer = peer
+    rotation_open(&worker.rotation)
+    ring_open(&worker.awake, NULL)
+    ring_open(&worker.woken, worker)
+    worker.woken_for = NULL
+    worker.woken_at = 0
+    worker.asleep = False
+
+
+cdef void worker_close(Worker* worker) noexcept:
+    rotation_close(&worker.rotation)
+
+
+cdef inline Ability* ability_of_seat(Seat* seat) noexcept nogil:
+    return <Ability*>(<char*>seat - sizeof(Node))
+
+
+cdef inline uint32_t ability_hash(const Worker* worker, const Function* function) noexcept nogil:
+    """Of two addresses of our own: nobody outside can choose them."""
+    cdef uint64_t mixed = (<uint64_t><size_t>worker >> 4) * 0x9E3779B97F4A7C15u
+    mixed = (mixed ^ (<uint64_t><size_t>function >> 4)) * 0xBF58476D1CE4E5B9u
+    return <uint32_t>(mixed >> 32)
+
+
+cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const Function* function) noexcept:
+    cdef uint32_t hash = ability_hash(worker, function)
+    cdef Node* node = index_chain(&roster.abilities, hash)
+    cdef Ability* ability
+    while node != NULL:
+        ability = <Ability*>node
+        if ability.worker == worker and ability.function == function:
+            return ability
+        node = node.next
+    return NULL
+
+
+cdef int roster_can_do(Roster* roster, Worker* worker, Function* function, int64_t timeout) except -1:
+    cdef Ability* ability = roster_ability(roster, worker, function)
+    cdef Function* woken_for = worker.woken_for
+    cdef int priority
+    if ability != NULL:                        # said again: it counts once, and is the newest now
+        roster_cant_do(roster, ability)
+        worker.woken_for = woken_for
+    ability = <Ability*>calloc(1, sizeof(Ability))
+    if ability == NULL:
+        raise MemoryError("no memory for another ability")
+    ability.worker = worker
+    ability.function = function
+    ability.timeout = timeout
+    ring_open(&ability.call, ability)
+    for priority in range(PRIORITIES):
+        ring_open(&ability.parked[priority], ability)
+    try:
+        index_add(&roster.abilities, &ability.node, ability_hash(worker, function))
+    except MemoryError:
+        free(ability)
+        raise
+    try:
+        rotation_add(&worker.rotation, &ability.seat)
+    except MemoryError:
+        index_remove(&roster.abilities, &ability.node)
+        free(ability)
+        raise
+    ring_append(&function.callable, &ability.call)
+    function.workers += 1
+    return 0
+
+
+cdef void roster_cant_do(Roster* roster, Ability* ability) noexcept:
+    cdef int priority
+    index_remove(&roster.abilities, &ability.node)
+    rotation_remove(&ability.worker.rotation, &ability.seat)
+    ring_leave(&ability.call)
+    for priority in range(PRIORITIES):
+        ring_leave(&ability.parked[priority])
+    ability.function.workers -= 1
+    if ability.worker.woken_for == ability.function:
+        ability.worker.woken_for = NULL
+    free(ability)
+
+
+# --- work ---
+
+cdef void roster_push(Roster* roster, Job* job) noexcept:
+    cdef Function* function = <Function*>job.home
+    cdef Ring* parked
+    cdef Ability* ability
+    if not lane_push(&function.lanes, job):
+        return
+    roster.busy[job.priority] += 1
+    parked = &function.parked[job.priority]
+    while not ring_empty(parked):
+        ability = <Ability*>parked.next.owner
+        ring_leave(parked.next)
+        rotation_mark(&ability.worker.rotation, &ability.seat, job.priority)
+
+
+cdef void roster_take(Roster* roster, Job* job) noexcept:
+    if lane_remove(job.home, job):
+        roster.busy[job.priority] -= 1
+
+
+cdef Ability* roster_next(Roster* roster, Worker* worker, int* priority) noexcept:
+    cdef Seat* seat
+    cdef Ability* ability
+    cdef int lane
+    for lane in range(PRIORITIES):
+        if roster.busy[lane] == 0:
+            continue
+        while True:
+            seat = rotation_first(&worker.rotation, lane)
+            if seat == NULL:
+                break
+            ability = ability_of_seat(seat)
+            if ability.function.lanes.lane[lane].count > 0:
+                priority[0] = lane
+                return ability
+            rotation_unmark(&worker.rotation, &ability.seat, lane)
+            ring_append(&ability.function.parked[lane], &ability.parked[lane])
+    return NULL
+
+
+# --- sleep ---
+
+cdef bint worker_is_woken(const Worker* worker) noexcept nogil:
+    return not ring_empty(&worker.woken)
+
+
+cdef void roster_sleep(Roster* roster, Worker* worker) noexcept:
+    cdef Ability* ability
+    roster_rouse(roster, worker)
+    worker.asleep = True
+    roster.sleeping += 1
+    while not ring_empty(&worker.awake):
+        ability = <Ability*>worker.awake.next.owner
+        ring_leave(&ability.call)
+        ring_append(&ability.function.callable, &ability.call)
+
+
+cdef Function* roster_rouse(Roster* roster, Worker* worker) noexcept:
+    cdef Function* woken_for = worker.woken_for
+    if worker.asleep and not worker_is_woken(worker):
+        roster.sleeping -= 1
+    worker.asleep = False
+    worker.woken_for = NULL
+    ring_leave(&worker.woken)
+    return woken_for
+
+
+cdef Worker* roster_wake(Roster* roster, Function* function, double now) noexcept:
+    cdef Ability* ability
+    cdef Worker* worker
+    if roster.sleeping == 0:
+        return NULL
+    while not ring_empty(&function.callable):
+        ability = <Ability*>function.callable.next.owner
+        worker = ability.worker
+        ring_leave(&ability.call)
+        ring_append(&worker.awake, &ability.call)
+        if worker.asleep and not worker_is_woken(worker):
+            roster.sleeping -= 1
+            worker.woken_for = function
+            worker.woken_at = now
+            ring_append(&roster.woken, &worker.woken)
+            return worker
+    return NULL
+
+
+cdef Ability* worker_ability(const Worker* worker, uint32_t* at) noexcept:
+    cdef const Rotation* rotation = &worker.rotation
+    cdef Seat* seat
+    if at[0] < rotation.head:
+        at[0] = rotation.head
+    while at[0] < rotation.tail:
+        seat = rotation.seats[at[0]]
+        at[0] += 1
+        if seat != NULL:
+            return ability_of_seat(seat)
+    return NULL

@@ -1,0 +1,189 @@
+"""The server: listeners, sessions, drain, and the lives of its plugins."""
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+
+from gearfast.broker import Broker
+from gearfast.config import Config, default_handle_prefix
+from gearfast.errors import GearfastError
+from gearfast.listener import close_listener, is_tcp, name_of, open_listeners
+from gearfast.logs import NOTICE
+from gearfast.plugins import Plugin
+from gearfast.request import answer_requests
+from gearfast.session import Service, Session
+from gearfast.tls import server_context
+from gearfast.transport import SocketTransport, TlsTransport
+from gearfast.turn import Turn
+
+log = logging.getLogger("gearfast")
+
+OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Server:
+    """A Gearman job server on the running event loop.
+
+    It installs no signal handlers and keeps nothing global: several may run in one process.
+    """
+
+    def __init__(self, config: Config | None = None, plugins: Sequence[Plugin] = ()) -> None:
+        self.config = config = config or Config()
+        prefix = config.job_handle_prefix or default_handle_prefix()
+        self.broker = Broker(
+            prefix.encode("utf-8", "surrogateescape"),
+            job_retries=config.job_retries,
+            worker_wakeup=config.worker_wakeup,
+            wakeup_grace=config.wakeup_grace,
+            remembered_results=config.remembered_results,
+        )
+        self.service = Service(self.broker, config, log)
+        answer_requests(self.service)
+        self.plugins = list(plugins)
+        self.started: list[Plugin] = []
+        self.listeners: list[socket.socket] = []
+        self.handshakes: set[asyncio.Task[None]] = set()
+        self.context: ssl.SSLContext | None = None
+        self.warned_of_descriptors = False
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Start the plugins, bind and listen.
+
+        Raises ListenError or ConfigError; nothing is left running then.
+        """
+        self.loop = asyncio.get_running_loop()
+        self.ending = asyncio.Event()
+        self.turn = Turn(self.service, self.loop, self.config.receive_buffer)
+        if self.config.ssl:
+            self.context = server_context(self.config)
+        self.service.log_jobs = log.isEnabledFor(NOTICE)
+        try:
+            for plugin in self.plugins:
+                await plugin.start(self)
+                self.started.append(plugin)
+            self.listeners = open_listeners(self.config)
+        except GearfastError:
+            await self.close()
+            raise
+        self.addresses = [name_of(listener) for listener in self.listeners]
+        for listener in self.listeners:
+            self.accept_from(listener)
+
+    def drain(self) -> None:
+        """Accept nobody any more, serve who is there, and stop when no job is left (protocol section 3.10)."""
+        self.stop_listening()
+        self.turn.when_idle(self.stop)
+
+    def stop(self) -> None:
+        """End at once; what is in memory is lost."""
+        self.ending.set()
+
+    async def closed(self) -> None:
+        """Wait for the end, then give everything back."""
+        await self.ending.wait()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection and stop the plugins."""
+        self.stop_listening()
+        for task in self.handshakes:
+            task.cancel()
+        for session in list(self.service.sessions.values()):
+            session.hang_up()
+        self.turn.close()
+        while self.started:
+            await self.started.pop().stop()
+
+    # --- for the plugins ---
+
+    @property
+    def sessions(self) -> dict[int, Session]:
+        """Every connection by its serial number, the oldest first."""
+        return self.service.sessions
+
+    def answer_lines(self, admin: Callable[[Session, bytes], bytes | Iterator[bytes] | None]) -> None:
+        """Have admin lines answered by this function: bytes, an iterator of slices, or None to close."""
+        self.service.admin = admin
+
+    # --- peers ---
+
+    def accept_from(self, listener: socket.socket) -> None:
+        """Take connections from this listener whenever there are some."""
+        if listener in self.listeners:
+            self.loop.add_reader(listener.fileno(), self.accept, listener)
+
+    def stop_listening(self) -> None:
+        """Close the listeners; connections stay."""
+        for listener in self.listeners:
+            self.loop.remove_reader(listener.fileno())
+            close_listener(listener)
+        self.listeners = []
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take the connections that wait, a bounded number of them."""
+        for _ in range(self.config.accept_burst):
+            try:
+                connection, address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in OUT_OF_DESCRIPTORS:
+                    log.error("accept: %s", error.strerror)
+                self.pause_accepting(listener, error)
+                return
+            self.welcome(connection, address[0].encode() if is_tcp(listener) else b"unix")
+
+    def pause_accepting(self, listener: socket.socket, error: OSError) -> None:
+        """Do not spin while there are no descriptors; who waits in the backlog is taken later."""
+        if not self.warned_of_descriptors:
+            self.warned_of_descriptors = True
+            log.error("accept: %s; new peers wait. Raise --file-descriptors (or ulimit -n)", error.strerror)
+        self.loop.remove_reader(listener.fileno())
+        self.loop.call_later(self.config.accept_pause, self.accept_from, listener)
+
+    def welcome(self, connection: socket.socket, address: bytes) -> None:
+        """Start a session on a new connection."""
+        connection.setblocking(False)
+        if connection.family != socket.AF_UNIX:
+            self.tune(connection)
+            if self.context is not None:
+                task = self.loop.create_task(self.shake_hands(connection, address))
+                self.handshakes.add(task)
+                task.add_done_callback(self.handshakes.discard)
+                return
+        SocketTransport(self.turn, self.loop, connection.detach(), address, self.config.linger)
+
+    def tune(self, connection: socket.socket) -> None:
+        """No delay for small packets, and keepalive as configured (protocol section 1.6)."""
+        wanted = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        idle = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", None)
+        for option, value in (
+            (idle, self.config.keepalive_idle),
+            (getattr(socket, "TCP_KEEPINTVL", None), self.config.keepalive_interval),
+            (getattr(socket, "TCP_KEEPCNT", None), self.config.keepalive_count),
+        ):
+            if option is not None and value is not None:
+                wanted.append((socket.IPPROTO_TCP, option, value))
+        try:
+            for level, option, value in wanted:
+                connection.setsockopt(level, option, value)
+        except OSError as error:                 # the peer is gone already; its session will find out
+            log.debug("setsockopt: %s", error.strerror)
+
+    async def shake_hands(self, connection: socket.socket, address: bytes) -> None:
+        """TLS: the session begins when the handshake is done, and never if it takes too long."""
+        try:
+            await self.loop.connect_accepted_socket(
+                lambda: TlsTransport(self.turn, self.loop, address, self.config.linger),
+                connection,
+                ssl=self.context,
+                ssl_handshake_timeout=self.config.ssl_handshake_timeout,
+            )
+        except (OSError, TimeoutError) as error:
+            log.info("%s: no TLS handshake: %s", address.decode(), error)
+            connection.close()

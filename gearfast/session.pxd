@@ -1,0 +1,72 @@
+# ROOM 4  SESSION   one connection's talk: requests in, packets and admin text out.
+#
+# A session knows no socket: bytes are given to its reader, answers wait in its writer, and its
+# Outlet is told that there is something to send at the end of the turn. What each packet type
+# asks for stands in a table (request.pyx) that is handed in.
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from gearfast.broker cimport Broker, Reported, Submission
+from gearfast.packet cimport Packet, PacketReader, PacketWriter
+from gearfast.peer cimport Peer, Report
+from gearfast.slice cimport Slice
+
+cdef class Outlet:
+    cdef void ready(self) noexcept        # something waits to be sent, or to be gone on with
+
+ctypedef int (*Handler)(Session session, const Packet* packet, const Row* row) except -1
+
+cdef struct Row:                          # what one packet type asks for
+    Handler handler
+    uint8_t priority                      # of a submit
+    bint background
+    Report report                         # of a WORK_* packet
+    const char* not_found                 # what a WORK_* for an unknown job is answered
+
+cdef class Service:                       # what all sessions of one server share
+    cdef readonly Broker broker
+    cdef readonly dict sessions           # by serial number, oldest first
+    cdef readonly uint64_t opened         # sessions so far
+    cdef const Row* table                 # by packet type; no handler: INVALID_COMMAND
+    cdef public object admin                     # (session, line) -> bytes, an iterator of bytes, or None to close
+    cdef object log
+    cdef public bint log_jobs
+    cdef bint exceptions
+    cdef size_t max_packet_size, output_pause, output_limit
+    cdef double now                       # monotonic seconds, of this turn
+
+cdef class Session(Peer):
+    cdef Service service
+    cdef Outlet outlet
+    cdef PacketReader reader
+    cdef PacketWriter out                 # to be sent
+    cdef PacketWriter held                # packets that wait behind a long answer
+    cdef PacketWriter to                  # where packets go: out, or held
+    cdef object answer                    # the rest of a long admin answer
+    cdef readonly uint64_t serial
+    cdef readonly int fd
+    cdef readonly bytes address           # as `workers` shows it
+    cdef readonly bytes client_id
+    cdef bint exceptions                  # it asked for WORK_EXCEPTION
+    cdef bint refused_before
+    cdef bint stopped                     # its requests are not looked at until output has drained
+    cdef bint ended                       # nothing more is read; close when all is sent
+    cdef bint cut                         # close now
+
+    # Handle what the reader has; what is left when `wants_input` turns false waits for `go_on`.
+    cdef void take(self) noexcept
+    cdef void go_on(self) noexcept
+    cdef void closed(self) noexcept
+    cdef bint wants_input(self) noexcept
+    cdef bint has_more_to_do(self) noexcept
+
+    cdef int handle(self, const Packet* packet) except -1
+    cdef int handle_line(self, const Packet* packet) except -1
+    cdef int next_slice(self) except -1
+    cdef int send(self, uint32_t type, const char* body, size_t size) except -1
+    cdef int send_handle(self, uint32_t type, uint64_t number) except -1
+    cdef int refuse(self, const char* code, const char* text) except -1
+    cdef int submit(self, const Submission* wanted) except -1
+    cdef int check(self, Reported reported, const char* text) except -1
+    cdef bint too_much_waits(self) noexcept
+    cdef void give_up(self, object error) noexcept

@@ -1,0 +1,232 @@
+"""One connection's talk with the server: requests in, packets and admin text out (protocol section 1)."""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, strlen
+
+from gearfast.broker cimport QUEUE_FULL, UNKNOWN
+from gearfast.handle cimport HANDLE_ROOM
+from gearfast.jobqueue cimport Job
+from gearfast.packet cimport (
+    ERROR, JOB_CREATED, NOOP, READY, TEXT, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS,
+    WORK_WARNING,
+)
+from gearfast.peer cimport EXCEPTION
+
+from gearfast.config import UNIQUE_SIZE
+from gearfast.errors import ProtocolError
+from gearfast.logs import NOTICE
+from gearfast.packet import PacketType as PacketName
+
+cdef size_t MOST_UNIQUE = UNIQUE_SIZE
+cdef uint32_t[6] REPORT_TYPES = [WORK_DATA, WORK_WARNING, WORK_STATUS, WORK_COMPLETE, WORK_FAIL, WORK_EXCEPTION]
+
+
+cdef class Outlet:
+    cdef void ready(self) noexcept:
+        pass
+
+    def close(self):
+        """Close the connection at once."""
+
+
+cdef class Service:
+    def __cinit__(self, Broker broker not None, config not None, log not None, admin=None):
+        self.broker = broker
+        self.admin = admin
+        self.log = log
+        self.log_jobs = False
+        self.sessions = {}
+        self.opened = 0
+        self.exceptions = config.exceptions
+        self.max_packet_size = config.max_packet_size
+        self.output_pause = config.output_pause
+        self.output_limit = config.output_limit
+        self.now = 0
+
+
+cdef class Session(Peer):
+    def __cinit__(self, Service service not None, Outlet outlet not None, int fd, bytes address not None):
+        self.service = service
+        self.outlet = outlet
+        self.reader = PacketReader(service.max_packet_size)
+        self.out = self.to = PacketWriter()
+        self.fd = fd
+        self.address = address
+        self.client_id = b"-"
+        self.exceptions = service.exceptions
+        service.opened += 1
+        self.serial = service.opened
+        service.sessions[self.serial] = self
+
+    # --- in ---
+
+    cdef void take(self) noexcept:
+        cdef Packet packet
+        try:
+            while self.wants_input() and self.reader.next(&packet) == READY:
+                if packet.type == TEXT:
+                    self.handle_line(&packet)
+                else:
+                    self.handle(&packet)
+                if self.too_much_waits():
+                    self.stopped = True
+            self.reader.finish()
+        except Exception as error:
+            self.give_up(error)
+
+    cdef void go_on(self) noexcept:
+        """Output has drained, or a slice of a long answer may follow."""
+        try:
+            if self.answer is not None:
+                self.next_slice()
+        except Exception as error:
+            self.give_up(error)
+        if self.answer is None and not self.too_much_waits():
+            self.stopped = False
+            self.reader.again()
+            self.take()
+
+    cdef bint wants_input(self) noexcept:
+        return not (self.stopped or self.ended or self.cut or self.answer is not None)
+
+    cdef bint has_more_to_do(self) noexcept:
+        """Something can go on now that could not when it was stopped."""
+        return not self.cut and (self.answer is not None or self.stopped) and not self.too_much_waits()
+
+    cdef bint too_much_waits(self) noexcept:
+        return self.out.waiting() > self.service.output_pause
+
+    cdef int handle(self, const Packet* packet) except -1:
+        cdef const Row* row = &self.service.table[packet.type]
+        if packet.response:
+            return self.refuse(b"INVALID_MAGIC", b"Request magic expected")
+        if packet.short_of_arguments:
+            return self.refuse(b"INVALID_PACKET", b"Too few arguments for " + PacketName(packet.type).name.encode())
+        if row.handler == NULL:
+            return self.refuse(b"INVALID_COMMAND", b"Command not expected")
+        return row.handler(self, packet, row)
+
+    cdef int handle_line(self, const Packet* packet) except -1:
+        answer = None
+        if self.service.admin is not None:
+            answer = self.service.admin(self, packet.body.data[:packet.body.size])
+        if answer is None:
+            self.ended = True
+            self.outlet.ready()
+        elif isinstance(answer, bytes):
+            self.to.write(<const char*>(<bytes>answer), len(<bytes>answer))
+            self.outlet.ready()
+        else:
+            self.answer = answer
+            self.held = self.to = PacketWriter()
+            self.next_slice()
+        return 0
+
+    cdef int next_slice(self) except -1:
+        """One slice of the answer into the output; packets held behind it follow when it is complete."""
+        cdef bytes part = next(self.answer, None)
+        if part is not None:
+            self.out.write(part, len(part))
+        else:
+            self.answer = None
+            self.to = self.out
+            self.out.append(self.held)
+            self.held = None
+        self.outlet.ready()
+        return 0
+
+    # --- out ---
+
+    cdef int send(self, uint32_t type, const char* body, size_t size) except -1:
+        cdef char* at = self.to.packet(type, size)
+        if size > 0:
+            memcpy(at, body, size)
+        self.outlet.ready()
+        return 0
+
+    cdef int send_handle(self, uint32_t type, uint64_t number) except -1:
+        cdef char handle[HANDLE_ROOM]
+        return self.send(type, handle, self.service.broker.handles.write(number, handle))
+
+    cdef int refuse(self, const char* code, const char* text) except -1:
+        """Answer with an ERROR; the stream stays in step. Logged once per connection, so that no peer can flood the log."""
+        cdef char* at = self.to.packet(ERROR, strlen(code) + 1 + strlen(text))
+        memcpy(at, code, strlen(code) + 1)
+        memcpy(at + strlen(code) + 1, text, strlen(text))
+        if not self.refused_before:
+            self.refused_before = True
+            self.service.log.warning("%s: %s: %s", self.address.decode(), code.decode(), text.decode())
+        self.outlet.ready()
+        return 0
+
+    cdef int check(self, Reported reported, const char* text) except -1:
+        if reported == UNKNOWN:
+            return self.refuse(b"JOB_NOT_FOUND", text)
+        return 0
+
+    cdef void give_up(self, object error) noexcept:
+        """This peer cannot be served any further; the others never notice."""
+        cdef bytes code = b""
+        if isinstance(error, ProtocolError):
+            code = error.code.encode()
+            self.service.log.warning("%s: closed: %s", self.address.decode(), error)
+        else:
+            self.service.log.error("%s: closed: %r", self.address.decode(), error)
+        try:
+            if code:
+                self.refused_before = True
+                self.refuse(code, str(error).encode())
+        except MemoryError:
+            self.cut = True
+        self.ended = True
+        self.outlet.ready()
+
+    cdef void closed(self) noexcept:
+        """The peer is gone, or as good as gone."""
+        self.ended = True
+        self.answer = None
+        self.service.sessions.pop(self.serial, None)
+        self.service.broker.disconnect(self, self.service.now)
+
+    def hang_up(self):
+        """Close the connection at once."""
+        self.outlet.close()
+
+    # --- what the broker asks of a peer ---
+
+    cdef void wake(self) noexcept:
+        try:
+            self.send(NOOP, NULL, 0)
+        except Exception as error:
+            self.give_up(error)
+
+    cdef void report(self, Report kind, uint64_t number, const char* body, size_t size) noexcept:
+        if self.cut:
+            return
+        try:
+            if self.out.waiting() + (0 if self.held is None else self.held.waiting()) > self.service.output_limit:
+                self.cut = True
+                raise ProtocolError("it does not read its results, and more than output_limit bytes of them wait")
+            if body == NULL or (kind == EXCEPTION and not self.exceptions):
+                self.send_handle(WORK_FAIL, number)
+            else:
+                self.send(REPORT_TYPES[<int>kind], body, size)
+        except Exception as error:
+            self.give_up(error)
+
+    cdef int submit(self, const Submission* wanted) except -1:
+        cdef Job* job = NULL
+        if wanted.unique.size > MOST_UNIQUE or wanted.reducer.size > MOST_UNIQUE:
+            return self.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
+        try:
+            if self.service.broker.submit(self, wanted, self.service.now, &job) == QUEUE_FULL:
+                return self.refuse(b"QUEUE_ERROR", b"Job queue is full")
+        except MemoryError as error:
+            return self.refuse(b"QUEUE_ERROR", str(error).encode())
+        if self.service.log_jobs:
+            self.service.log.log(NOTICE, "accepted,%s,%s,%d", text(wanted.function), text(wanted.unique), <int64_t>wanted.due)
+        return self.send_handle(JOB_CREATED, job.number)
+
+
+cdef str text(Slice slice):
+    return slice.data[:slice.size].decode("utf-8", "backslashreplace")

@@ -1,0 +1,229 @@
+"""Plain sockets read by ``add_reader`` and written once per turn, and TLS through the loop's own transport."""
+
+from cpython.buffer cimport PyBUF_WRITE
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from libc.errno cimport EAGAIN, EINTR, errno
+from posix.unistd cimport close as close_descriptor
+
+from gearfast.turn cimport Turn
+
+cdef extern from "sys/socket.h":
+    ssize_t recv(int, void*, size_t, int)
+    ssize_t send(int, const void*, size_t, int)
+    int shutdown(int, int)
+    int SHUT_WR
+
+
+cdef class Transport(Member):
+    cdef void read_on(self, bint on):
+        pass
+
+    cdef bint send_waiting(self) except -1:
+        return True
+
+    cdef void shut(self):
+        pass
+
+    cdef void release(self):
+        pass
+
+    cdef void turn_over(self) noexcept:
+        try:
+            self.finish_turn()
+        except Exception as error:
+            self.turn.service.log.error("%s: closed: %r", self.session.address.decode(), error)
+            self.close()
+
+    cdef int finish_turn(self) except -1:
+        cdef Session session = self.session
+        if not self.open:
+            return 0
+        if not self.blocked and not session.cut:
+            if session.has_more_to_do():
+                session.go_on()
+            if session.out.waiting() > 0 and not self.send_waiting():
+                session.cut = True
+        if session.cut:
+            self.close()
+            return 0
+        if session.out.waiting() == 0:
+            session.out.forget()
+        if session.has_more_to_do():
+            self.ready()
+        elif session.ended or (self.eof and session.wants_input()):
+            self.part()
+            if session.out.waiting() == 0:
+                self.end_gently()
+                return 0
+        if self.reading != (session.wants_input() and not self.eof):
+            self.read_on(not self.reading)
+        return 0
+
+    cdef void part(self) noexcept:
+        """The broker forgets the peer; what waits for it may still be sent."""
+        if not self.parted:
+            self.parted = True
+            self.session.closed()
+
+    cdef void end_gently(self):
+        """All was sent. After an error the peer may still be writing: closing now would cost it our answer."""
+        if self.eof:
+            self.close()
+        else:
+            self.shut()
+            self.loop.call_later(self.linger, self.close)
+
+    def close(self):
+        if self.open:
+            self.open = False
+            self.part()
+            self.read_on(False)
+            self.release()
+
+
+cdef class SocketTransport(Transport):
+    def __cinit__(self, Turn turn not None, loop, int fd, bytes address, double linger):
+        self.turn = turn
+        self.loop = loop
+        self.fd = fd
+        self.linger = linger
+        self.open = True
+        self.session = Session(turn.service, self, fd, address)
+        self.read_on(True)
+
+    cdef void read_on(self, bint on):
+        self.reading = on
+        if on:
+            self.loop.add_reader(self.fd, self.readable)
+        else:
+            self.loop.remove_reader(self.fd)
+
+    def readable(self):
+        cdef Session session = self.session
+        cdef size_t room
+        cdef char* at
+        cdef ssize_t size
+        if self.lingering:
+            at = self.turn.buffer
+            room = self.turn.buffer_size
+        else:
+            at = session.reader.begin(self.turn.buffer, self.turn.buffer_size, &room)
+        size = recv(self.fd, at, room, 0)
+        if size > 0:
+            if self.lingering:
+                return
+            self.turn.now()
+            session.reader.received(at, size)
+            session.take()
+            if not session.wants_input():
+                self.ready()
+        elif size == 0 and not self.lingering:
+            self.eof = True
+            self.ready()
+        elif size == 0 or errno not in (EAGAIN, EINTR):
+            self.turn.now()
+            self.close()
+
+    cdef bint send_waiting(self) except -1:
+        cdef Session session = self.session
+        cdef ssize_t size = send(self.fd, session.out.data + session.out.sent, session.out.waiting(), 0)
+        if size < 0:
+            if errno not in (EAGAIN, EINTR):
+                return False
+            size = 0
+        session.out.sent += size
+        if session.out.waiting() > 0 and not self.blocked:
+            self.blocked = True
+            self.loop.add_writer(self.fd, self.writable)
+        return True
+
+    def writable(self):
+        if not self.send_waiting():
+            self.turn.now()
+            self.close()
+        elif self.session.out.waiting() == 0:
+            self.blocked = False
+            self.loop.remove_writer(self.fd)
+            self.ready()
+
+    cdef void shut(self):
+        shutdown(self.fd, SHUT_WR)
+        self.lingering = True
+        if not self.reading:
+            self.read_on(True)
+
+    cdef void release(self):
+        if self.blocked:
+            self.loop.remove_writer(self.fd)
+        close_descriptor(self.fd)
+
+
+cdef class TlsTransport(Transport):
+    def __cinit__(self, Turn turn not None, loop, bytes address, double linger):
+        self.turn = turn
+        self.loop = loop
+        self.linger = linger
+        self.session = None
+        self.address = address
+
+    def connection_made(self, stream):
+        self.stream = stream
+        self.open = self.reading = True
+        stream.set_write_buffer_limits(high=self.turn.service.output_pause)
+        fd = stream.get_extra_info("socket").fileno()
+        self.session = Session(self.turn.service, self, fd, self.address)
+
+    def get_buffer(self, sizehint):
+        cdef size_t room
+        self.at = self.session.reader.begin(self.turn.buffer, self.turn.buffer_size, &room)
+        return PyMemoryView_FromMemory(self.at, room, PyBUF_WRITE)
+
+    def buffer_updated(self, size_t size):
+        if self.session.ended or not self.open:
+            return
+        self.turn.now()
+        self.session.reader.received(self.at, size)
+        self.session.take()
+        if not self.session.wants_input():
+            self.ready()
+
+    def eof_received(self):
+        self.eof = True
+        self.ready()
+        return True
+
+    def connection_lost(self, error):
+        if self.open:
+            self.open = False
+            self.turn.now()
+            self.part()
+
+    def pause_writing(self):
+        self.blocked = True
+
+    def resume_writing(self):
+        self.blocked = False
+        self.ready()
+
+    cdef void read_on(self, bint on):
+        if on != self.reading:
+            self.reading = on
+            if on:
+                self.stream.resume_reading()
+            else:
+                self.stream.pause_reading()
+
+    cdef bint send_waiting(self) except -1:
+        cdef Session session = self.session
+        self.stream.write(session.out.data[session.out.sent:session.out.size])
+        session.out.forget()
+        return True
+
+    cdef void shut(self):
+        self.stream.close()
+
+    cdef void release(self):
+        if self.session.cut:
+            self.stream.abort()
+        else:
+            self.stream.close()

@@ -1,0 +1,26 @@
+# TURN   one turn of the event loop: who has something to send at its end, and the one timer.
+#
+# However many sockets were readable, each peer is written to once. Who becomes ready while a
+# turn ends is served at the end of the next one.
+
+from gearfast.session cimport Outlet, Service
+
+cdef class Member(Outlet):
+    cdef Turn turn
+    cdef bint queued
+    cdef void turn_over(self) noexcept    # send, and go on with what had to wait
+
+cdef class Turn:
+    cdef readonly Service service
+    cdef object loop
+    cdef list queue
+    cdef bint scheduled
+    cdef object timer
+    cdef double armed                     # when the timer fires, monotonic seconds
+    cdef object idle                      # called once when no job is left; None: nobody asked
+    cdef char* buffer                     # where every recv goes
+    cdef size_t buffer_size
+
+    cdef void join(self, Member member) noexcept
+    cdef void now(self) noexcept
+    cdef int arm(self) except -1

@@ -1,0 +1,96 @@
+"""The end of a turn of the event loop, and the one timer (house rule: one send per peer and turn)."""
+
+from libc.math cimport INFINITY
+from libc.stdlib cimport free, malloc
+from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
+
+from gearfast.config import CLOCK_CHECK
+
+cdef double MOST_WAIT = CLOCK_CHECK
+
+
+cdef inline double clock(int which) noexcept:
+    cdef timespec at
+    clock_gettime(which, &at)
+    return at.tv_sec + at.tv_nsec * 1e-9
+
+
+cdef class Member(Outlet):
+    cdef void ready(self) noexcept:
+        if not self.queued:
+            self.queued = True
+            self.turn.join(self)
+
+    cdef void turn_over(self) noexcept:
+        pass
+
+
+cdef class Turn:
+    def __cinit__(self, Service service not None, loop not None, size_t receive_buffer):
+        self.service = service
+        self.loop = loop
+        self.queue = []
+        self.armed = INFINITY
+        self.buffer_size = receive_buffer
+        self.buffer = <char*>malloc(receive_buffer)
+        if self.buffer == NULL:
+            raise MemoryError("no memory for the receive buffer")
+        self.now()
+
+    def __dealloc__(self):
+        free(self.buffer)
+
+    cdef void now(self) noexcept:
+        self.service.now = clock(CLOCK_MONOTONIC)
+
+    cdef void join(self, Member member) noexcept:
+        self.queue.append(member)
+        if not self.scheduled:
+            self.scheduled = True
+            self.loop.call_soon(self.over)
+
+    def over(self):
+        cdef list queue = self.queue
+        cdef Member member
+        self.scheduled = False
+        self.queue = []
+        for member in queue:
+            member.queued = False
+            member.turn_over()
+        self.arm()
+        if self.idle is not None and self.service.broker.job_count == 0:
+            idle, self.idle = self.idle, None
+            idle()
+
+    def when_idle(self, idle):
+        self.idle = idle
+        if not self.scheduled:
+            self.scheduled = True
+            self.loop.call_soon(self.over)
+
+    cdef int arm(self) except -1:
+        """See to it that the timer fires no later than the broker needs its next tick."""
+        cdef double wait = self.service.broker.wait(self.service.now, clock(CLOCK_REALTIME))
+        if wait == INFINITY:
+            return 0
+        wait = min(wait, MOST_WAIT)               # the wall clock may be set forward meanwhile
+        if self.service.now + wait >= self.armed:
+            return 0
+        if self.timer is not None:
+            self.timer.cancel()
+        self.armed = self.service.now + wait
+        self.timer = self.loop.call_later(wait + 0.0005, self.tick)
+        return 0
+
+    def tick(self):
+        self.timer = None
+        self.armed = INFINITY
+        self.now()
+        self.service.broker.tick(self.service.now, clock(CLOCK_REALTIME))
+        self.arm()
+
+    def close(self):
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self.idle = None
