@@ -1,0 +1,69 @@
+# The whole interface: make run, make test, make bench, make lint, make clean.
+#
+# `run` and `test` do all the set-up by themselves, in .venv and build/, and nothing outside this folder.
+# Options for the server:  make run ARGS="--port=4731 --verbose=INFO"
+# Options for pytest:      make test ARGS="-k daemon"
+# Another Python:          make test PYTHON3=python3.13 VENV=.venv-3.13
+
+PYTHON3 ?= python3
+ARGS ?=
+
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
+export PIP_ROOT_USER_ACTION := ignore
+
+SOURCES := setup.py pyproject.toml $(wildcard gearfast/*.pyx gearfast/*.pxd)
+
+.PHONY: run build test bench lint test-sanitize clean
+
+run: build
+	@mkdir -p build
+	@exec $(VENV)/bin/gearfast --config-file=packaging/run.conf $(ARGS)
+
+build: $(VENV)/.built
+
+test: build $(VENV)/.testable
+	sh tests/peers.sh
+	$(PYTHON) -m pytest $(ARGS)
+
+bench: build
+	$(PYTHON) -m benchmarks $(ARGS)
+
+lint: build $(VENV)/.testable
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m mypy.stubtest gearfast --allowlist tests/stubtest-allowlist.txt
+
+# A copy of the tree, so that the ordinary build stays as it is. The interpreter itself is not sanitized, and frees
+# nothing at its end: no leak check.
+test-sanitize: $(VENV)/.testable
+	rm -rf build/sanitize && mkdir -p build/sanitize/build && ln -s ../../peers build/sanitize/build/peers
+	cp -R gearfast tests packaging docs setup.py pyproject.toml README.md Makefile build/sanitize/
+	rm -f build/sanitize/gearfast/*.so build/sanitize/gearfast/*.c
+	cd build/sanitize && GEARFAST_SANITIZE=1 ../../$(PYTHON) setup.py -q build_ext --inplace
+	cd build/sanitize && LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	    PYTHONMALLOC=malloc PYTHONPATH="$$PWD" ../../$(PYTHON) -m pytest $(ARGS)
+
+clean:
+	rm -rf build/lib* build/temp* build/bdist* build/sanitize dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -f gearfast/*.so gearfast/*.c gearfast/*.html $(VENV)/.built
+
+# --- set-up: each step leaves a stamp, so that it is done once ---------------------------
+
+$(VENV)/.ready: packaging/prerequisites.sh
+	@sh packaging/prerequisites.sh $(PYTHON3)
+	@test -x $(VENV)/bin/pip || { echo "Making $(VENV)"; $(PYTHON3) -m venv $(VENV); }
+	@$(PIP) install "setuptools>=77" "Cython>=3.3,<4"
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.ready $(SOURCES)
+	@echo "Building gearfast"
+	@$(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.testable: $(VENV)/.built pyproject.toml
+	@echo "Fetching what the tests need"
+	@$(PIP) install --no-build-isolation --editable ".[test]"
+	@touch $@

@@ -1,0 +1,152 @@
+"""The program ``gearfast``: a command line becomes a running server.
+
+Exit codes: 0 after SIGTERM, SIGINT or a drain, and for ``--help``, ``--version`` and a good ``--check-args``;
+1, with one line on standard error, for everything else.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import uvloop
+
+from gearfast import command, daemon, logs, options
+from gearfast.command import Command, Wish
+from gearfast.config import VERSION
+from gearfast.errors import ConfigError, GearfastError
+from gearfast.plugins.admin import Admin
+from gearfast.server import Server
+
+log = logging.getLogger("gearfast")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the program with the words behind its name (default: ``sys.argv``); return its exit code."""
+    name = program_name()
+    try:
+        asked = command.read(sys.argv[1:] if words is None else words, os.environ)
+        if asked.wish is Wish.HELP:
+            print(options.help_text())
+        elif asked.wish is Wish.VERSION:
+            print(f"\n{name} {VERSION} - a drop-in Gearman job server")
+        elif asked.wish is Wish.SERVE:
+            run(asked, name)
+    except GearfastError as error:
+        say(f"{name}: {error}")
+        return 1
+    return 0
+
+
+def program_name() -> str:
+    """Return the name this program was called by, for messages."""
+    name = os.path.basename(sys.argv[0])
+    return "gearfast" if name in {"", "-c", "-m", "__main__.py"} else name
+
+
+def say(line: str) -> None:
+    """Print a line on standard error, if there still is one."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
+
+
+def run(asked: Command, name: str) -> None:
+    """Set the process up in stock's order (protocol section 5.4), and serve until told to stop."""
+    for warning in asked.warnings:
+        say(f"{name}: {warning}")
+    if asked.file_descriptors is not None:
+        daemon.limit_files(asked.file_descriptors)
+    if asked.user:
+        daemon.become(asked.user)
+    parent = daemon.detach() if asked.daemon else None
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    open_log(asked, name)
+    log.info("Starting up with pid %d, verbose is set to %s", os.getpid(), logs.level_name())
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(asked, name, parent))
+    except Exception as error:
+        # On a terminal main says it; a log file has to be told too, most of all when there is no terminal.
+        if asked.log_file != "stderr":
+            log.log(logs.FATAL, "%s", error, exc_info=not isinstance(error, GearfastError))
+        raise
+    log.info("Shutdown complete")
+
+
+def open_log(asked: Command, name: str) -> None:
+    """Open the log; if stock's default file cannot be written, as by most users, log to standard error instead."""
+    try:
+        logs.open_log(asked.log_file, asked.log_level, to_syslog=asked.syslog)
+    except OSError as error:
+        complaint = f'Could not open log file "{asked.log_file}"'
+        if asked.log_file != options.LOG_FILE:
+            raise ConfigError(f"{complaint} ({error.strerror})") from None
+        say(f"{name}: {complaint}, switching to stderr. ({error.strerror})")
+        logs.open_log("stderr", asked.log_level, to_syslog=asked.syslog)
+
+
+async def serve(asked: Command, name: str, parent: int | None) -> None:
+    """Run the server; when it listens, write the pid file and tell whoever waits.
+
+    The pid file comes after the bind, not before it as in stock: a start that fails because a server is running
+    already must not take that server's pid file away.
+    """
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log_failure)
+    server = Server(asked.config, [Admin()])
+    handle_signals(loop, server)
+    await server.start()
+    for address in server.addresses:
+        log.info("Listening on %s", address)
+    try:
+        with daemon.pid_file(asked.pid_file):
+            if parent is None:
+                places = ", ".join(server.addresses)
+                say(f"{name} {VERSION} is listening on {places}. {hint(asked, server.addresses)}")
+            else:
+                daemon.release(parent)
+            daemon.notify("READY=1")
+            await server.closed()
+    except ConfigError:
+        server.stop()
+        await server.closed()
+        raise
+
+
+def handle_signals(loop: asyncio.AbstractEventLoop, server: Server) -> None:
+    """Give stock's meaning to signals (protocol section 5.6)."""
+
+    def stop() -> None:
+        daemon.notify("STOPPING=1")
+        server.stop()
+
+    def drain() -> None:
+        # Not STOPPING: systemd would then count the drain against its stop timeout.
+        daemon.notify("STATUS=draining")
+        server.drain()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    loop.add_signal_handler(signal.SIGINT, stop)
+    loop.add_signal_handler(signal.SIGUSR1, drain)
+    loop.add_signal_handler(signal.SIGHUP, logs.reopen)
+
+
+def hint(asked: Command, addresses: Sequence[str]) -> str:
+    """Return what to try next on the terminal: gearadmin, told where to go unless it finds the way by itself."""
+    tcp = [address for address in addresses if not address.startswith("unix:")]
+    if not tcp or asked.config.ssl:
+        return "Ctrl-C stops it."
+    host, _, port = tcp[0].rpartition(":")
+    host = "" if host.strip("[]") in {"0.0.0.0", "::", "127.0.0.1", "::1"} else f" --host={host}"
+    port = "" if port == "4730" else f" --port={port}"
+    return f"Look at it with: gearadmin{host}{port} --status. Ctrl-C stops it."
+
+
+def log_failure(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what a callback of the loop let through: in the background, standard error is nobody's."""
+    log.critical("%s", context.get("message"), exc_info=context.get("exception"))

@@ -1,0 +1,183 @@
+"""What a command line asks for: the server's Config, and how its process is to run.
+
+Joins the words of the command line, the config file (protocol section 5.2) and the environment (5.3).
+"""
+
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from gearfast import config, options
+from gearfast.arguments import Arguments
+from gearfast.config import Config
+from gearfast.errors import ConfigError
+from gearfast.logs import LEVELS
+
+
+class Wish(Enum):
+    """What the command line is for."""
+
+    SERVE = "serve"
+    CHECK = "check"
+    HELP = "help"
+    VERSION = "version"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A whole command line, checked: what to do, and every word of it in its place."""
+
+    wish: Wish
+    config: Config = field(default_factory=Config)
+    daemon: bool = False
+    user: str = ""
+    """Name of the user to switch to; empty: none."""
+    file_descriptors: int | None = None
+    """Limit of open files; None: as it is."""
+    pid_file: str = options.PID_FILE
+    log_file: str = options.LOG_FILE
+    log_level: str = "ERROR"
+    syslog: bool = False
+    warnings: tuple[str, ...] = ()
+    """Lines for standard error: what was ignored, and why."""
+
+
+def read(words: Sequence[str], environment: Mapping[str, str]) -> Command:
+    """Read the words behind the program's name.
+
+    Raises ConfigError: one line, in stock's words where stock has any.
+    """
+    given, rest = Arguments.read(words)
+    if rest:
+        raise ConfigError(f"unrecognised option '{rest[0]}'")
+    given = given.over(config_file(given))
+    if given.text("verbose") not in LEVELS:
+        raise ConfigError("Invalid value for --verbose supplied")
+    if given.number("hashtable-buckets") == 0:
+        raise ConfigError("hashtable-buckets has to be greater than 0")
+    if given.has("check-args"):
+        build(Wish.CHECK, given, environment)
+        return Command(wish=Wish.CHECK)
+    if given.has("help"):
+        return Command(wish=Wish.HELP)
+    if given.has("version"):
+        return Command(wish=Wish.VERSION)
+    return build(Wish.SERVE, given, environment)
+
+
+def config_file(given: Arguments) -> Arguments:
+    """Read the config file: words as on the command line; those that are no options are passed over, as stock does."""
+    try:
+        text = Path(given.text("config-file")).read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        if not given.has("config-file"):
+            return Arguments({})
+        path = given.text("config-file")
+        raise ConfigError(f"Could not open configuration file. ({path}: {error.strerror})") from None
+    words = [word for word in re.split("[ \n\r]", text) if word]
+    found, _ = Arguments.read(words)
+    for name in found.given:
+        if options.OPTIONS[name].argv_only:
+            raise ConfigError(f"unrecognised option '--{name}'")
+    return found
+
+
+def build(wish: Wish, given: Arguments, environment: Mapping[str, str]) -> Command:
+    """Turn options into a Command; refuse what this version cannot do."""
+    if given.text("queue-type").lower() != "builtin":
+        name = given.text("queue-type")
+        raise ConfigError(
+            f"Error while initializing the queue : {name} (this version keeps jobs in memory: use --queue-type=builtin)"
+        )
+    if given.has("protocol"):
+        name = given.text("protocol")
+        raise ConfigError(f"Unknown protocol module : {name} (this version speaks Gearman's own: leave --protocol out)")
+    port, warnings = port_and_warnings(given.text("port"), environment.get("GEARMAND_PORT", ""))
+    return Command(
+        wish=wish,
+        config=server_config(given, port, environment),
+        daemon=given.has("daemon"),
+        user=given.text("user"),
+        file_descriptors=given.number("file-descriptors") if given.has("file-descriptors") else None,
+        pid_file=given.text("pid-file"),
+        log_file=given.text("log-file"),
+        log_level=given.text("verbose"),
+        syslog=given.has("syslog"),
+        warnings=warnings,
+    )
+
+
+def server_config(given: Arguments, port: int, environment: Mapping[str, str]) -> Config:
+    """Return the server's part of the options."""
+    return Config(
+        listen=given.texts("listen"),
+        port=port,
+        backlog=given.number("backlog"),
+        job_handle_prefix=handle_prefix(given.text("job-handle-prefix")),
+        job_retries=job_retries(given.number("job-retries")),
+        exceptions=given.has("exceptions"),
+        worker_wakeup=given.number("worker-wakeup"),
+        wakeup_grace=given.number("worker-wakeup-grace") / 1000,
+        max_packet_size=given.number("max-packet-size"),
+        keepalive_idle=positive(given.number("keepalive-idle")),
+        keepalive_interval=positive(given.number("keepalive-interval")),
+        keepalive_count=positive(given.number("keepalive-count")),
+        ssl=given.has("ssl"),
+        ssl_ca_file=environment.get("GEARMAND_CA_CERTIFICATE") or ca_file(given),
+        ssl_certificate=environment.get("GEARMAND_SERVER_PEM") or given.text("ssl-certificate"),
+        ssl_key=environment.get("GEARMAND_SERVER_KEY") or given.text("ssl-key"),
+        ssl_verify_client=given.has("ssl-verify-client"),
+    )
+
+
+def ca_file(given: Arguments) -> str:
+    """Return the authority's file: stock's default only where it is needed, as it need not exist elsewhere."""
+    return given.text("ssl-ca-file") or (options.SSL_CA_FILE if given.has("ssl-verify-client") else "")
+
+
+def positive(value: int) -> int | None:
+    """Return a keepalive figure, or None (the system's own) for stock's -1 and what no system takes."""
+    return value if value > 0 else None
+
+
+def handle_prefix(prefix: str) -> str:
+    """Check ``--job-handle-prefix``: with the number behind it, a handle must still fit into what clients keep."""
+    length = len(prefix.encode("utf-8", "surrogateescape"))
+    if length > config.HANDLE_PREFIX_SIZE:
+        raise ConfigError(
+            f"job-handle-prefix has {length} bytes; at most {config.HANDLE_PREFIX_SIZE} leave room for the job's number"
+        )
+    return prefix
+
+
+def job_retries(value: int) -> int:
+    """Check ``--job-retries`` by gearmand 2.0's rule."""
+    if not -1 <= value <= 255:
+        raise ConfigError("job-retries must be -1 (no limit), 0 (no retries), or between 1 and 255")
+    return value
+
+
+def port_and_warnings(text: str, variable: str) -> tuple[int, tuple[str, ...]]:
+    """Return the port to listen on, and what is to be said about ``GEARMAND_PORT``.
+
+    The variable counts when the port is stock's 4730. Kubernetes sets it to a URL (``tcp://10.0.0.1:4730``) in every
+    pod beside a service named gearmand; that, like all that is no port, is passed over.
+    """
+    if text == "4730" and variable:
+        if is_port(variable):
+            return int(variable), ()
+        return 4730, (f"GEARMAND_PORT='{variable}' is not a port number and is ignored; the port is 4730",)
+    if is_port(text):
+        return int(text), ()
+    try:
+        return socket.getservbyname(text, "tcp"), ()
+    except (OSError, UnicodeError):
+        raise ConfigError(f"the argument ('{text}') for option '--port' is no port (0 to 65535) or service") from None
+
+
+def is_port(text: str) -> bool:
+    """Say whether ``text`` is a TCP port's number."""
+    return re.fullmatch("[0-9]{1,5}", text) is not None and int(text) < 1 << 16

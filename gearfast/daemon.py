@@ -1,0 +1,141 @@
+"""The server as a process: its limits and user, life in the background, its pid file, and word to systemd.
+
+Each step raises ConfigError, one line in stock's words, when the system does not allow what was asked.
+"""
+
+import encodings.idna  # noqa: F401 (looked up at the first getaddrinfo, when `become` may have put its file out of reach)
+import os
+import pwd
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from gearfast.errors import ConfigError
+from gearfast.options import PID_FILE, PID_FILE_NAME
+
+
+def limit_files(limit: int) -> None:
+    """Set how many files this process may have open; only root may go above the hard limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        hard = max(hard, limit)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    except (OSError, ValueError, OverflowError) as error:
+        raise ConfigError(
+            "Failed to set limit for the number of file descriptors.  "
+            f"Try running as root or giving a smaller value to -f. ({error})"
+        ) from None
+
+
+def become(user: str) -> None:
+    """Switch to a user, for good: no supplementary groups, then the user's group, then the user."""
+    if os.geteuid() != 0:
+        raise ConfigError("Must be root to switch users.")
+    try:
+        entry = pwd.getpwnam(user)
+    except (KeyError, ValueError):
+        raise ConfigError(f"Could not find user : {user}") from None
+    try:
+        os.setgroups([])
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
+    except OSError as error:
+        raise ConfigError(f"Could not switch to user : {user} ({error.strerror})") from None
+
+
+def detach() -> int:
+    """Go on in the background; return the pipe to the process that waits in front.
+
+    That process ends here: with 0 when ``release`` is called, else with the exit code of the one behind, whose
+    standard error is still this terminal's until then. The working directory stays what it is.
+    """
+    reading, writing = os.pipe()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    child = os.fork()
+    if child:
+        os.close(writing)
+        raise SystemExit(outcome(child, reading))
+    os.close(reading)
+    os.setsid()
+    return writing
+
+
+def outcome(child: int, reading: int) -> int:
+    """Wait until the child serves or has ended; return the exit code that tells which."""
+    try:
+        with open(reading, "rb") as pipe:
+            if pipe.read(1):
+                return 0
+        _, status = os.waitpid(child, 0)
+    except KeyboardInterrupt:
+        os.kill(child, signal.SIGTERM)
+        return 128 + signal.SIGINT
+    code = os.waitstatus_to_exitcode(status)
+    # A child that was told to stop before it served ended well, but there is no server: that is no 0.
+    return 128 - code if code < 0 else code or 1
+
+
+def release(writing: int) -> None:
+    """Let go of the terminal, and let the process that waits in front end with 0."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    if null > 2:
+        os.close(null)
+    with suppress(OSError):
+        os.write(writing, b"1")
+    os.close(writing)
+
+
+@contextmanager
+def pid_file(path: str) -> Iterator[None]:
+    """Keep this process's id in a file; the file goes at the end, if it still is this process's.
+
+    An existing file is replaced, whatever it says. In a directory (``--pid-file=/run/gearman/``) the file has stock's
+    name. Stock's default path is written when possible, and left alone without a word when not.
+    """
+    if path.endswith("/") or os.path.isdir(path):
+        path = os.path.join(path, PID_FILE_NAME)
+    content = b"%d\n" % os.getpid()
+    try:
+        write_anew(path, content)
+    except OSError as error:
+        if path != PID_FILE:
+            raise ConfigError(f"Could not open pid file for writing: {path} ({error.strerror})") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            with open(path, "rb") as file:
+                ours = file.read(len(content) + 1) == content
+            if ours:
+                os.unlink(path)
+
+
+def write_anew(path: str, content: bytes) -> None:
+    """Write a new file of mode 0744 in place of what is there; never through a link that somebody laid."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o744)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+
+
+def notify(state: str) -> None:
+    """Tell systemd a state, such as ``READY=1``, when it started this process and wants to know (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bus:
+        bus.connect(address)
+        bus.send(state.encode())
