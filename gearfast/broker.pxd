@@ -75,6 +75,7 @@ cdef class Broker:
     cdef void abandon(self, Job* job) noexcept
     cdef void fail(self, Job* job) noexcept
     cdef void release(self, Job* job) noexcept
+    cdef void bury(self, Job* job) noexcept
     cdef void requeue_all(self, Peer worker, Function* function, double now) noexcept
     cdef void wake_for(self, Function* function, int most, double now) noexcept
     cdef Run* held(self, Peer worker, uint64_t number) noexcept

@@ -30,7 +30,7 @@ from gearfast.ring cimport Ring, ring_empty, ring_leave, ring_open, ring_prepend
 from gearfast.roster cimport (
     Ability, Worker, function_has_work, function_of_node, roster_ability, roster_can_do, roster_cant_do, roster_close,
     roster_drop, roster_find, roster_function, roster_next, roster_open, roster_push, roster_rouse, roster_sleep,
-    roster_take, roster_wake, worker_ability,
+    roster_take, roster_wake, worker_ability, worker_is_woken,
 )
 from gearfast.rotation cimport rotation_to_end
 from gearfast.unique cimport unique_find, unique_find_anywhere, unique_give_up, unique_hash, unique_key, unique_take
@@ -38,7 +38,13 @@ from gearfast.unique cimport unique_find, unique_find_anywhere, unique_give_up, 
 cdef enum:
     NOWHERE = 3           # a job between two states
     TICK_BATCH = 1000     # events of one kind handled by one tick, so that a great many of them starve nobody
-    SCAN_MOST = 1000      # entries one scan returns
+    SCAN_LEAST = 64       # entries one scan has room for, more than ever share a bucket
+    SCAN_MOST = 1000
+
+
+cdef inline uint32_t number_hash(uint64_t number) noexcept nogil:
+    """Spread, since the jobs that live long may well be every thousandth."""
+    return <uint32_t>((number * 0x9E3779B97F4A7C15u) >> 32)
 
 
 cdef class Broker:
@@ -57,26 +63,29 @@ cdef class Broker:
 
     def __dealloc__(self):
         cdef uint64_t cursor = 0
-        cdef Node* node
-        cdef Job* job
-        cdef Waiter* waiter
-        # peers may be gone already: nothing of theirs is touched
-        while self.jobs.count > 0 and index_scan(&self.jobs, &cursor, &node, 1) == 1:
-            cursor = 0
-            job = <Job*>node
-            index_remove(&self.jobs, node)
-            while job.waiters != NULL:
-                waiter = job.waiters
-                job.waiters = waiter.next
-                free(waiter)
-            if job.state == RUNNING:
-                free(job.place.run)
-            job_free(job)
+        cdef Node* found[64]
+        cdef int count, at
+        while self.jobs.count > 0:
+            count = index_scan(&self.jobs, &cursor, found, 64)
+            for at in range(count):
+                index_remove(&self.jobs, found[at])
+                self.bury(<Job*>found[at])
         index_close(&self.jobs)
         index_close(&self.uniques)
         roster_close(&self.roster)
         heap_close(&self.delayed)
         heap_close(&self.deadlines)
+
+    cdef void bury(self, Job* job) noexcept:
+        """Free a job at the broker's own end: its peers may be gone already, nothing of theirs is touched."""
+        cdef Waiter* waiter
+        while job.waiters != NULL:
+            waiter = job.waiters
+            job.waiters = waiter.next
+            free(waiter)
+        if job.state == RUNNING:
+            free(job.place.run)
+        job_free(job)
 
     # --- clients ---
 
@@ -106,7 +115,7 @@ cdef class Broker:
         job.number = self.handles.take()
         job.state = NOWHERE
         function.total += 1
-        index_add(&self.jobs, &job.node, <uint32_t>job.number)
+        index_add(&self.jobs, &job.node, number_hash(job.number))
         try:
             if key.size > 0:
                 unique_take(&self.uniques, job, hash)
@@ -124,7 +133,7 @@ cdef class Broker:
         return CREATED
 
     cdef Job* find(self, uint64_t number) noexcept:
-        cdef Node* node = index_chain(&self.jobs, <uint32_t>number)
+        cdef Node* node = index_chain(&self.jobs, number_hash(number))
         while node != NULL:
             if (<Job*>node).number == number:
                 return <Job*>node
@@ -190,11 +199,12 @@ cdef class Broker:
 
     cdef bint sleep(self, Peer worker) noexcept:
         cdef int priority
-        roster_rouse(&self.roster, &worker.worker)
-        if roster_next(&self.roster, &worker.worker, &priority) != NULL:
-            return False
-        roster_sleep(&self.roster, &worker.worker)
-        return True
+        if roster_next(&self.roster, &worker.worker, &priority) == NULL:
+            roster_sleep(&self.roster, &worker.worker)
+            return True
+        if not worker_is_woken(&worker.worker):    # else it answers for a job until it grabs
+            roster_rouse(&self.roster, &worker.worker)
+        return False
 
     cdef Run* held(self, Peer worker, uint64_t number) noexcept:
         cdef Job* job = self.find(number)
@@ -392,12 +402,12 @@ cdef class Broker:
 
     def scan_functions(self, uint64_t cursor, int most):
         cdef Node* found[SCAN_MOST]
-        cdef int count = index_scan(&self.roster.functions, &cursor, found, min(most, SCAN_MOST)), at
+        cdef int count = index_scan(&self.roster.functions, &cursor, found, min(max(most, SCAN_LEAST), SCAN_MOST)), at
         return cursor, [function_row(function_of_node(found[at])) for at in range(count)]
 
     def scan_jobs(self, uint64_t cursor, int most):
         cdef Node* found[SCAN_MOST]
-        cdef int count = index_scan(&self.jobs, &cursor, found, min(most, SCAN_MOST)), at
+        cdef int count = index_scan(&self.jobs, &cursor, found, min(max(most, SCAN_LEAST), SCAN_MOST)), at
         return cursor, [job_row(self.handles, <Job*>found[at]) for at in range(count)]
 
     def create_function(self, bytes name not None):
@@ -414,11 +424,10 @@ cdef class Broker:
 
     def limit_function(self, bytes name not None, tuple limits not None):
         cdef Function* function = roster_find(&self.roster, Slice(<const char*>name, len(name)))
-        cdef int priority
-        if function == NULL:
-            return
-        for priority in range(PRIORITIES):
-            function.limit[priority] = limits[priority]
+        cdef size_t high, normal, low
+        high, normal, low = limits
+        if function != NULL:
+            function.limit = [high, normal, low]
 
     def cancel_job(self, bytes handle not None):
         return self.cancel(self.handles.parse(handle, len(handle)))

@@ -1,10 +1,10 @@
 """A peer inside this process (protocol sections 2 and 3, without the packets)."""
 
 cimport cython
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from gearfast.broker cimport QUEUE_FULL, Submission
-from gearfast.peer cimport Report, waiting_clients
+from gearfast.peer cimport DATA, EXCEPTION, Report, waiting_clients
 from gearfast.jobqueue cimport RUNNING, Job, job_payload, job_unique
 from gearfast.roster cimport Function
 from gearfast.slice cimport Slice
@@ -78,9 +78,11 @@ cdef class InProcessPeer(Peer):
 
     def tell(self, bytes handle not None, int kind, bytes body=b""):
         cdef uint64_t number = self.broker.handles.parse(handle, len(handle))
+        if not <int>DATA <= kind <= <int>EXCEPTION:
+            raise ValueError(f"a worker cannot report a {kind}")
         return ReportedName(self.broker.report(self, number, <Report>kind, body, len(body)))
 
-    def progress(self, bytes handle not None, int numerator, int denominator):
+    def progress(self, bytes handle not None, uint32_t numerator, uint32_t denominator):
         cdef uint64_t number = self.broker.handles.parse(handle, len(handle))
         return ReportedName(self.broker.progress(self, number, numerator, denominator, b"", 0))
 

@@ -110,7 +110,7 @@ cdef class JobQueue:
         return self.count
 
     def push(self, bytes payload not None, int priority=NORMAL, double due=0.0):
-        if not HIGH <= priority <= LOW:
+        if not <int>HIGH <= priority <= <int>LOW:
             raise ValueError(f"a priority is 0 (high), 1 (normal) or 2 (low), not {priority}")
         if due == INFINITY or due != due:
             raise ValueError("a job is due at some moment, not at infinity or nan")

@@ -138,7 +138,7 @@ cdef class PacketReader:
         cdef Shape shape = SHAPES[packet.type]
         if not shape.payload:
             if shape.arguments == 0:                     # a body that nobody asked for is ignored
-                packet.body = Slice(at + HEADER_SIZE, 0)
+                packet.body = packet.payload = Slice(at + HEADER_SIZE, 0)
                 packet.short_of_arguments = False
                 packet.count = 0
                 self.position += HEADER_SIZE

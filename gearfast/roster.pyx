@@ -28,10 +28,12 @@ cdef int roster_open(Roster* roster) except -1:
 
 cdef void roster_close(Roster* roster) noexcept:
     cdef uint64_t cursor = 0
-    cdef Node* node
-    while index_scan(&roster.functions, &cursor, &node, 1) == 1:
-        roster_drop(roster, function_of_node(node))
-        cursor = 0
+    cdef Node* found[64]
+    cdef int count, at
+    while roster.functions.count > 0:
+        count = index_scan(&roster.functions, &cursor, found, 64)
+        for at in range(count):
+            roster_drop(roster, function_of_node(found[at]))
     index_close(&roster.functions)
     index_close(&roster.abilities)
 
