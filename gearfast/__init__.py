@@ -1,14 +1,14 @@
 """gearfast: a drop-in Gearman job server. The public names."""
 
-
 from gearfast.broker import Broker
-from gearfast.config import VERSION as __version__
-from gearfast.config import Config
+from gearfast.config import VERSION, Config
 from gearfast.errors import ConfigError, GearfastError, ListenError, ProtocolError
 from gearfast.inprocess import InProcessPeer
 from gearfast.jobqueue import JobQueue
 from gearfast.packet import PacketReader, PacketType
 from gearfast.server import Server
+
+__version__ = VERSION
 
 __all__ = [
     "Broker",

@@ -70,19 +70,19 @@ class Config:
 
     # --- wake-ups ---
     worker_wakeup: int = 1
-    """Sleeping workers woken per queued job; 0: all. Stock wakes all, which costs it 300 times the work with 1,000 sleepers."""
+    """Sleeping workers woken per queued job; 0: all, as stock does, at 300 times the work with 1,000 sleepers."""
     wakeup_grace: float = 0.050
-    """Seconds a woken worker has to grab before the next one is woken: long for a live peer, short for a person."""
+    """Seconds a woken worker has to grab before the next is woken: long for a live peer, short for a person."""
 
     # --- what one peer may cost ---
     max_packet_size: int = 256 * MIB
     """Bytes of one packet's body. Larger is refused before anything is allocated (stock: 4 GiB)."""
     receive_buffer: int = 128 * KIB
-    """Bytes one recv may bring, in one buffer for the whole server: two 64 KiB payloads, and it stays in the L2 cache."""
+    """Bytes one recv may bring, in one buffer for all: two 64 KiB payloads, and it stays in the L2 cache."""
     output_pause: int = 1 * MIB
     """Bytes waiting to be sent to one peer above which its requests are no longer read (stock: no limit)."""
     output_limit: int = 64 * MIB
-    """Bytes waiting to be sent to one peer above which it is cut off; one packet may exceed it, so that large results arrive."""
+    """Bytes waiting for one peer above which it is cut off; one packet may exceed it, as large results must arrive."""
     remembered_results: int = 256
     """Jobs a worker held and lost whose late results are swallowed, per connection; older ones are forgotten."""
     linger: float = 2.0

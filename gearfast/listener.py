@@ -47,7 +47,9 @@ def open_tcp(host: str, port: int, backlog: int) -> Iterator[socket.socket]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        raise ListenError(f"cannot listen on '{host}': {error.strerror}; --listen takes a name, an address or unix:/path") from error
+        raise ListenError(
+            f"cannot listen on '{host}': {error.strerror}; --listen takes a name, an address or unix:/path"
+        ) from error
     bound = 0
     problem: OSError | None = None
     for family, kind, protocol, _, address in found:

@@ -6,6 +6,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
@@ -47,6 +48,9 @@ class Server:
         self.listeners: list[socket.socket] = []
         self.handshakes: set[asyncio.Task[None]] = set()
         self.context: ssl.SSLContext | None = None
+        self.running = False
+        self.addresses: list[str] = []
+        self.ending = asyncio.Event()
         self.warned_of_descriptors = False
 
     # --- life ---
@@ -57,8 +61,8 @@ class Server:
         Raises ListenError or ConfigError; nothing is left running then.
         """
         self.loop = asyncio.get_running_loop()
-        self.ending = asyncio.Event()
         self.turn = Turn(self.service, self.loop, self.config.receive_buffer)
+        self.running = True
         if self.config.ssl:
             self.context = server_context(self.config)
         self.service.log_jobs = log.isEnabledFor(NOTICE)
@@ -77,7 +81,10 @@ class Server:
     def drain(self) -> None:
         """Accept nobody any more, serve who is there, and stop when no job is left (protocol section 3.10)."""
         self.stop_listening()
-        self.turn.when_idle(self.stop)
+        if self.running:
+            self.turn.when_idle(self.stop)
+        else:
+            self.stop()
 
     def stop(self) -> None:
         """End at once; what is in memory is lost."""
@@ -95,7 +102,9 @@ class Server:
             task.cancel()
         for session in list(self.service.sessions.values()):
             session.hang_up()
-        self.turn.close()
+        if self.running:
+            self.running = False
+            self.turn.close()
         while self.started:
             await self.started.pop().stop()
 
@@ -172,14 +181,14 @@ class Server:
         try:
             for level, option, value in wanted:
                 connection.setsockopt(level, option, value)
-        except OSError as error:                 # the peer is gone already; its session will find out
+        except OSError as error:  # the peer is gone already; its session will find out
             log.debug("setsockopt: %s", error.strerror)
 
     async def shake_hands(self, connection: socket.socket, address: bytes) -> None:
         """TLS: the session begins when the handshake is done, and never if it takes too long."""
         try:
             await self.loop.connect_accepted_socket(
-                lambda: TlsTransport(self.turn, self.loop, address, self.config.linger),
+                lambda: cast(asyncio.BufferedProtocol, TlsTransport(self.turn, self.loop, address, self.config.linger)),
                 connection,
                 ssl=self.context,
                 ssl_handshake_timeout=self.config.ssl_handshake_timeout,

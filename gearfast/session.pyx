@@ -12,12 +12,12 @@ from gearfast.packet cimport (
 )
 from gearfast.peer cimport EXCEPTION
 
-from gearfast.config import UNIQUE_SIZE
+from gearfast import config as limits
+from gearfast import logs
 from gearfast.errors import ProtocolError
-from gearfast.logs import NOTICE
 from gearfast.packet import PacketType as PacketName
 
-cdef size_t MOST_UNIQUE = UNIQUE_SIZE
+cdef size_t MOST_UNIQUE = limits.UNIQUE_SIZE
 cdef uint32_t[6] REPORT_TYPES = [WORK_DATA, WORK_WARNING, WORK_STATUS, WORK_COMPLETE, WORK_FAIL, WORK_EXCEPTION]
 
 
@@ -224,7 +224,7 @@ cdef class Session(Peer):
         except MemoryError as error:
             return self.refuse(b"QUEUE_ERROR", str(error).encode())
         if self.service.log_jobs:
-            self.service.log.log(NOTICE, "accepted,%s,%s,%d", text(wanted.function), text(wanted.unique), <int64_t>wanted.due)
+            self.service.log.log(logs.NOTICE, "accepted,%s,%s,%d", text(wanted.function), text(wanted.unique), <int64_t>wanted.due)
         return self.send_handle(JOB_CREATED, job.number)
 
 

@@ -112,7 +112,7 @@ cdef class SocketTransport(Transport):
         if size > 0:
             if self.lingering:
                 return
-            self.turn.now()
+            self.turn.begin()
             session.reader.received(at, size)
             session.take()
             if not session.wants_input():
@@ -121,7 +121,7 @@ cdef class SocketTransport(Transport):
             self.eof = True
             self.ready()
         elif size == 0 or errno not in (EAGAIN, EINTR):
-            self.turn.now()
+            self.turn.begin()
             self.close()
 
     cdef bint send_waiting(self) except -1:
@@ -139,7 +139,7 @@ cdef class SocketTransport(Transport):
 
     def writable(self):
         if not self.send_waiting():
-            self.turn.now()
+            self.turn.begin()
             self.close()
         elif self.session.out.waiting() == 0:
             self.blocked = False
@@ -181,7 +181,7 @@ cdef class TlsTransport(Transport):
     def buffer_updated(self, size_t size):
         if self.session.ended or not self.open:
             return
-        self.turn.now()
+        self.turn.begin()
         self.session.reader.received(self.at, size)
         self.session.take()
         if not self.session.wants_input():
@@ -195,7 +195,7 @@ cdef class TlsTransport(Transport):
     def connection_lost(self, error):
         if self.open:
             self.open = False
-            self.turn.now()
+            self.turn.begin()
             self.part()
 
     def pause_writing(self):

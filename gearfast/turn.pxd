@@ -17,10 +17,11 @@ cdef class Turn:
     cdef bint scheduled
     cdef object timer
     cdef double armed                     # when the timer fires, monotonic seconds
-    cdef object idle                      # called once when no job is left; None: nobody asked
+    cdef object idle                      # called once, as soon as no job is left; None: nobody asked
     cdef char* buffer                     # where every recv goes
     cdef size_t buffer_size
 
+    cdef void begin(self) noexcept        # something happened: take the time
     cdef void join(self, Member member) noexcept
-    cdef void now(self) noexcept
+    cdef int schedule(self) except -1
     cdef int arm(self) except -1

@@ -4,9 +4,9 @@ from libc.math cimport INFINITY
 from libc.stdlib cimport free, malloc
 from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 
-from gearfast.config import CLOCK_CHECK
+from gearfast import config
 
-cdef double MOST_WAIT = CLOCK_CHECK
+cdef double MOST_WAIT = config.CLOCK_CHECK
 
 
 cdef inline double clock(int which) noexcept:
@@ -35,19 +35,25 @@ cdef class Turn:
         self.buffer = <char*>malloc(receive_buffer)
         if self.buffer == NULL:
             raise MemoryError("no memory for the receive buffer")
-        self.now()
+        self.begin()
 
     def __dealloc__(self):
         free(self.buffer)
 
-    cdef void now(self) noexcept:
+    cdef void begin(self) noexcept:
         self.service.now = clock(CLOCK_MONOTONIC)
+        if self.idle is not None:                 # the last job may end without any reply
+            self.schedule()
 
     cdef void join(self, Member member) noexcept:
         self.queue.append(member)
+        self.schedule()
+
+    cdef int schedule(self) except -1:
         if not self.scheduled:
             self.scheduled = True
             self.loop.call_soon(self.over)
+        return 0
 
     def over(self):
         cdef list queue = self.queue
@@ -64,9 +70,7 @@ cdef class Turn:
 
     def when_idle(self, idle):
         self.idle = idle
-        if not self.scheduled:
-            self.scheduled = True
-            self.loop.call_soon(self.over)
+        self.schedule()
 
     cdef int arm(self) except -1:
         """See to it that the timer fires no later than the broker needs its next tick."""
@@ -85,7 +89,7 @@ cdef class Turn:
     def tick(self):
         self.timer = None
         self.armed = INFINITY
-        self.now()
+        self.begin()
         self.service.broker.tick(self.service.now, clock(CLOCK_REALTIME))
         self.arm()
 

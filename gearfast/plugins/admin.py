@@ -107,12 +107,24 @@ class Admin:
                 return
 
     def workers(self) -> Iterator[bytes]:
-        """One line per connection, the newest first; one that has gone meanwhile is left out."""
-        serials = list(reversed(self.sessions))
-        for first in range(0, len(serials), self.slice):
-            here = (self.sessions.get(serial) for serial in serials[first : first + self.slice])
-            yield b"".join(worker_line(session) for session in here if session is not None)
-        yield END
+        """One line per connection, the newest first; one that has gone meanwhile is left out.
+
+        A slice is measured in names: a worker may have ten thousand functions.
+        """
+        lines: list[bytes] = []
+        names = 0
+        for serial in list(reversed(self.sessions)):
+            session = self.sessions.get(serial)
+            if session is None:
+                continue
+            abilities = session.abilities()
+            lines.append(worker_line(session, abilities))
+            names += 1 + len(abilities)
+            if names >= self.slice:
+                yield b"".join(lines)
+                lines.clear()
+                names = 0
+        yield b"".join(lines) + END
 
     # --- short ones ---
 
@@ -181,7 +193,7 @@ def job_line(row: JobRow) -> bytes:
     return b"%b\t%d\t%d\t%d\n" % (handle, attempts, orphan, background)
 
 
-def worker_line(session: "Session") -> bytes:
+def worker_line(session: "Session", abilities: list[bytes]) -> bytes:
     """``fd address client-id : function ...``."""
     head = b"%d %b %b :" % (session.fd, session.address, session.client_id)
-    return b" ".join([head, *session.abilities()]) + b"\n"
+    return b" ".join([head, *abilities]) + b"\n"

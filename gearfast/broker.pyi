@@ -1,0 +1,141 @@
+"""The life of a job (protocol sections 2 and 3).
+
+The broker knows no bytes on a wire, no socket, no clock and no event loop: it can be embedded, and
+tested, by itself. From Python it is used through `gearfast.inprocess.InProcessPeer`:
+
+    broker = Broker(b"H:here")
+    client, worker = InProcessPeer(broker), InProcessPeer(broker)
+    worker.can_do(b"reverse")
+    client.submit(b"reverse", b"abc")
+    handle, function, unique, payload = worker.grab()
+    worker.tell(handle, Report.COMPLETE, payload[::-1])
+    assert client.heard == [(Report.COMPLETE, handle, b"cba")]
+
+Nothing in it is safe to be called from two threads at a time.
+"""
+
+from enum import IntEnum
+from typing import final
+
+from gearfast.handle import Handles
+
+class Submitted(IntEnum):
+    """What became of a submission."""
+
+    CREATED = 0
+    """It is a new job."""
+    COALESCED = 1
+    """It is the job that has this unique id already (protocol section 3.2)."""
+    QUEUE_FULL = 2
+    """It was refused: its function has as many jobs as it may have (protocol section 3.9)."""
+
+class Reported(IntEnum):
+    """What became of a worker's report."""
+
+    TAKEN = 0
+    """The job was in this worker's hands; its clients were told."""
+    LATE = 1
+    """This worker held the job and lost it: nobody is told, and nobody made a mistake."""
+    UNKNOWN = 2
+    """This worker never held such a job, or it was too long ago."""
+
+class Dropped(IntEnum):
+    """What became of a wish to drop a function."""
+
+    DROPPED = 0
+    NO_SUCH_FUNCTION = 1
+    IN_USE = 2
+    """It has workers or jobs, and stays."""
+
+@final
+class Broker:
+    """All jobs of one server, from their submission to their end.
+
+    ``handle_prefix`` stands before the colon in every handle (see `gearfast.handle.Handles`).
+
+    ``job_retries`` is how many workers may lose a job before it fails; -1: any number, 0: like 1
+    (protocol section 3.6).
+
+    ``worker_wakeup`` is how many sleeping workers are woken when a job is queued; 0: all that can do
+    it (protocol section 3.7).
+
+    ``wakeup_grace`` is how long, in seconds, a woken worker may take to grab before `tick` wakes
+    the next one.
+
+    ``remembered_results`` is how many jobs are remembered that a worker lost, per worker; a report
+    on one of them is LATE and not UNKNOWN.
+
+    Two clocks are passed in, and never read: ``now`` in seconds that only go forward, for deadlines
+    and wake-ups, and ``wall`` in seconds since 1970, for jobs that are due later.
+    """
+
+    @property
+    def handles(self) -> Handles:
+        """The maker of this broker's handles."""
+
+    def __new__(
+        cls,
+        handle_prefix: bytes = ...,
+        *,
+        job_retries: int = ...,
+        worker_wakeup: int = ...,
+        wakeup_grace: float = ...,
+        remembered_results: int = ...,
+    ) -> Broker: ...
+    @property
+    def job_count(self) -> int:
+        """Jobs that are delayed, queued or running."""
+
+    def tick(self, now: float, wall: float) -> None:
+        """Do what time has made necessary.
+
+        Jobs that are due at ``wall`` are queued, and workers woken for them. Jobs whose deadline has
+        come at ``now`` are taken from their workers. Workers that were woken ``wakeup_grace`` ago and
+        have not grabbed are passed over, and the next ones woken. Of each kind at most 1,000 are
+        dealt with; `wait` is then 0.
+        """
+
+    def wait(self, now: float, wall: float) -> float:
+        """Seconds until the next `tick` is worth a call; 0 if it is at once, infinity if never."""
+
+    def scan_functions(
+        self, cursor: int, most: int
+    ) -> tuple[int, list[tuple[bytes, int, int, int, tuple[int, int, int]]]]:
+        """Walk through the functions in steps.
+
+        Start with cursor 0 and go on with the one that is returned, until that is 0 again. What is
+        there all the while comes exactly once, whatever else comes and goes between two steps; the
+        order has no meaning. A step returns about ``most`` rows, at most 1,000.
+
+        A row is ``(name, jobs, running, workers, (high, normal, low))``; the last are jobs that no
+        worker holds, those due later counted as normal ones.
+
+        Raises ValueError if ``most`` is below 1.
+        """
+
+    def scan_jobs(self, cursor: int, most: int) -> tuple[int, list[tuple[bytes, int, bool, bool, bytes]]]:
+        """Walk through the jobs in steps, as `scan_functions` does.
+
+        A row is ``(handle, attempts, orphan, background, unique)``. ``attempts`` is how many workers
+        lost the job; an orphan has lost its clients and runs on for nobody.
+        """
+
+    def create_function(self, name: bytes) -> None:
+        """Let the function be known, with no workers and no jobs; nothing happens if it is."""
+
+    def drop_function(self, name: bytes) -> Dropped:
+        """Forget a function and its limits, unless it has workers or jobs.
+
+        If no function has exactly this name, one that differs only in case will do (protocol
+        section 4.4).
+        """
+
+    def limit_function(self, name: bytes, limits: tuple[int, int, int]) -> None:
+        """Set how many jobs the function may have when a high, normal or low one is submitted; 0: any number.
+
+        All its jobs count, of every priority and state (protocol section 3.9). An unknown function
+        stays unknown. Raises ValueError if the limits are not three, OverflowError if one is negative.
+        """
+
+    def cancel_job(self, handle: bytes) -> bool:
+        """End a job in whatever state, and tell its clients FAIL. False if there is no such job."""

@@ -1,0 +1,6 @@
+"""What each packet type asks of the broker, and what it is answered (protocol section 2)."""
+
+from gearfast.session import Service
+
+def answer_requests(service: Service) -> None:
+    """Have the sessions of this service answer all requests of the protocol from now on."""

@@ -1,0 +1,63 @@
+"""One connection's talk with the server: requests in, packets and admin text out (protocol section 1)."""
+
+from collections.abc import Callable, Iterator
+from logging import Logger
+
+from typing_extensions import disjoint_base
+
+from gearfast.broker import Broker
+from gearfast.config import Config
+from gearfast.peer import Peer
+
+@disjoint_base
+class Outlet:
+    """The way out of a session; transports are outlets."""
+
+    def close(self) -> None:
+        """Close the connection at once."""
+
+@disjoint_base
+class Service:
+    """What all sessions of one server share: the broker, the limits, and who answers admin lines."""
+
+    admin: Callable[[Session, bytes], bytes | Iterator[bytes] | None] | None
+    """Answers one admin line: bytes, slices of a long answer, or None to close the connection."""
+    log_jobs: bool
+    """Whether each accepted job is logged, at NOTICE (protocol section 5.7)."""
+
+    def __new__(
+        cls,
+        broker: Broker,
+        config: Config,
+        log: Logger,
+        admin: Callable[[Session, bytes], bytes | Iterator[bytes] | None] | None = None,
+    ) -> Service: ...
+    @property
+    def broker(self) -> Broker:
+        """Where jobs live."""
+    @property
+    def sessions(self) -> dict[int, Session]:
+        """Every connection by its serial number, the oldest first."""
+    @property
+    def opened(self) -> int:
+        """Connections so far; the serial number of the newest."""
+
+@disjoint_base
+class Session(Peer):
+    """One connection. It is fed by its transport; nothing of it is called from Python but what is listed here."""
+
+    def __new__(cls, service: Service, outlet: Outlet, fd: int, address: bytes) -> Session: ...
+    @property
+    def serial(self) -> int:
+        """Its number, counted from 1."""
+    @property
+    def fd(self) -> int:
+        """The server's descriptor, as ``workers`` shows it."""
+    @property
+    def address(self) -> bytes:
+        """The peer's address without port, or ``unix``."""
+    @property
+    def client_id(self) -> bytes:
+        """What it gave by SET_CLIENT_ID; ``-`` at first."""
+    def hang_up(self) -> None:
+        """Close the connection at once."""

@@ -1,0 +1,29 @@
+"""The end of a turn of the event loop, and the one timer (house rule: one send per peer and turn)."""
+
+import asyncio
+from collections.abc import Callable
+
+from typing_extensions import disjoint_base
+
+from gearfast.session import Outlet, Service
+
+@disjoint_base
+class Member(Outlet):
+    """Whoever may have something to send when a turn is over."""
+
+@disjoint_base
+class Turn:
+    """One per server: collects who has something to send, and arms the timer for what is due."""
+
+    def __new__(cls, service: Service, loop: asyncio.AbstractEventLoop, receive_buffer: int) -> Turn: ...
+    @property
+    def service(self) -> Service:
+        """What the sessions share."""
+    def over(self) -> None:
+        """End the turn: each member that became ready sends once. Called by the loop."""
+    def when_idle(self, idle: Callable[[], None]) -> None:
+        """Call this once, as soon as no job is left."""
+    def tick(self) -> None:
+        """Let the broker do what is due by now. Called by the loop's timer."""
+    def close(self) -> None:
+        """Stop the timer."""
