@@ -9,11 +9,11 @@ import os
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-ROOMS = """
-    index heap handle packet rotation
-    jobqueue late roster peer unique broker inprocess
-    session request turn transport
-""".split()
+ROOMS = [
+    *("index", "heap", "handle", "packet", "rotation"),
+    *("jobqueue", "late", "roster", "peer", "unique", "broker", "inprocess"),
+    *("session", "request", "turn", "transport"),
+]
 
 debug, sanitize, coverage = (
     os.environ.get(f"GEARFAST_{switch}") == "1" for switch in ("DEBUG", "SANITIZE", "COVERAGE")

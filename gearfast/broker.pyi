@@ -3,6 +3,9 @@
 The broker knows no bytes on a wire, no socket, no clock and no event loop: it can be embedded, and
 tested, by itself. From Python it is used through `gearfast.inprocess.InProcessPeer`:
 
+    from gearfast import Broker, InProcessPeer
+    from gearfast.peer import Report
+
     broker = Broker(b"H:here")
     client, worker = InProcessPeer(broker), InProcessPeer(broker)
     worker.can_do(b"reverse")
@@ -105,12 +108,11 @@ class Broker:
 
         Start with cursor 0 and go on with the one that is returned, until that is 0 again. What is
         there all the while comes exactly once, whatever else comes and goes between two steps; the
-        order has no meaning. A step returns about ``most`` rows, at most 1,000.
+        order has no meaning. A step returns up to ``most`` rows, where less than 64 means 64, and more
+        than 1,000 means 1,000.
 
         A row is ``(name, jobs, running, workers, (high, normal, low))``; the last are jobs that no
         worker holds, those due later counted as normal ones.
-
-        Raises ValueError if ``most`` is below 1.
         """
 
     def scan_jobs(self, cursor: int, most: int) -> tuple[int, list[tuple[bytes, int, bool, bool, bytes]]]:

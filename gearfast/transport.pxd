@@ -8,6 +8,7 @@ cdef class Transport(Member):
     cdef object loop
     cdef double linger
     cdef bint reading             # the loop tells us when there is something to read
+    cdef bint unwatched           # the loop gave the socket up: it is broken, what it still has is read
     cdef bint blocked             # the peer takes nothing at the moment
     cdef bint eof                 # the peer sends nothing more
     cdef bint parted              # the broker has been told that the peer is gone
@@ -20,6 +21,9 @@ cdef class Transport(Member):
     cdef void release(self)                       # give the descriptor back
     cdef void part(self) noexcept
     cdef void end_gently(self)
+
+cdef class Watch:
+    cdef SocketTransport transport
 
 cdef class SocketTransport(Transport):
     cdef int fd

@@ -14,6 +14,15 @@ class Transport(Member):
     @property
     def session(self) -> Session:
         """The session it feeds."""
+    def readable(self) -> None:
+        """Read once. Called by the loop."""
+
+@disjoint_base
+class Watch:
+    """What the loop calls when a socket is readable."""
+
+    def __init__(self, transport: SocketTransport) -> None: ...
+    def __call__(self, *args: object, **kwargs: object) -> None: ...
 
 @disjoint_base
 class SocketTransport(Transport):
@@ -22,8 +31,6 @@ class SocketTransport(Transport):
     def __new__(
         cls, turn: Turn, loop: asyncio.AbstractEventLoop, fd: int, address: bytes, linger: float
     ) -> SocketTransport: ...
-    def readable(self) -> None:
-        """Read once. Called by the loop."""
     def writable(self) -> None:
         """Send what did not fit. Called by the loop."""
 

@@ -1,5 +1,6 @@
 """Plain sockets read by ``add_reader`` and written once per turn, and TLS through the loop's own transport."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_WRITE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.errno cimport EAGAIN, EINTR, errno
@@ -36,6 +37,9 @@ cdef class Transport(Member):
 
     cdef int finish_turn(self) except -1:
         cdef Session session = self.session
+        if self.open and self.unwatched:
+            self.readable()
+            self.ready()
         if not self.open:
             return 0
         if not self.blocked and not session.cut:
@@ -55,7 +59,7 @@ cdef class Transport(Member):
             if session.out.waiting() == 0:
                 self.end_gently()
                 return 0
-        if self.reading != (session.wants_input() and not self.eof):
+        if self.reading != (session.wants_input() and not self.eof and not self.unwatched):
             self.read_on(not self.reading)
         return 0
 
@@ -73,12 +77,36 @@ cdef class Transport(Member):
             self.shut()
             self.loop.call_later(self.linger, self.close)
 
+    def readable(self):
+        pass
+
     def close(self):
         if self.open:
             self.open = False
             self.part()
             self.read_on(False)
             self.release()
+
+
+@cython.no_gc
+cdef class Watch:
+    """What the loop calls when there is something to read.
+
+    libuv stops watching a socket on its own when the peer resets it, after one last call: data that was
+    still unread then would hide the reset for ever. The loop lets go of this object at that moment.
+    """
+
+    def __init__(self, SocketTransport transport not None):
+        self.transport = transport
+
+    def __call__(self):
+        self.transport.readable()
+
+    def __dealloc__(self):
+        if self.transport.reading:
+            self.transport.reading = False
+            self.transport.unwatched = True
+            self.transport.ready()
 
 
 cdef class SocketTransport(Transport):
@@ -92,9 +120,9 @@ cdef class SocketTransport(Transport):
         self.read_on(True)
 
     cdef void read_on(self, bint on):
-        self.reading = on
+        self.reading = on                         # before the loop lets go of the watch
         if on:
-            self.loop.add_reader(self.fd, self.readable)
+            self.loop.add_reader(self.fd, Watch(self))
         else:
             self.loop.remove_reader(self.fd)
 
@@ -120,7 +148,7 @@ cdef class SocketTransport(Transport):
         elif size == 0 and not self.lingering:
             self.eof = True
             self.ready()
-        elif size == 0 or errno not in (EAGAIN, EINTR):
+        elif size == 0 or self.unwatched or errno not in (EAGAIN, EINTR):
             self.turn.begin()
             self.close()
 
