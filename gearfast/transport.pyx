@@ -6,6 +6,7 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.errno cimport EAGAIN, EINTR, errno
 from posix.unistd cimport close as close_descriptor
 
+from gearfast.session cimport Outlet
 from gearfast.turn cimport Turn
 
 cdef extern from "sys/socket.h":
@@ -86,6 +87,7 @@ cdef class Transport(Member):
             self.part()
             self.read_on(False)
             self.release()
+            self.session.outlet = Outlet()        # no circle: its memory is back now, not at the collector's next visit
 
 
 @cython.no_gc
@@ -216,15 +218,19 @@ cdef class TlsTransport(Transport):
             self.ready()
 
     def eof_received(self):
+        """The stream sends nothing that it is given after this: all that is owed goes into it now."""
         self.eof = True
-        self.ready()
-        return True
+        self.turn.begin()
+        while self.open and self.stream.get_write_buffer_size() <= self.turn.service.output_limit:
+            self.blocked = False
+            self.turn_over()
 
     def connection_lost(self, error):
         if self.open:
             self.open = False
             self.turn.begin()
             self.part()
+            self.session.outlet = Outlet()
 
     def pause_writing(self):
         self.blocked = True

@@ -13,6 +13,7 @@ cdef class Member(Outlet):
 cdef class Turn:
     cdef readonly Service service
     cdef object loop
+    cdef object call_soon, end            # bound once: they are needed every turn
     cdef list queue
     cdef bint scheduled
     cdef object timer

@@ -29,6 +29,8 @@ cdef class Turn:
     def __cinit__(self, Service service not None, loop not None, size_t receive_buffer):
         self.service = service
         self.loop = loop
+        self.call_soon = loop.call_soon
+        self.end = self.over
         self.queue = []
         self.armed = INFINITY
         self.buffer_size = receive_buffer
@@ -52,12 +54,14 @@ cdef class Turn:
     cdef int schedule(self) except -1:
         if not self.scheduled:
             self.scheduled = True
-            self.loop.call_soon(self.over)
+            self.call_soon(self.end)
         return 0
 
     def over(self):
         cdef list queue = self.queue
         cdef Member member
+        if self.end is None:
+            return
         self.scheduled = False
         self.queue = []
         for member in queue:
@@ -98,3 +102,5 @@ cdef class Turn:
             self.timer.cancel()
             self.timer = None
         self.idle = None
+        self.scheduled = True                     # nothing is any more
+        self.end = None

@@ -166,7 +166,7 @@ class Admin:
         """``cancel job HANDLE``."""
         if len(words) < 3:
             return unknown_command(words[0])
-        if words[1].lower() != b"job":
+        if words[1].lower() != b"job" or len(words) > 3:
             return b"ERR UNKNOWN_ERROR\r\n"
         return OK if self.broker.cancel_job(words[2]) else b"ERR UNKNOWN_JOB\r\n"
 
