@@ -1,0 +1,444 @@
+"""Where gearfast means to differ from Debian's gearmand: the table behind docs/differences.md.
+
+An exchange whose answers differ must stand here, and one that stands here must differ: a stale entry fails the
+tests. Entries without exchanges are about what no exchange of bytes can show.
+`python -m tests.differential.differences` writes the document.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "differences.md"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One row. `exchanges` are played against both, `alone` names scripts that stock cannot be asked."""
+
+    subject: str
+    stock: str
+    gearfast: str
+    affected: str
+    reason: str
+    exchanges: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()
+
+
+def each(script: str, *numbers: int) -> tuple[str, ...]:
+    """The names of some exchanges of one script."""
+    return tuple(f"{script}.{number}" for number in numbers)
+
+
+_TOO_FEW = (
+    "submit-job-0",
+    "submit-job-1",
+    "submit-job-2",
+    "submit-job-bg-0",
+    "submit-job-high-0",
+    "submit-job-high-bg-0",
+    "submit-job-low-0",
+    "submit-job-low-bg-0",
+    "submit-job-epoch-0",
+    "submit-reduce-job-0",
+    "submit-reduce-job-background-0",
+    "work-complete-0",
+    "work-data-0",
+    "work-warning-0",
+    "work-exception-0",
+)
+
+FRAMING = [
+    Difference(
+        "Packet types from 0x80000000",
+        "The server crashes.",
+        "The connection is closed, as for every unknown type.",
+        "Nobody but an attacker.",
+        "One packet of twelve bytes must not end a server.",
+        alone=("type-80000000", "type-ffffffff"),
+    ),
+    Difference(
+        "A body with too few arguments",
+        "Takes the missing NUL from the next packet, then closes the connection or waits for ever.",
+        "ERROR `INVALID_PACKET`, `Too few arguments for <NAME>`, at once; the stream stays in step.",
+        "Authors of clients, who now see what is wrong.",
+        "The size in the header says where the packet ends; nothing behind it may be read as part of it.",
+        exchanges=(*(f"too-few-{name}.1" for name in _TOO_FEW), "size-too-small.1"),
+        alone=("too-few-work-status-0", "too-few-work-status-1", "too-few-can-do-timeout-0"),
+    ),
+    Difference(
+        "Packets larger than `--max-packet-size` (256 MiB)",
+        "No limit: up to 4 GiB are allocated on the word of a header.",
+        "ERROR `ARGUMENT_TOO_LARGE`, then the connection is closed; nothing is allocated.",
+        "Who sends more than 256 MiB in one packet raises the limit.",
+        "A few idle connections could otherwise take all memory of the machine.",
+        exchanges=("size-beyond-max-packet-size.2",),
+        alone=("size-announced-huge",),
+    ),
+    Difference(
+        "Requests of a peer that has already shut down its sending side",
+        "Answers may be lost; `printf 'status\\n' | nc` gets its answer about every second time.",
+        "Everything received before the half-close is answered, then the connection is closed.",
+        "Monitoring scripts that pipe into netcat.",
+        "A FIN says that no more will be asked, not that nobody listens.",
+        alone=("admin-half-closed", "admin-half-closed-binary"),
+    ),
+]
+
+LIMITS = [
+    Difference(
+        "Unique ids of 64 bytes",
+        "Accepted but stored cut to 63: they never coalesce, and JOB_ASSIGN_UNIQ carries a NUL too many.",
+        "64 bytes work like any other length.",
+        "Users of SHA-256 in hexadecimal as unique id.",
+        "A length that is accepted has to work.",
+        exchanges=each("unique-64", 2, 4, 5, 6),
+    ),
+    Difference(
+        "Unique ids over 64 bytes in reduce jobs",
+        "Not checked; the assignment then discloses memory of the server.",
+        "ERROR `ARGUMENT_TOO_LARGE`, `Unique value too large`, as for all other submits.",
+        "Nobody who relied on documented limits.",
+        "Memory safety.",
+        exchanges=("reduce-unique-65.1",),
+    ),
+    Difference(
+        "GET_STATUS and GET_STATUS_UNIQUE with 64 and more bytes of handle or id",
+        "No answer; the connection is closed, at once or at some later time.",
+        "STATUS_RES / STATUS_RES_UNIQUE saying that it is unknown. An id of 64 bytes is looked up.",
+        "Clients that wait for the answer.",
+        "Every question gets an answer, and clients match answers by order.",
+        exchanges=("handle-64-get-status.1", "unique-65-get-status.1"),
+    ),
+    Difference(
+        "Numbers beyond 64 bits in SUBMIT_JOB_EPOCH and CAN_DO_TIMEOUT",
+        "No answer, the connection is closed at once or later; CAN_DO_TIMEOUT may crash 1.1.20.",
+        "ERROR `ARGUMENT_TOO_LARGE`.",
+        "Clients with a broken clock.",
+        "As above.",
+        exchanges=("epoch-number-out-of-range.1",),
+        alone=("timeout-number-out-of-range",),
+    ),
+    Difference(
+        "WORK_STATUS with a denominator of 12 and more characters",
+        "Not forwarded; the worker's connection is closed, at once or later.",
+        "Forwarded as the worker wrote it.",
+        "Workers that count in very small steps.",
+        "The text is the worker's and the client's affair.",
+        exchanges=("status-denominator-12.4",),
+    ),
+]
+
+WORKERS = [
+    Difference(
+        "Repeated CAN_DO of one function",
+        "Each one adds a record: `status` counts the worker again, `workers` prints the name again.",
+        "The ability moves to the front and counts once.",
+        "Dashboards, which now show the number of workers.",
+        "A worker that reconnects its functions is still one worker.",
+        exchanges=each("can-do-repeated", 2, 4),
+    ),
+    Difference(
+        "Job choice of a worker with several functions",
+        "1.1.20: function by function (newest first), priorities only inside one. 2.0: as gearfast.",
+        "Priority over all functions first, then newest function first, in turn (`--round-robin` is always on); "
+        "`workers` shows the list as it has turned.",
+        "Workers with several functions, coming from 1.1.",
+        "gearmand 2.0 does so: a HIGH job is more urgent than a NORMAL one, whatever its function.",
+        exchanges=(
+            *each("order-rotates", 7, 8),
+            *each("order-priority-over-functions", 5, 6, 7),
+            "admin-full-tables.9",
+        ),
+    ),
+    Difference(
+        "Workers woken per job",
+        "All sleeping workers of the function (`--worker-wakeup=0`).",
+        "One; if it has not grabbed within 50 ms, the next one. `--worker-wakeup=N` as stock, `=all` for stock's 0.",
+        "Nobody in what they get; servers with many workers in what it costs.",
+        "With 1,000 sleepers stock spends some 15 ms on every job to tell 999 workers that there is none for them.",
+        exchanges=("wake-one.3",),
+        alone=("wake-next-when-one-does-not-grab",),
+    ),
+    Difference(
+        "A worker that answers NOOP with PRE_SLEEP instead of a grab",
+        "Is never woken again until it grabs.",
+        "Is woken by the next job.",
+        "python-gearman with several servers.",
+        "It says that it sleeps; that is what counts.",
+        exchanges=("noop-then-pre-sleep.6",),
+    ),
+    Difference(
+        "Late results for a job that the worker held and lost (requeued, timed out)",
+        "ERROR `JOB_NOT_FOUND`.",
+        "Swallowed. Results for a handle the worker never held still get JOB_NOT_FOUND.",
+        "PHP and Perl workers, which end at an unexpected ERROR.",
+        "The worker did nothing wrong and cannot do anything about it.",
+        exchanges=(
+            *each("requeue-cant-do", 8, 9),
+            *each("requeue-reset-abilities", 8, 9),
+            "timeout-requeues.9",
+        ),
+    ),
+    Difference(
+        "A sleeping worker that gives up the function of a job it still runs",
+        "Is woken for that very job, which it cannot have any more.",
+        "Sleeps on.",
+        "Nobody.",
+        "There is nothing to be had.",
+        exchanges=("requeue-own-sleep.3",),
+    ),
+    Difference(
+        "Job timeout (CAN_DO_TIMEOUT)",
+        "One timer per connection: a second job overwrites it, completion leaves it running, PRE_SLEEP deletes it.",
+        "One deadline per running job, cancelled when the job ends. Milliseconds, at least 1000, as stock.",
+        "Workers that run several jobs at once.",
+        "Stock's stray timer corrupts its counters and its memory.",
+    ),
+]
+
+JOBS = [
+    Difference(
+        "WORK_EXCEPTION to a client without the option `exceptions`",
+        "WORK_FAIL with a NUL behind the handle.",
+        "WORK_FAIL with the bare handle.",
+        "Perl clients, which die of stock's form.",
+        "It is what WORK_FAIL looks like otherwise.",
+        exchanges=("exception-not-wanted.3", "exception-two-clients.5"),
+    ),
+    Difference(
+        "WORK_FAIL behind WORK_EXCEPTION for the same job",
+        "ERROR `JOB_NOT_FOUND`.",
+        "Swallowed.",
+        "Perl workers, which send both and die of the ERROR.",
+        "They were written for a server where an exception does not end the job.",
+        exchanges=("exception-then-fail.5",),
+    ),
+    Difference(
+        "Delayed jobs (SUBMIT_JOB_EPOCH) before they are due",
+        "Wake workers for nothing; in 1.1.20 they also block LOW jobs behind them.",
+        "Are in nobody's way.",
+        "Users of delayed jobs.",
+        "A job that cannot be had is no work.",
+        exchanges=("epoch-wakes-nobody-early.2", "epoch-blocks-no-low-job.3"),
+    ),
+    Difference(
+        "Delayed jobs that become due",
+        "1.1.20 wakes nobody: the job waits for some other event. 2.0 wakes workers.",
+        "A worker is woken within 10 ms.",
+        "Users of delayed jobs, coming from 1.1.",
+        "That is what the time is given for.",
+        alone=("epoch-due",),
+    ),
+    Difference(
+        "A queued job whose last foreground client has left",
+        "Stays in the queue, in all counters and under its handle until a worker looks at it.",
+        "Leaves the queue at once.",
+        "Dashboards, and queues with a limit.",
+        "Nobody is going to run it.",
+        exchanges=each("abandoned-in-queue", 3, 4, 5),
+    ),
+    Difference(
+        "A submit with the unique id of an abandoned job",
+        "Is attached to the abandoned job and lost with it; on a running one it gets a result of the earlier submit.",
+        "Is a new job. The abandoned running job ends by itself.",
+        "Web requests that are repeated after a time-out.",
+        "JOB_CREATED promises that the job will be run.",
+        exchanges=(
+            *each("abandoned-submitted-again", 3, 4),
+            *each("abandoned-running-submitted-again", 4, 5, 6),
+        ),
+    ),
+    Difference(
+        "A running job that has lost its last client and then its worker",
+        "Goes back into the queue and its counters, to be thrown away at the next grab.",
+        "Is dropped at once.",
+        "Dashboards.",
+        "As above.",
+        exchanges=("abandoned-by-both.5",),
+    ),
+    Difference(
+        "A background job to which a foreground client was attached and left",
+        "Loses its background status: it is thrown away, and comes back from the store at the next start.",
+        "Stays a background job and is run.",
+        "Who mixes both with one unique id.",
+        "A job taken into the background must not get lost.",
+        exchanges=each("coalesce-background-keeps-status", 4, 5),
+    ),
+    Difference(
+        "A background submit with the unique id of a waiting foreground job",
+        "Does not keep the job alive when the foreground client leaves.",
+        "Makes it a background job, which is run in any case.",
+        "Who mixes both with one unique id.",
+        "JOB_CREATED promises that the job will be run.",
+        exchanges=each("coalesce-background-kept", 5, 6),
+    ),
+    Difference(
+        "`cancel job`",
+        "Marks the job; it stays in counters and under its handle, and a running one still reports to its clients.",
+        "Removes the job now, queued, delayed or running. Clients get WORK_FAIL, late results are swallowed.",
+        "Dashboards; clients that saw WORK_FAIL and then WORK_COMPLETE.",
+        "Cancelled means gone.",
+        exchanges=(
+            *each("cancel-queued", 4, 5, 6, 7),
+            *each("cancel-running", 4, 5, 6),
+            "cancel-delayed.3",
+        ),
+    ),
+    Difference(
+        "A submit with the unique id of a cancelled job",
+        "Is attached to the cancelled job and lost.",
+        "Is a new job.",
+        "Who cancels a job to submit it anew.",
+        "JOB_CREATED promises that the job will be run.",
+        exchanges=each("cancel-then-submit-again", 3, 4),
+    ),
+]
+
+ADMIN = [
+    Difference(
+        "`create function NAME` with a bare LF",
+        "Cuts the last character of the name.",
+        "Works with LF and CRLF.",
+        "People with netcat.",
+        "All other commands take both.",
+        exchanges=("admin-create-function-lf.2",),
+    ),
+    Difference(
+        "`create function ` with an empty name",
+        "The server crashes.",
+        "`OK`.",
+        "Nobody but an attacker.",
+        "One line must not end a server.",
+        alone=("admin-create-function-empty",),
+    ),
+    Difference(
+        "`drop function` while jobs are queued",
+        "`OK`; the jobs dangle, and later use freed memory.",
+        "`ERR there are still connected workers or executing clients`.",
+        "Who drops functions to empty them: cancel the jobs first.",
+        "Memory safety; and jobs must not get lost by a slip.",
+        alone=("admin-drop-function-with-jobs",),
+    ),
+    Difference(
+        "IPv6 addresses in `workers` and in the log",
+        "Cut: `::1` is shown as `::`.",
+        "Shown whole.",
+        "Readers of both.",
+        "An address that is not one helps nobody.",
+    ),
+    Difference(
+        "Order of lines in `status`, `show jobs` and the like",
+        "That of the buckets of its hash tables.",
+        "Not that one.",
+        "No client is known to depend on it.",
+        "Tables that grow have no fixed buckets.",
+    ),
+]
+
+PROCESS = [
+    Difference(
+        "`--ssl`",
+        "Debian's 1.1.20 accepts it and serves plain text; 2.0 spins on a stalled handshake and starts with bad files.",
+        "TLS 1.2 and 1.3; bad files refuse the start; a stalled handshake times out and hurts nobody. "
+        "`--ssl-verify-client` asks for certificates.",
+        "Who believes to be encrypted.",
+        "An option about security does what it says or refuses.",
+    ),
+    Difference(
+        "A busy port",
+        "Tried again for 22 seconds; with `--daemon` the parent has already said that all is well.",
+        "Refused at once with one line and exit code 1, also by the parent of `--daemon`.",
+        "Scripts that start the server.",
+        "An exit code tells the truth.",
+    ),
+    Difference(
+        "`GEARMAND_PORT=tcp://10.0.0.1:4730` in the environment",
+        "The start fails.",
+        "Ignored with a warning.",
+        "Kubernetes, which sets it for a service named gearmand.",
+        "It was not meant for the server.",
+    ),
+    Difference(
+        "A peer that does not read its answers",
+        "Everything is kept in memory, without a limit.",
+        "Its requests are no longer read above 1 MiB of unread answers; above 64 MiB it is cut off.",
+        "Clients that are stopped in a debugger for long.",
+        "One peer must not take the memory of all.",
+    ),
+    Difference(
+        "No descriptors left",
+        "Burns a processor until one is free.",
+        "Accepts again after a pause; connected peers notice nothing.",
+        "Servers under a storm of connections.",
+        "Nothing is won by spinning.",
+    ),
+    Difference(
+        "`--job-retries`",
+        "1.1.20: 0 (default) is unlimited. 2.0: -1 (default) is unlimited, 0 means none.",
+        "As 2.0.",
+        "Who sets 0 explicitly, coming from 1.1.",
+        "Follows 2.0.",
+    ),
+    Difference(
+        "`--threads`, `--hashtable-buckets`, `--coredump`, `--round-robin`",
+        "Tune the server.",
+        "Accepted, without a meaning.",
+        "Nobody.",
+        "One thread does more than four did, tables grow by themselves, and round robin is always on.",
+    ),
+    Difference(
+        "SIGHUP while the log goes to stderr or nowhere",
+        "Creates a file named `stderr` or `none` in the working directory.",
+        "Creates nothing.",
+        "Nobody.",
+        "An oversight.",
+    ),
+    Difference(
+        "Graceful shutdown (SIGUSR1) behind the last background job",
+        "May wait for the next packet of any peer.",
+        "Ends when the last job has ended.",
+        "Rolling restarts.",
+        "An oversight.",
+    ),
+]
+
+SECTIONS = {
+    "Framing": FRAMING,
+    "Limits": LIMITS,
+    "Workers": WORKERS,
+    "Jobs": JOBS,
+    "Admin commands": ADMIN,
+    "Process": PROCESS,
+}
+
+DIFFERENCES = [difference for section in SECTIONS.values() for difference in section]
+
+HEAD = """\
+# Where gearfast differs from gearmand
+
+gearfast answers as gearmand does, byte for byte, but for what is listed here. *Stock* is Debian's gearmand 1.1.20,
+and 2.0 where it is named; where the two differ gearfast follows 2.0. The tests play the same bytes against both
+servers and accept no other difference than these.
+
+This file is written by `python -m tests.differential.differences`; the table is in `tests/differential/differences.py`.
+
+| what | stock | gearfast | who is affected | reason |
+|---|---|---|---|---|
+"""
+
+
+def render() -> str:
+    """The document."""
+    lines = []
+    for title, section in SECTIONS.items():
+        lines.append(f"| **{title}** | | | | |")
+        for row in section:
+            cells = (row.subject, row.stock, row.gearfast, row.affected, row.reason)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+    return HEAD + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(render(), encoding="utf-8")
