@@ -19,6 +19,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint16_t
 from libc.stdlib cimport free, malloc
 
+from gearfast.census cimport function_in_any_case, function_rows, job_rows
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove, heap_soonest
 from gearfast.index cimport Node, index_add, index_chain, index_close, index_open, index_remove, index_scan
 from gearfast.jobqueue cimport (
@@ -401,20 +402,16 @@ cdef class Broker:
         return self.jobs.count
 
     def scan_functions(self, uint64_t cursor, int most):
-        cdef Node* found[SCAN_MOST]
-        cdef int count = index_scan(&self.roster.functions, &cursor, found, min(max(most, SCAN_LEAST), SCAN_MOST)), at
-        return cursor, [function_row(function_of_node(found[at])) for at in range(count)]
+        return function_rows(&self.roster.functions, cursor, most)
 
     def scan_jobs(self, uint64_t cursor, int most):
-        cdef Node* found[SCAN_MOST]
-        cdef int count = index_scan(&self.jobs, &cursor, found, min(max(most, SCAN_LEAST), SCAN_MOST)), at
-        return cursor, [job_row(self.handles, <Job*>found[at]) for at in range(count)]
+        return job_rows(&self.jobs, self.handles, cursor, most)
 
     def create_function(self, bytes name not None):
         roster_function(&self.roster, Slice(<const char*>name, len(name)))
 
     def drop_function(self, bytes name not None):
-        cdef Function* function = self_or_other_case(&self.roster, name)
+        cdef Function* function = function_in_any_case(&self.roster, name)
         if function == NULL:
             return NO_SUCH_FUNCTION
         if function.workers > 0 or function.total > 0:
@@ -431,35 +428,3 @@ cdef class Broker:
 
     def cancel_job(self, bytes handle not None):
         return self.cancel(self.handles.parse(handle, len(handle)))
-
-
-cdef tuple function_row(const Function* function):
-    queued = [function.lanes.lane[priority].count for priority in range(PRIORITIES)]
-    # what is delayed is neither in a lane nor running; it is of normal priority
-    queued[<int>NORMAL] = function.total - function.running - queued[0] - queued[2]
-    return function.name.data[:function.name.size], function.total, function.running, function.workers, tuple(queued)
-
-
-cdef tuple job_row(Handles handles, const Job* job):
-    cdef Slice unique = job_unique(job)
-    orphan = job.waiters == NULL and not job.background
-    return (handles.format(job.number), job.attempts, bool(orphan), bool(job.background), unique.data[:unique.size])
-
-
-cdef Function* self_or_other_case(const Roster* roster, bytes name):
-    """By its exact name, or else the first that differs only in case (protocol section 4.4)."""
-    cdef Node* found[64]
-    cdef uint64_t cursor = 0
-    cdef int count, at
-    cdef Function* function = roster_find(roster, Slice(<const char*>name, len(name)))
-    while function == NULL:
-        count = index_scan(&roster.functions, &cursor, found, 64)
-        for at in range(count):
-            function = function_of_node(found[at])
-            if function.name.size == <size_t>len(name) and \
-                    function.name.data[:function.name.size].lower() == name.lower():
-                return function
-        function = NULL
-        if cursor == 0:
-            break
-    return function

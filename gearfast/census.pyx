@@ -1,0 +1,54 @@
+"""Functions and jobs as rows, a slice at a time (protocol section 4.2)."""
+
+from gearfast.index cimport Node, index_scan
+from gearfast.jobqueue cimport NORMAL, Job, job_unique
+from gearfast.roster cimport function_of_node, roster_find
+from gearfast.rotation cimport PRIORITIES
+from gearfast.slice cimport Slice
+
+cdef enum:
+    SCAN_MOST = 1000      # rows of one slice
+
+
+cdef tuple function_rows(const Index* functions, uint64_t cursor, int most):
+    cdef Node* found[SCAN_MOST]
+    cdef int count = index_scan(functions, &cursor, found, min(most, SCAN_MOST)), at
+    return cursor, [function_row(function_of_node(found[at])) for at in range(count)]
+
+
+cdef tuple job_rows(const Index* jobs, Handles handles, uint64_t cursor, int most):
+    cdef Node* found[SCAN_MOST]
+    cdef int count = index_scan(jobs, &cursor, found, min(most, SCAN_MOST)), at
+    return cursor, [job_row(handles, <Job*>found[at]) for at in range(count)]
+
+
+cdef tuple function_row(const Function* function):
+    queued = [function.lanes.lane[priority].count for priority in range(PRIORITIES)]
+    # what is delayed is neither in a lane nor running; it is of normal priority
+    queued[<int>NORMAL] = function.total - function.running - queued[0] - queued[2]
+    return function.name.data[:function.name.size], function.total, function.running, function.workers, tuple(queued)
+
+
+cdef tuple job_row(Handles handles, const Job* job):
+    cdef Slice unique = job_unique(job)
+    orphan = job.waiters == NULL and not job.background
+    return (handles.format(job.number), job.attempts, bool(orphan), bool(job.background), unique.data[:unique.size])
+
+
+cdef Function* function_in_any_case(const Roster* roster, bytes name):
+    """By its exact name, or else the first that differs only in case (protocol section 4.4)."""
+    cdef Node* found[64]
+    cdef uint64_t cursor = 0
+    cdef int count, at
+    cdef Function* function = roster_find(roster, Slice(<const char*>name, len(name)))
+    while function == NULL:
+        count = index_scan(&roster.functions, &cursor, found, 64)
+        for at in range(count):
+            function = function_of_node(found[at])
+            if function.name.size == <size_t>len(name) and \
+                    function.name.data[:function.name.size].lower() == name.lower():
+                return function
+        function = NULL
+        if cursor == 0:
+            break
+    return function
