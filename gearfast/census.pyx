@@ -7,18 +7,19 @@ from gearfast.rotation cimport PRIORITIES
 from gearfast.slice cimport Slice
 
 cdef enum:
-    SCAN_MOST = 1000      # rows of one slice
+    SCAN_LEAST = 64       # rows one slice has room for, more than ever share a bucket
+    SCAN_MOST = 1000
 
 
 cdef tuple function_rows(const Index* functions, uint64_t cursor, int most):
     cdef Node* found[SCAN_MOST]
-    cdef int count = index_scan(functions, &cursor, found, min(most, SCAN_MOST)), at
+    cdef int count = index_scan(functions, &cursor, found, min(max(most, SCAN_LEAST), SCAN_MOST)), at
     return cursor, [function_row(function_of_node(found[at])) for at in range(count)]
 
 
 cdef tuple job_rows(const Index* jobs, Handles handles, uint64_t cursor, int most):
     cdef Node* found[SCAN_MOST]
-    cdef int count = index_scan(jobs, &cursor, found, min(most, SCAN_MOST)), at
+    cdef int count = index_scan(jobs, &cursor, found, min(max(most, SCAN_LEAST), SCAN_MOST)), at
     return cursor, [job_row(handles, <Job*>found[at]) for at in range(count)]
 
 

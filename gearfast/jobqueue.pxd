@@ -69,7 +69,7 @@ cdef struct Lane:
 cdef struct Lanes:
     Lane lane[PRIORITIES]
 
-# Raises MemoryError. Nothing but unique, reducer and payload is set, the rest is zero.
+# Raises MemoryError, and ValueError for 4 GiB and more. Nothing but unique, reducer and payload is set, the rest is zero.
 cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL
 cdef void job_free(Job* job) noexcept
 cdef Node* job_unique_node(Job* job) noexcept nogil

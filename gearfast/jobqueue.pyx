@@ -14,6 +14,8 @@ cdef inline char* text_of(const Job* job) noexcept nogil:
 
 cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL:
     cdef size_t node = sizeof(Node) if unique.size > 0 else 0
+    if payload.size > <uint32_t>-1:
+        raise ValueError(f"a payload has less than 4 GiB, not {payload.size} bytes")
     cdef Job* job = <Job*>calloc(1, sizeof(Job) + node + unique.size + reducer.size + payload.size)
     cdef char* at
     if job == NULL:

@@ -22,7 +22,7 @@ cdef struct Function:
     size_t workers                # abilities
     size_t limit[PRIORITIES]      # of `total`, for a new job of that priority; 0: none
     Ring parked[PRIORITIES]       # abilities whose mark is off since the lane was found empty
-    Ring callable                 # abilities whose worker may be asleep, longest asleep first
+    Ring callable                 # abilities whose worker may be asleep, longest not looked at first
     Slice name
 
 cdef struct Worker:

@@ -69,6 +69,8 @@ cdef class Transport(Member):
         if not self.parted:
             self.parted = True
             self.session.closed()
+            if self.open:
+                self.turn.leaving.add(self)
 
     cdef void end_gently(self):
         """All was sent. After an error the peer may still be writing: closing now would cost it our answer."""
@@ -87,6 +89,7 @@ cdef class Transport(Member):
             self.part()
             self.read_on(False)
             self.release()
+            self.turn.leaving.discard(self)
             self.session.outlet = Outlet()        # no circle: its memory is back now, not at the collector's next visit
 
 
@@ -230,6 +233,7 @@ cdef class TlsTransport(Transport):
             self.open = False
             self.turn.begin()
             self.part()
+            self.turn.leaving.discard(self)
             self.session.outlet = Outlet()
 
     def pause_writing(self):

@@ -15,6 +15,7 @@ cdef class Turn:
     cdef object loop
     cdef object call_soon, end            # bound once: they are needed every turn
     cdef list queue
+    cdef set leaving                      # who is nobody's peer any more, and has yet to be sent something or to hang up
     cdef bint scheduled
     cdef object timer
     cdef double armed                     # when the timer fires, monotonic seconds

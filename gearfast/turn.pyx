@@ -32,6 +32,7 @@ cdef class Turn:
         self.call_soon = loop.call_soon
         self.end = self.over
         self.queue = []
+        self.leaving = set()
         self.armed = INFINITY
         self.buffer_size = receive_buffer
         self.buffer = <char*>malloc(receive_buffer)
@@ -98,6 +99,8 @@ cdef class Turn:
         self.arm()
 
     def close(self):
+        for member in list(self.leaving):
+            member.close()
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None

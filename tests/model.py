@@ -1,0 +1,426 @@
+"""The rules of a job's life, written down once more as slowly and plainly as possible.
+
+Nothing here is clever: jobs are one list, lanes are looked for in it, and every rule is spelt out
+where it is needed (protocol sections 2 and 3). The broker has to agree with it in everything that
+can be seen. Where the rules leave open who is woken, this is gearfast's own rule, the *line*:
+
+- every function has a line of workers; CAN_DO puts a worker at its end;
+- whoever is to be woken for a function is looked for from the front of its line, unless nobody at
+  all is asleep; everyone who is looked at leaves the line, the one that is woken included;
+- a worker that falls asleep goes to the end of each line that it has left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gearfast.broker import Dropped, Reported
+from gearfast.peer import Report
+
+PREFIX = b"H:model"
+Heard = tuple[str] | tuple[Report, bytes, bytes | None]
+Status = tuple[bool, int, int, int]
+
+
+@dataclass(eq=False)
+class Function:
+    """A function that the server knows."""
+
+    name: bytes
+    limits: tuple[int, int, int] = (0, 0, 0)
+    line: list[Peer] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Peer:
+    """A client, a worker, or both."""
+
+    heard: list[Heard] = field(default_factory=list)
+    abilities: list[Function] = field(default_factory=list)  # in the order they are looked at
+    timeouts: dict[Function, int] = field(default_factory=dict)
+    asleep: bool = False
+    woken: bool = False
+    woken_for: Function | None = None
+    woken_at: float = 0.0
+    lost: list[tuple[int, bool]] = field(default_factory=list)  # jobs held and lost; whether by an exception
+    unasked: set[Function] = field(default_factory=set)  # taken on asleep, with work waiting: that wakes nobody
+
+
+@dataclass(eq=False)
+class Job:
+    """A job that is delayed, queued or running."""
+
+    number: int
+    function: Function
+    payload: bytes
+    unique: bytes
+    priority: int
+    background: bool
+    due: float
+    state: str
+    queued_as: int = 0  # the later it was queued, the higher
+    waiting: list[Peer] = field(default_factory=list)
+    joinable: bool = False
+    attempts: int = 0
+    holder: Peer | None = None
+    taken_as: int = 0
+    deadline: float = 0.0
+    numerator: int = 0
+    denominator: int = 0
+
+    @property
+    def handle(self) -> bytes:
+        return b"%s:%d" % (PREFIX, self.number)
+
+    @property
+    def orphan(self) -> bool:
+        return not self.waiting and not self.background
+
+    @property
+    def status(self) -> Status:
+        if self.state != "running":
+            return False, 0, 0, len(self.waiting)
+        return True, self.numerator, self.denominator, len(self.waiting)
+
+
+class Model:
+    """A broker as the rules have it."""
+
+    def __init__(self, *, job_retries: int, worker_wakeup: int, wakeup_grace: float, remembered_results: int) -> None:
+        self.job_retries = job_retries
+        self.worker_wakeup = worker_wakeup
+        self.wakeup_grace = wakeup_grace
+        self.remembered_results = remembered_results
+        self.functions: dict[bytes, Function] = {}
+        self.jobs: list[Job] = []
+        self.peers: list[Peer] = []
+        self.woken: list[Peer] = []
+        self.numbers = 0
+        self.events = 0
+
+    # --- looking things up ---
+
+    def function(self, name: bytes) -> Function:
+        return self.functions.setdefault(name, Function(name))
+
+    def find(self, handle: bytes) -> Job | None:
+        return next((job for job in self.jobs if job.handle == handle), None)
+
+    def queued(self, function: Function, priority: int | None = None) -> list[Job]:
+        jobs = [job for job in self.jobs if job.function is function and job.state == "queued"]
+        jobs.sort(key=lambda job: job.queued_as)
+        return [job for job in jobs if priority is None or job.priority == priority]
+
+    def held(self, peer: Peer) -> list[Job]:
+        """Newest first."""
+        return sorted((job for job in self.jobs if job.holder is peer), key=lambda job: -job.taken_as)
+
+    # --- submitting ---
+
+    def submit(
+        self,
+        client: Peer,
+        name: bytes,
+        payload: bytes,
+        unique: bytes,
+        priority: int,
+        background: bool,
+        due: float,
+        now: float,
+    ) -> bytes | None:
+        function = self.function(name)
+        key = payload if unique == b"-" else unique
+        job = self.twin(function, payload, unique) if key else None
+        if job is None:
+            total = sum(job.function is function for job in self.jobs)
+            if 0 < function.limits[priority] <= total:
+                return None
+            self.numbers += 1
+            job = Job(self.numbers, function, payload, unique, priority, background, due, "delayed")
+            job.joinable = bool(key)
+            self.jobs.append(job)
+            if not background:
+                job.waiting.append(client)
+            if due <= 0:
+                self.enqueue(job, now)
+        elif background:
+            job.background = True
+        else:
+            job.waiting.append(client)
+        return job.handle
+
+    def twin(self, function: Function, payload: bytes, unique: bytes) -> Job | None:
+        """The newest job that a submission joins."""
+        for job in reversed(self.jobs):
+            if not job.joinable or job.function is not function:
+                continue
+            if unique == b"-" and job.payload == payload and job.unique in (b"-", payload):
+                return job
+            if unique != b"-" and job.unique == unique:
+                return job
+        return None
+
+    def enqueue(self, job: Job, now: float) -> None:
+        job.state = "queued"
+        self.events += 1
+        job.queued_as = self.events
+        self.wake(job.function, self.worker_wakeup, now)
+
+    # --- sleeping and waking ---
+
+    def wake(self, function: Function, most: int, now: float) -> None:
+        """Wake so many of the function's sleepers, 0 for all, if it has work."""
+        if not self.queued(function):
+            return
+        woken = 0
+        while function.line and any(peer.asleep and not peer.woken for peer in self.peers):
+            peer = function.line.pop(0)
+            if peer.asleep and not peer.woken:
+                peer.heard.append(("wake",))
+                peer.woken, peer.woken_for, peer.woken_at = True, function, now
+                self.woken.append(peer)
+                woken += 1
+                if woken == most:
+                    return
+
+    def rouse(self, peer: Peer) -> Function | None:
+        """It is neither asleep nor woken now. Returns what it had been woken for."""
+        if peer.woken:
+            self.woken.remove(peer)
+        woken_for = peer.woken_for
+        peer.asleep, peer.woken, peer.woken_for = False, False, None
+        return woken_for
+
+    def has_work(self, peer: Peer) -> bool:
+        return any(self.queued(function) for function in peer.abilities)
+
+    def sleep(self, peer: Peer) -> bool:
+        if self.has_work(peer):
+            if not peer.woken:
+                self.rouse(peer)
+            return False
+        self.rouse(peer)
+        peer.asleep = True
+        peer.unasked.clear()
+        for function in peer.abilities:
+            if peer not in function.line:
+                function.line.append(peer)
+        return True
+
+    # --- abilities ---
+
+    def can_do(self, peer: Peer, name: bytes, timeout: int) -> None:
+        function = self.function(name)
+        if function in peer.abilities:
+            peer.abilities.remove(function)
+            if peer in function.line:
+                function.line.remove(peer)
+        peer.abilities.insert(0, function)
+        peer.timeouts[function] = timeout
+        function.line.append(peer)
+        if peer.asleep and self.queued(function):
+            peer.unasked.add(function)
+
+    def lose_ability(self, peer: Peer, function: Function) -> None:
+        peer.abilities.remove(function)
+        peer.unasked.discard(function)
+        if peer in function.line:
+            function.line.remove(peer)
+        if peer.woken_for is function:
+            peer.woken_for = None
+
+    def cant_do(self, peer: Peer, name: bytes, now: float) -> None:
+        function = self.functions.get(name)
+        if function is None or function not in peer.abilities:
+            return
+        woken_for = peer.woken_for
+        self.lose_ability(peer, function)
+        for job in self.held(peer):
+            if job.function is function:
+                self.lose(job, now)
+        if woken_for is function:
+            self.wake(function, 1, now)
+
+    def reset_abilities(self, peer: Peer, now: float) -> None:
+        woken_for = peer.woken_for
+        for function in list(peer.abilities):
+            self.lose_ability(peer, function)
+        for job in self.held(peer):
+            self.lose(job, now)
+        if woken_for is not None:
+            self.wake(woken_for, 1, now)
+
+    # --- running ---
+
+    def grab(self, peer: Peer, now: float) -> tuple[bytes, bytes, bytes, bytes] | None:
+        woken_for = self.rouse(peer)
+        for priority in range(3):
+            for function in peer.abilities:
+                if jobs := self.queued(function, priority):
+                    job = jobs[0]
+                    self.take(job, peer, now)
+                    peer.abilities.remove(function)
+                    peer.abilities.append(function)
+                    if woken_for is not None and woken_for is not function:
+                        self.wake(woken_for, 1, now)
+                    return job.handle, function.name, job.unique, job.payload
+        return None
+
+    def take(self, job: Job, peer: Peer, now: float) -> None:
+        self.events += 1
+        job.state, job.holder, job.taken_as = "running", peer, self.events
+        job.numerator = job.denominator = 0
+        timeout = peer.timeouts[job.function]
+        job.deadline = now + timeout / 1000 if timeout > 0 else 0.0
+
+    def remember(self, peer: Peer, number: int, failed: bool) -> None:
+        peer.lost.append((number, failed))
+        while len(peer.lost) > self.remembered_results:
+            peer.lost.pop(0)
+
+    def report(self, peer: Peer, handle: bytes, kind: Report, body: bytes) -> Reported:
+        job = self.find(handle)
+        if job is None or job.holder is not peer:
+            return self.report_on_lost(peer, handle, kind)
+        self.tell(job, kind, body)
+        if kind >= Report.COMPLETE:
+            if kind == Report.EXCEPTION:
+                self.remember(peer, job.number, True)
+            self.jobs.remove(job)
+        return Reported.TAKEN
+
+    def report_on_lost(self, peer: Peer, handle: bytes, kind: Report) -> Reported:
+        for entry in peer.lost:
+            number, failed = entry
+            if handle == b"%s:%d" % (PREFIX, number) and (not failed or kind == Report.FAIL):
+                if kind >= Report.COMPLETE:
+                    peer.lost.remove(entry)
+                return Reported.LATE
+        return Reported.UNKNOWN
+
+    def progress(self, peer: Peer, handle: bytes, numerator: int, denominator: int) -> Reported:
+        job = self.find(handle)
+        if job is not None and job.holder is peer:
+            job.numerator, job.denominator = numerator, denominator
+        return self.report(peer, handle, Report.STATUS, b"")
+
+    def tell(self, job: Job, kind: Report, body: bytes | None) -> None:
+        for client in job.waiting:
+            client.heard.append((kind, job.handle, body))
+
+    def fail(self, job: Job) -> None:
+        self.tell(job, Report.FAIL, None)
+        self.jobs.remove(job)
+
+    def lose(self, job: Job, now: float) -> None:
+        """Its worker lost it."""
+        assert job.holder is not None
+        self.remember(job.holder, job.number, False)
+        job.holder, job.deadline = None, 0.0
+        job.attempts += 1
+        if job.orphan:
+            self.jobs.remove(job)
+        elif self.job_retries >= 0 and job.attempts >= self.job_retries:
+            self.fail(job)
+        else:
+            self.enqueue(job, now)
+
+    def cancel(self, handle: bytes) -> bool:
+        job = self.find(handle)
+        if job is None:
+            return False
+        if job.holder is not None:
+            self.remember(job.holder, job.number, False)
+        self.fail(job)
+        return True
+
+    def disconnect(self, peer: Peer, now: float) -> None:
+        woken_for = self.rouse(peer)
+        for function in list(peer.abilities):
+            self.lose_ability(peer, function)
+        for job in list(self.jobs):
+            if peer in job.waiting:
+                job.waiting = [client for client in job.waiting if client is not peer]
+                if job.orphan and job.state == "running":
+                    job.joinable = False
+                elif job.orphan:
+                    self.jobs.remove(job)
+        for job in self.held(peer):
+            self.lose(job, now)
+        if woken_for is not None:
+            self.wake(woken_for, 1, now)
+
+    # --- time ---
+
+    def tick(self, now: float, wall: float) -> None:
+        due = [job for job in self.jobs if job.state == "delayed" and job.due <= wall]
+        for job in sorted(due, key=lambda job: (job.due, job.number)):
+            self.enqueue(job, now)
+        late = [job for job in self.jobs if job.deadline > 0 and job.deadline <= now]
+        for job in sorted(late, key=lambda job: (job.deadline, job.number)):
+            self.lose(job, now)
+        while self.woken and self.woken[0].woken_at + self.wakeup_grace <= now:
+            woken_for = self.rouse(self.woken[0])
+            if woken_for is not None:
+                self.wake(woken_for, 1, now)
+
+    def wait(self, now: float, wall: float) -> float:
+        moments = [job.due - wall for job in self.jobs if job.state == "delayed"]
+        moments += [job.deadline - now for job in self.jobs if job.deadline > 0]
+        moments += [peer.woken_at + self.wakeup_grace - now for peer in self.woken[:1]]
+        return max(min(moments, default=float("inf")), 0.0)
+
+    # --- what an administrator sees and does ---
+
+    def drop_function(self, name: bytes) -> Dropped:
+        names = [name] if name in self.functions else [n for n in self.functions if n.lower() == name.lower()]
+        if not names:
+            return Dropped.NO_SUCH_FUNCTION
+        function = self.functions[names[0]]
+        used = any(function in peer.abilities for peer in self.peers)
+        if used or any(job.function is function for job in self.jobs):
+            return Dropped.IN_USE
+        del self.functions[function.name]
+        return Dropped.DROPPED
+
+    def limit_function(self, name: bytes, limits: tuple[int, int, int]) -> None:
+        if name in self.functions:
+            self.functions[name].limits = limits
+
+    def function_rows(self) -> set[tuple[bytes, int, int, int, tuple[int, int, int]]]:
+        return {self.function_row(function) for function in self.functions.values()}
+
+    def function_row(self, function: Function) -> tuple[bytes, int, int, int, tuple[int, int, int]]:
+        jobs = [job for job in self.jobs if job.function is function]
+        idle = [job.priority for job in jobs if job.state != "running"]  # what is delayed here is of normal priority
+        workers = sum(function in peer.abilities for peer in self.peers)
+        queued = (idle.count(0), idle.count(1), idle.count(2))
+        return function.name, len(jobs), len(jobs) - len(idle), workers, queued
+
+    def job_rows(self) -> set[tuple[bytes, int, bool, bool, bytes]]:
+        return {(job.handle, job.attempts, job.orphan, job.background, job.unique) for job in self.jobs}
+
+    def status(self, handle: bytes) -> Status | None:
+        job = self.find(handle)
+        return job.status if job else None
+
+    def status_unique(self, unique: bytes) -> list[Status | None]:
+        """Every right answer: the question names no function."""
+        if unique in (b"", b"-"):
+            return [None]
+        return [job.status for job in self.jobs if job.joinable and job.unique == unique] or [None]
+
+    # --- what must never be ---
+
+    def forgotten(self) -> list[Function]:
+        """Functions with work and a sleeper, for whom nobody is on the way."""
+        return [
+            function
+            for function in self.functions.values()
+            if self.queued(function)
+            and any(
+                peer.asleep and not peer.woken and function in peer.abilities and function not in peer.unasked
+                for peer in self.peers
+            )
+            and not any(peer.woken_for is function for peer in self.peers)
+        ]

@@ -1,0 +1,166 @@
+"""Arrows run one way only: which room may use which, and every import line held against it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent / "gearfast"
+
+# Ground everybody stands on: two kinds of bytes-in-memory, the exceptions, the numbers, and the words for the log.
+GROUND = {"slice", "ring", "errors", "config", "logs"}
+
+# What a room may use besides the ground. A room stands below everything that uses it; a line may only name rooms
+# from lines above its own (`test_the_table_has_no_way_up`). Only types come from far below: a call goes to the room
+# directly beneath.
+MAY_USE: dict[str, set[str]] = {
+    # the structures
+    "index": set(),
+    "heap": set(),
+    "rotation": set(),
+    "handle": set(),
+    # room 1
+    "packet": set(),
+    # room 2
+    "jobqueue": {"heap", "index", "rotation"},
+    "late": set(),
+    "roster": {"index", "rotation", "jobqueue"},
+    "unique": {"index", "jobqueue", "roster"},
+    "peer": {"jobqueue", "late", "roster"},
+    "census": {"handle", "index", "rotation", "jobqueue", "roster"},
+    # room 3
+    "broker": {"handle", "heap", "index", "rotation", "jobqueue", "late", "roster", "unique", "peer", "census"},
+    # room 4: the same talk in this process, and over a wire
+    "inprocess": {"jobqueue", "roster", "peer", "broker"},
+    "session": {"handle", "packet", "jobqueue", "peer", "broker"},
+    "request": {"handle", "packet", "jobqueue", "roster", "peer", "broker", "session"},
+    # bytes in and out
+    "turn": {"session"},
+    "transport": {"session", "turn"},
+    "listener": set(),
+    "tls": set(),
+    "server": {"broker", "request", "session", "turn", "transport", "listener", "tls"},
+    "plugins.admin": {"broker"},
+    # the process
+    "options": set(),
+    "arguments": {"options"},
+    "command": {"options", "arguments"},
+    "daemon": {"options"},
+    "cli": {"server", "plugins.admin", "options", "command", "daemon"},
+    "__main__": {"cli"},
+    # the public names
+    "__init__": {"broker", "inprocess", "jobqueue", "packet", "server"},
+}
+
+# Who is only named in annotations, or only promises something: the plugins' contract is declared beside the plugins,
+# and the server, which is below them, keeps to it.
+FOR_TYPING_ONLY: dict[str, set[str]] = {
+    "plugins.__init__": {"server"},
+    "plugins.admin": {"server", "session"},
+}
+CONTRACT: dict[str, set[str]] = {"server": {"plugins.__init__"}, "plugins.admin": {"plugins.__init__"}}
+
+COMPILED = re.compile(r"^\s*from\s+gearfast(?:\.([\w.]+))?\s+c?import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
+BARE = re.compile(r"^\s*c?import\s+gearfast\b", re.MULTILINE)
+
+
+def rooms() -> list[Path]:
+    """Every source file; a room is called what its file is called, with the folder if that is not the house itself."""
+    return [path for path in sorted(HOUSE.rglob("*")) if path.suffix in (".py", ".pyx", ".pxd")]
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(HOUSE).with_suffix("").parts)
+
+
+def room_of(module: str) -> str:
+    """The room that a module name leads to: a folder stands for its `__init__`."""
+    return f"{module}.__init__" if (HOUSE / module).is_dir() else module
+
+
+def targets(module: str | None, imported: list[str]) -> set[str]:
+    """What `from gearfast.module import imported` uses."""
+    inside = "" if not module else f"{module}."
+    if not module or (HOUSE / module).is_dir():
+        submodules = {name for name in imported if list((HOUSE / inside.replace(".", "/")).glob(f"{name}.*"))}
+        whole = {room_of(module or "__init__")} if set(imported) - submodules else set()
+        return {inside + name for name in submodules} | whole
+    return {module}
+
+
+def of_python(text: str) -> tuple[set[str], set[str]]:
+    """What a Python file uses when it runs, and what only for typing."""
+    running, typing = set[str](), set[str]()
+
+    def walk(node: ast.AST, into: set[str]) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+                walk(child, typing)
+            elif isinstance(child, ast.ImportFrom):
+                assert child.level == 0, "a relative import hides where an arrow leads"
+                if (child.module or "").split(".")[0] == "gearfast":
+                    inside = (child.module or "").partition(".")[2]
+                    into |= targets(inside or None, [alias.name for alias in child.names])
+            elif isinstance(child, ast.Import):
+                into |= {room_of(a.name.partition(".")[2]) for a in child.names if a.name.split(".")[0] == "gearfast"}
+            else:
+                walk(child, into)
+
+    walk(ast.parse(text), running)
+    return running, typing
+
+
+def of_cython(text: str) -> set[str]:
+    """What a Cython file imports or cimports."""
+    assert not BARE.search(text), "write `from gearfast.room cimport name`, so that this test can read it"
+    found = set[str]()
+    for module, imported in COMPILED.findall(text):
+        names = [part.split()[0] for part in re.sub(r"#.*", "", imported).strip("()").split(",") if part.strip()]
+        found |= targets(module or None, names)
+    return found
+
+
+@pytest.mark.parametrize("path", rooms(), ids=lambda path: str(path.relative_to(HOUSE)))
+def test_no_room_uses_what_it_may_not(path: Path) -> None:
+    room = name_of(path)
+    text = path.read_text(encoding="utf-8")
+    running, typing = of_python(text) if path.suffix == ".py" else (of_cython(text), set())
+    allowed = MAY_USE.get(room, set()) | CONTRACT.get(room, set()) | GROUND | {room}
+    if room in GROUND:
+        allowed = {room}
+    assert running <= allowed, f"{room} may not use {sorted(running - allowed)}"
+    assert typing <= allowed | FOR_TYPING_ONLY.get(room, set()), f"{room} may not name {sorted(typing - allowed)}"
+
+
+def test_every_room_stands_in_the_table() -> None:
+    there = {name_of(path) for path in rooms()}
+    assert there == set(MAY_USE) | GROUND | set(FOR_TYPING_ONLY)
+
+
+def test_the_table_has_no_way_up() -> None:
+    above = set[str]()
+    for room, used in MAY_USE.items():
+        assert used <= above, f"{room} stands below {sorted(used - above)}"
+        above.add(room)
+
+
+def test_the_reader_of_imports_sees_every_form() -> None:
+    """A test that overlooks a line would let anything pass."""
+    assert of_cython("from gearfast.index cimport (\n    a, b,\n)\nfrom gearfast import config\n") == {
+        "index",
+        "config",
+    }
+    assert of_cython("    from gearfast.peer import Report as Name\n") == {"peer"}
+    assert of_python("from gearfast import cli, config as c\nimport gearfast.server\n")[0] == {
+        "cli",
+        "config",
+        "server",
+    }
+    assert of_python("def f():\n    from gearfast.plugins.admin import Admin\n")[0] == {"plugins.admin"}
+    assert of_python("from gearfast.plugins import Plugin, admin\n")[0] == {"plugins.__init__", "plugins.admin"}
+    assert of_python("from gearfast import Broker\n")[0] == {"__init__"}
+    lazy = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from gearfast.server import Server\n"
+    assert of_python(lazy) == (set(), {"server"})
