@@ -44,6 +44,8 @@ cdef class Broker:
     cdef Roster roster
     cdef Heap delayed             # jobs, by wall clock
     cdef Heap deadlines           # runs, by monotonic clock
+    cdef size_t held_bytes, most_bytes    # of jobs: now, and since free memory was last given back
+    cdef size_t memory_step
     cdef int job_retries, worker_wakeup, remembered_results
     cdef double wakeup_grace
 

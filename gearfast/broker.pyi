@@ -68,6 +68,9 @@ class Broker:
     ``remembered_results`` is how many jobs are remembered that a worker lost, per worker; a report
     on one of them is LATE and not UNKNOWN.
 
+    ``memory_step`` is how many bytes of jobs have to end before free memory is handed back to the
+    system (where the C library is glibc; others do it by themselves).
+
     Two clocks are passed in, and never read: ``now`` in seconds that only go forward, for deadlines
     and wake-ups, and ``wall`` in seconds since 1970, for jobs that are due later.
     """
@@ -84,6 +87,7 @@ class Broker:
         worker_wakeup: int = ...,
         wakeup_grace: float = ...,
         remembered_results: int = ...,
+        memory_step: int = ...,
     ) -> Broker: ...
     @property
     def job_count(self) -> int:

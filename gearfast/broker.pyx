@@ -23,7 +23,7 @@ from gearfast.census cimport function_in_any_case, function_rows, job_rows
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove, heap_soonest
 from gearfast.index cimport Node, index_add, index_chain, index_close, index_open, index_remove, index_scan
 from gearfast.jobqueue cimport (
-    DELAYED, NORMAL, PRIORITIES, QUEUED, RUNNING, Waiter, job_free, job_new, job_unique,
+    DELAYED, NORMAL, PRIORITIES, QUEUED, RUNNING, Waiter, give_memory_back, job_free, job_new, job_size,
 )
 from gearfast.late cimport late_expects, late_remember
 from gearfast.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, attach, detach, tell
@@ -49,12 +49,13 @@ cdef inline uint32_t number_hash(uint64_t number) noexcept nogil:
 
 cdef class Broker:
     def __cinit__(self, bytes handle_prefix=b"H:localhost", *, int job_retries=-1, int worker_wakeup=1,
-                  double wakeup_grace=0.05, int remembered_results=256):
+                  double wakeup_grace=0.05, int remembered_results=256, size_t memory_step=64 * 1024 * 1024):
         self.handles = Handles(handle_prefix)
         self.job_retries = job_retries
         self.worker_wakeup = worker_wakeup
         self.wakeup_grace = wakeup_grace
         self.remembered_results = remembered_results
+        self.memory_step = memory_step
         index_open(&self.jobs)
         index_open(&self.uniques)
         roster_open(&self.roster)
@@ -357,7 +358,11 @@ cdef class Broker:
         unique_give_up(&self.uniques, job)
         index_remove(&self.jobs, &job.node)
         (<Function*>job.home).total -= 1
+        self.held_bytes -= job_size(job)
         job_free(job)
+        if self.most_bytes - self.held_bytes > self.memory_step:     # in steps: a spike is not given back in one pause
+            self.most_bytes = self.held_bytes
+            give_memory_back()
 
     # --- time ---
 

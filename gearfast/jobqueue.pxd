@@ -72,6 +72,9 @@ cdef struct Lanes:
 # Raises MemoryError, and ValueError for 4 GiB and more. Nothing but unique, reducer and payload is set, the rest is zero.
 cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL
 cdef void job_free(Job* job) noexcept
+cdef size_t job_size(const Job* job) noexcept nogil               # bytes of its one allocation
+# Hand free memory back to the system; the allocator would keep it for good.
+cdef void give_memory_back() noexcept
 cdef Node* job_unique_node(Job* job) noexcept nogil
 cdef Job* job_of_unique_node(Node* node) noexcept nogil
 cdef Slice job_unique(const Job* job) noexcept nogil

@@ -6,6 +6,18 @@ from libc.string cimport memcpy, memset
 
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_soonest
 
+cdef extern from *:
+    """
+    #include <stdlib.h>
+    #if defined(__GLIBC__)
+    #include <malloc.h>
+    #define gearfast_give_memory_back() malloc_trim(0)
+    #else
+    #define gearfast_give_memory_back()
+    #endif
+    """
+    void gearfast_give_memory_back()
+
 
 cdef inline char* text_of(const Job* job) noexcept nogil:
     """What follows the record: [node of the unique index] unique, reducer, payload."""
@@ -37,6 +49,14 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL:
 
 cdef void job_free(Job* job) noexcept:
     free(job)
+
+
+cdef size_t job_size(const Job* job) noexcept nogil:
+    return text_of(job) - <const char*>job + job.unique_size + job.reducer_size + job.payload_size
+
+
+cdef void give_memory_back() noexcept:
+    gearfast_give_memory_back()
 
 
 cdef Node* job_unique_node(Job* job) noexcept nogil:

@@ -40,6 +40,7 @@ class Server:
             worker_wakeup=config.worker_wakeup,
             wakeup_grace=config.wakeup_grace,
             remembered_results=config.remembered_results,
+            memory_step=config.memory_step,
         )
         self.service = Service(self.broker, config, log)
         answer_requests(self.service)
