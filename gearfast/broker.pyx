@@ -49,7 +49,7 @@ cdef inline uint32_t number_hash(uint64_t number) noexcept nogil:
 
 cdef class Broker:
     def __cinit__(self, bytes handle_prefix=b"H:localhost", *, int job_retries=-1, int worker_wakeup=1,
-                  double wakeup_grace=0.05, int remembered_results=256, size_t memory_step=64 * 1024 * 1024):
+                  double wakeup_grace=0.05, int remembered_results=256, size_t memory_step=16 * 1024 * 1024):
         self.handles = Handles(handle_prefix)
         self.job_retries = job_retries
         self.worker_wakeup = worker_wakeup

@@ -74,8 +74,8 @@ class Config:
     wakeup_grace: float = 0.050
     """Seconds a woken worker has to grab before the next is woken: long for a live peer, short for a person."""
 
-    memory_step: int = 64 * MIB
-    """Bytes of ended jobs after which free memory is handed back to the system: rare, and a few milliseconds each."""
+    memory_step: int = 16 * MIB
+    """Bytes of ended jobs after which free memory is handed back to the system: rare, and a millisecond or two each."""
 
     # --- what one peer may cost ---
     max_packet_size: int = 256 * MIB
