@@ -10,7 +10,6 @@ from typing import cast
 
 from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
-from gearfast.errors import GearfastError
 from gearfast.listener import close_listener, is_tcp, name_of, open_listeners
 from gearfast.logs import NOTICE
 from gearfast.plugins import Plugin
@@ -72,7 +71,7 @@ class Server:
                 await plugin.start(self)
                 self.started.append(plugin)
             self.listeners = open_listeners(self.config)
-        except GearfastError:
+        except BaseException:
             await self.close()
             raise
         self.addresses = [name_of(listener) for listener in self.listeners]

@@ -1,0 +1,45 @@
+"""A server process with any Config: `python -m tests.embedded '{"port": 1, "output_pause": 4096}'`.
+
+It sets what the command line does not offer, and is an embedder's program in small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+
+import uvloop
+
+from gearfast import Config
+from gearfast import Server as Gearfast
+from gearfast.plugins.admin import Admin
+from tests.peers import HOST, Server, free_port, start
+
+
+async def main(config: Config) -> None:
+    """Serve until SIGTERM."""
+    server = Gearfast(config, [Admin()])
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
+    await server.start()
+    print("listening", file=sys.stderr, flush=True)
+    await server.closed()
+
+
+@contextlib.contextmanager
+def start_embedded(*, ready: bool = True, **settings: object) -> Iterator[Server]:
+    """Run this program with these settings until the block is left."""
+    port = free_port()
+    given = json.dumps({"listen": [HOST], "port": port, **settings})
+    with start("embedded", [sys.executable, "-m", "tests.embedded", given], port, ready) as server:
+        yield server
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    settings = json.loads(sys.argv[1])
+    uvloop.run(main(Config(**{**settings, "listen": tuple(settings["listen"])})))

@@ -1,0 +1,48 @@
+"""A server process looked at from outside, and held still: what a test needs when the wire does not show it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.peers import Server
+
+MIB = 1 << 20
+SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
+"""AddressSanitizer keeps freed memory for a while, so figures of memory say nothing then."""
+
+
+def _status(pid: int, field: str) -> int:
+    match = re.search(rf"^{field}:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert match is not None
+    return int(match[1]) << 10
+
+
+def resident(server: Server) -> int:
+    """Bytes of memory the process has in use."""
+    return 0 if SANITIZED else _status(server.pid, "VmRSS")
+
+
+def most_mapped(server: Server) -> int:
+    """The most bytes the process ever asked the system for, touched or not."""
+    return _status(server.pid, "VmPeak")
+
+
+@contextlib.contextmanager
+def frozen(server: Server) -> Iterator[None]:
+    """Stop the process; what peers do meanwhile comes to it in one turn, in the order they did it."""
+    os.kill(server.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, server.pid, os.WSTOPPED)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def log_of(server: Server) -> str:
+    """What the server has logged so far."""
+    return server.log.read_text(errors="replace")

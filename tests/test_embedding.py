@@ -1,0 +1,192 @@
+"""A server inside somebody else's program: several in one process, plugins' lives, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+
+from gearfast import Config, Server
+from gearfast.errors import ListenError
+from gearfast.plugins.admin import Admin
+from tests import wire
+from tests.peers import HOST
+
+LOCAL = Config(listen=(HOST,), port=0)
+
+
+def play(scene: Coroutine[Any, Any, None]) -> None:
+    """Run a scene on a loop of its own."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(scene, 30))
+
+
+def port_of(server: Server) -> int:
+    """Where it listens."""
+    return int(server.addresses[0].rpartition(":")[2])
+
+
+class Talk:
+    """A peer on the server's own loop."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    async def __aenter__(self) -> Talk:
+        self.reader, self.writer = await asyncio.open_connection(HOST, port_of(self.server))
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.writer.close()
+
+    async def call(self, type_: int, *args: bytes | str, payload: bytes | None = None) -> wire.Packet:
+        """Send a request, read a packet."""
+        self.writer.write(wire.request(type_, *args, payload=payload))
+        magic, kind, size = wire.HEADER.unpack(await self.reader.readexactly(wire.HEADER.size))
+        return wire.Packet(magic, kind, await self.reader.readexactly(size))
+
+
+class Plugin:
+    """Says when it starts and stops."""
+
+    def __init__(self, name: str, told: list[str], fail: bool = False) -> None:
+        self.name, self.told, self.fail = name, told, fail
+
+    async def start(self, server: Server) -> None:
+        """Start, or fail to."""
+        if self.fail:
+            raise ListenError(self.name)
+        self.told.append(f"start {self.name}")
+
+    async def stop(self) -> None:
+        """Stop."""
+        self.told.append(f"stop {self.name}")
+
+
+async def one_life() -> None:
+    """Start a server, talk to it, end it."""
+    server = Server(LOCAL)
+    await server.start()
+    async with Talk(server) as peer:
+        await peer.call(wire.ECHO_REQ, payload=b"")
+    await peer.writer.wait_closed()
+    server.stop()
+    await server.closed()
+
+
+def test_several_servers_in_one_process_have_nothing_in_common() -> None:
+    async def scene() -> None:
+        one, two = Server(LOCAL, [Admin()]), Server(LOCAL, [Admin()])
+        await one.start()
+        await two.start()
+        async with Talk(one) as first, Talk(two) as second:
+            handles = [await peer.call(wire.SUBMIT_JOB_BG, "f", "u", payload=b"") for peer in (first, second)]
+            assert handles[0].body == handles[1].body  # both count from 1
+            assert (len(one.sessions), len(two.sessions)) == (1, 1)
+            one.stop()
+            await one.closed()
+            assert await first.reader.read() == b""
+            assert (await second.call(wire.ECHO_REQ, payload=b"still here")).body == b"still here"
+        two.stop()
+        await two.closed()
+
+    play(scene())
+
+
+def test_closed_server_leaves_nothing_behind() -> None:
+    """No descriptor stays open: not of a listener, nor of a peer, idle, in the middle of a packet, or just refused."""
+
+    async def scene() -> None:
+        await one_life()  # the loop opens some of its own at the first use
+        before = len(os.listdir("/proc/self/fd"))
+        server = Server(LOCAL)
+        await server.start()
+        async with Talk(server) as idle, Talk(server) as busy, Talk(server) as refused:
+            await busy.call(wire.ECHO_REQ, payload=b"")
+            busy.writer.write(wire.raw(wire.REQ, wire.SUBMIT_JOB_BG, b"f\0u\0part", 1000))
+            refused.writer.write(wire.raw(wire.REQ, 43, b""))
+            assert await refused.reader.read() == b""  # it is read from a while longer, so that it sees why
+            await idle.call(wire.ECHO_REQ, payload=b"")
+            server.stop()
+            await server.closed()
+            assert await idle.reader.read() == b""
+            assert await busy.reader.read() == b""
+            assert server.sessions == {}
+            assert len(os.listdir("/proc/self/fd")) == before + 3  # our own sides
+        for peer in (idle, busy, refused):
+            await peer.writer.wait_closed()
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    play(scene())
+
+
+def test_plugins_stop_in_reverse_order() -> None:
+    async def scene() -> None:
+        told: list[str] = []
+        server = Server(LOCAL, [Plugin("a", told), Plugin("b", told)])
+        await server.start()
+        server.stop()
+        await server.closed()
+        assert told == ["start a", "start b", "stop b", "stop a"]
+
+    play(scene())
+
+
+@pytest.mark.parametrize("cause", ["plugin", "address", "tls"])
+def test_start_that_fails_leaves_nothing_running(cause: str) -> None:
+    """One clear exception; plugins that had started are stopped, addresses bound before are free again."""
+
+    async def scene() -> None:
+        told: list[str] = []
+        other = Server(LOCAL)
+        await other.start()
+        taken = Config(listen=("127.0.0.2", HOST), port=port_of(other))
+        config = {"plugin": LOCAL, "address": taken, "tls": Config(listen=(HOST,), port=0, ssl=True)}[cause]
+        server = Server(config, [Plugin("a", told), Plugin("b", told, fail=cause == "plugin")])
+        with pytest.raises(ListenError):
+            await server.start()
+        assert told == {
+            "plugin": ["start a", "stop a"],
+            "address": ["start a", "start b", "stop b", "stop a"],
+            "tls": [],
+        }.get(cause)
+        again = Server(Config(listen=("127.0.0.2",), port=port_of(other)))
+        await again.start()
+        for running in (again, other):
+            running.stop()
+            await running.closed()
+
+    play(scene())
+
+
+def test_lines_close_the_connection_without_the_admin_plugin() -> None:
+    async def scene() -> None:
+        server = Server(LOCAL)
+        await server.start()
+        async with Talk(server) as peer:
+            assert (await peer.call(wire.ECHO_REQ, payload=b"x")).body == b"x"
+            peer.writer.write(b"version\n")
+            assert await peer.reader.read() == b""
+        server.stop()
+        await server.closed()
+
+    play(scene())
+
+
+def test_drain_of_an_embedded_server() -> None:
+    async def scene() -> None:
+        server = Server(LOCAL)
+        await server.start()
+        async with Talk(server) as client, Talk(server) as worker:
+            handle = (await client.call(wire.SUBMIT_JOB_BG, "f", "", payload=b"x")).body
+            server.drain()
+            worker.writer.write(wire.request(wire.CAN_DO, "f"))
+            assert (await worker.call(wire.GRAB_JOB)).args()[0] == handle
+            worker.writer.write(wire.request(wire.WORK_COMPLETE, handle, payload=b""))
+            await server.closed()
+
+    play(scene())
