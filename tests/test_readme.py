@@ -76,7 +76,11 @@ def test_layout_names_every_room() -> None:
 def make_run(port: int, folder: Path) -> Iterator[None]:
     """What `make run` runs when all is built, until the block is left; its pid file is not the one in build/."""
     script = subprocess.run(
-        ["make", "-n", "run", f"ARGS=--pid-file={folder}/pid"], cwd=PROJECT, capture_output=True, text=True, check=True
+        ["make", "-n", "--no-print-directory", "run", f"ARGS=--pid-file={folder}/pid"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     line = script.stdout.splitlines()[-1]
     process = subprocess.Popen(
