@@ -12,6 +12,7 @@ from gearfast.jobqueue cimport Job, Run
 from gearfast.peer cimport Peer, Report
 from gearfast.roster cimport Function, Roster
 from gearfast.slice cimport Slice
+from gearfast.unique cimport Uniques
 
 cpdef enum Submitted:
     CREATED = 0
@@ -40,11 +41,12 @@ cdef struct Submission:
 cdef class Broker:
     cdef readonly Handles handles
     cdef Index jobs               # by number
-    cdef Index uniques            # by function and unique id, or payload
+    cdef Uniques uniques
     cdef Roster roster
     cdef Heap delayed             # jobs, by wall clock
     cdef Heap deadlines           # runs, by monotonic clock
-    cdef size_t held_bytes, most_bytes    # of jobs: now, and since free memory was last given back
+    cdef size_t held_bytes                # of all jobs
+    cdef size_t most_bytes                # the most of it since free memory was last given back
     cdef size_t memory_step
     cdef int job_retries, worker_wakeup, remembered_results
     cdef double wakeup_grace

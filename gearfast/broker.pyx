@@ -19,7 +19,8 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint16_t
 from libc.stdlib cimport free, malloc
 
-from gearfast.census cimport function_in_any_case, function_rows, job_rows
+from gearfast.census cimport function_rows, job_rows
+from gearfast.collector cimport hold_collector, release_collector
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove, heap_soonest
 from gearfast.index cimport Node, index_add, index_chain, index_close, index_open, index_remove, index_scan
 from gearfast.jobqueue cimport (
@@ -30,11 +31,13 @@ from gearfast.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, attach, detach, te
 from gearfast.ring cimport Ring, ring_empty, ring_leave, ring_open, ring_prepend
 from gearfast.roster cimport (
     Ability, Worker, function_has_work, function_of_node, roster_ability, roster_can_do, roster_cant_do, roster_close,
-    roster_drop, roster_find, roster_function, roster_next, roster_open, roster_push, roster_rouse, roster_sleep,
+    roster_drop, roster_find, roster_find_folded, roster_function, roster_next, roster_open, roster_push, roster_rouse, roster_sleep,
     roster_take, roster_wake, worker_ability, worker_is_woken,
 )
 from gearfast.rotation cimport rotation_to_end
-from gearfast.unique cimport unique_find, unique_find_anywhere, unique_give_up, unique_hash, unique_key, unique_take
+from gearfast.unique cimport (
+    unique_find, unique_find_anywhere, unique_give_up, unique_hash, unique_key, unique_take, uniques_close, uniques_open,
+)
 
 cdef enum:
     NOWHERE = 3           # a job between two states
@@ -57,7 +60,7 @@ cdef class Broker:
         self.remembered_results = remembered_results
         self.memory_step = memory_step
         index_open(&self.jobs)
-        index_open(&self.uniques)
+        uniques_open(&self.uniques)
         roster_open(&self.roster)
         heap_open(&self.delayed)
         heap_open(&self.deadlines)
@@ -72,7 +75,7 @@ cdef class Broker:
                 index_remove(&self.jobs, found[at])
                 self.bury(<Job*>found[at])
         index_close(&self.jobs)
-        index_close(&self.uniques)
+        uniques_close(&self.uniques)
         roster_close(&self.roster)
         heap_close(&self.delayed)
         heap_close(&self.deadlines)
@@ -93,11 +96,11 @@ cdef class Broker:
     cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** out) except *:
         cdef Function* function = roster_function(&self.roster, wanted.function)
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
-        cdef uint32_t hash = 0
+        cdef uint64_t hash = 0
         cdef Job* job
         cdef size_t limit
         if key.size > 0:
-            hash = unique_hash(function, key)
+            hash = unique_hash(key)
             job = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
             if job != NULL:
                 if wanted.background:
@@ -115,8 +118,14 @@ cdef class Broker:
         job.background = wanted.background
         job.number = self.handles.take()
         job.state = NOWHERE
+        try:
+            index_add(&self.jobs, &job.node, number_hash(job.number))
+        except MemoryError:
+            job_free(job)
+            raise
         function.total += 1
-        index_add(&self.jobs, &job.node, number_hash(job.number))
+        self.held_bytes += job_size(job)
+        self.most_bytes = max(self.most_bytes, self.held_bytes)
         try:
             if key.size > 0:
                 unique_take(&self.uniques, job, hash)
@@ -142,7 +151,7 @@ cdef class Broker:
         return NULL
 
     cdef Job* find_unique(self, Slice unique) noexcept:
-        return unique_find_anywhere(&self.uniques, &self.roster, unique)
+        return unique_find_anywhere(&self.uniques, unique)
 
     cdef bint cancel(self, uint64_t number) noexcept:
         cdef Job* job = self.find(number)
@@ -267,13 +276,16 @@ cdef class Broker:
     cdef void wake_for(self, Function* function, int most, double now) noexcept:
         """Wake up to `most` sleepers (0: all) if the function has work."""
         cdef Worker* sleeper
+        cdef bint collects
         if not function_has_work(function):
             return
         while True:
             sleeper = roster_wake(&self.roster, function, now)
             if sleeper == NULL:
                 return
+            collects = hold_collector()
             (<Peer>sleeper.peer).wake()
+            release_collector(collects)
             most -= 1
             if most == 0:
                 return
@@ -415,7 +427,10 @@ cdef class Broker:
         roster_function(&self.roster, Slice(<const char*>name, len(name)))
 
     def drop_function(self, bytes name not None):
-        cdef Function* function = function_in_any_case(&self.roster, name)
+        cdef bytes folded = name.lower()
+        cdef Function* function = roster_find(&self.roster, Slice(<const char*>name, len(name)))
+        if function == NULL:                       # or any that differs only in case (protocol section 4.4)
+            function = roster_find_folded(&self.roster, Slice(<const char*>folded, len(folded)))
         if function == NULL:
             return NO_SUCH_FUNCTION
         if function.workers > 0 or function.total > 0:

@@ -6,11 +6,8 @@ from libc.stdint cimport uint64_t
 
 from gearfast.handle cimport Handles
 from gearfast.index cimport Index
-from gearfast.roster cimport Function, Roster
 
 # (name, total, running, workers, (queued high, normal, low)); delayed jobs count as queued
 cdef tuple function_rows(const Index* functions, uint64_t cursor, int most)
 # (handle, attempts lost, orphan, background, unique)
 cdef tuple job_rows(const Index* jobs, Handles handles, uint64_t cursor, int most)
-# By its exact name, or else the first that differs only in case (protocol section 4.4); or NULL.
-cdef Function* function_in_any_case(const Roster* roster, bytes name)

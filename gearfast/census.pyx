@@ -1,8 +1,9 @@
 """Functions and jobs as rows, a slice at a time (protocol section 4.2)."""
 
+from gearfast.collector cimport hold_collector, release_collector
 from gearfast.index cimport Node, index_scan
 from gearfast.jobqueue cimport NORMAL, Job, job_unique
-from gearfast.roster cimport function_of_node, roster_find
+from gearfast.roster cimport Function, function_of_node
 from gearfast.rotation cimport PRIORITIES
 from gearfast.slice cimport Slice
 
@@ -14,13 +15,21 @@ cdef enum:
 cdef tuple function_rows(const Index* functions, uint64_t cursor, int most):
     cdef Node* found[SCAN_MOST]
     cdef int count = index_scan(functions, &cursor, found, min(max(most, SCAN_LEAST), SCAN_MOST)), at
-    return cursor, [function_row(function_of_node(found[at])) for at in range(count)]
+    cdef bint collects = hold_collector()
+    try:
+        return cursor, [function_row(function_of_node(found[at])) for at in range(count)]
+    finally:
+        release_collector(collects)
 
 
 cdef tuple job_rows(const Index* jobs, Handles handles, uint64_t cursor, int most):
     cdef Node* found[SCAN_MOST]
     cdef int count = index_scan(jobs, &cursor, found, min(max(most, SCAN_LEAST), SCAN_MOST)), at
-    return cursor, [job_row(handles, <Job*>found[at]) for at in range(count)]
+    cdef bint collects = hold_collector()
+    try:
+        return cursor, [job_row(handles, <Job*>found[at]) for at in range(count)]
+    finally:
+        release_collector(collects)
 
 
 cdef tuple function_row(const Function* function):
@@ -34,22 +43,3 @@ cdef tuple job_row(Handles handles, const Job* job):
     cdef Slice unique = job_unique(job)
     orphan = job.waiters == NULL and not job.background
     return (handles.format(job.number), job.attempts, bool(orphan), bool(job.background), unique.data[:unique.size])
-
-
-cdef Function* function_in_any_case(const Roster* roster, bytes name):
-    """By its exact name, or else the first that differs only in case (protocol section 4.4)."""
-    cdef Node* found[64]
-    cdef uint64_t cursor = 0
-    cdef int count, at
-    cdef Function* function = roster_find(roster, Slice(<const char*>name, len(name)))
-    while function == NULL:
-        count = index_scan(&roster.functions, &cursor, found, 64)
-        for at in range(count):
-            function = function_of_node(found[at])
-            if function.name.size == <size_t>len(name) and \
-                    function.name.data[:function.name.size].lower() == name.lower():
-                return function
-        function = NULL
-        if cursor == 0:
-            break
-    return function

@@ -41,6 +41,10 @@ TIMEOUT_FLOOR = 1000
 CLOCK_CHECK = 1.0
 """Seconds between looks at the wall clock while delayed jobs wait: it may be set forward."""
 
+TLS_LAST_ANSWERS = 0.1
+"""Seconds for what is owed to a TLS peer that stops sending: it cannot be half-closed, so it is now or never, and
+the others wait. Enough for the `show jobs` of 100,000 jobs."""
+
 
 def default_handle_prefix() -> str:
     """``H:<nodename>``, cut so that every job number still fits into a handle."""

@@ -74,6 +74,11 @@ cdef int heap_push(Heap* heap, double when, uint64_t order, void* item, size_t* 
 cdef void heap_remove(Heap* heap, size_t position) noexcept:
     heap.count -= 1
     cdef Entry last = heap.entries[heap.count]
+    if heap.room > FEWEST and heap.count * 4 < heap.room:
+        try:
+            resize(heap, heap.room // 2)
+        except MemoryError:
+            pass                       # then it stays as large as it is
     if position == heap.count:
         return
     if position > 0 and before(&last, &heap.entries[(position - 1) >> 1]):
@@ -87,11 +92,6 @@ cdef void* heap_pop_due(Heap* heap, double now) noexcept:
         return NULL
     cdef void* item = heap.entries[0].item
     heap_remove(heap, 0)
-    if heap.room > FEWEST and heap.count * 4 < heap.room:
-        try:
-            resize(heap, heap.room // 2)
-        except MemoryError:
-            pass                       # then it stays as large as it is
     return item
 
 

@@ -27,4 +27,4 @@ cdef void index_remove(Index* index, Node* node) noexcept
 cdef int index_scan(const Index* index, uint64_t* cursor, Node** found, int most) noexcept
 
 # Keyed against chosen collisions (SipHash-1-3, the key drawn when the process starts).
-cdef uint32_t keyed_hash(const void* data, size_t size, uint64_t salt) noexcept nogil
+cdef uint64_t keyed_hash(const void* data, size_t size) noexcept nogil

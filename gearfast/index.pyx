@@ -181,11 +181,11 @@ cdef inline void sip_round(uint64_t* v) noexcept nogil:
     v[2] = rotate(v[2], 32)
 
 
-cdef uint32_t keyed_hash(const void* data, size_t size, uint64_t salt) noexcept nogil:
+cdef uint64_t keyed_hash(const void* data, size_t size) noexcept nogil:
     cdef uint64_t v[4]
-    v[0] = key0 ^ salt ^ 0x736f6d6570736575u
+    v[0] = key0 ^ 0x736f6d6570736575u
     v[1] = key1 ^ 0x646f72616e646f6du
-    v[2] = key0 ^ salt ^ 0x6c7967656e657261u
+    v[2] = key0 ^ 0x6c7967656e657261u
     v[3] = key1 ^ 0x7465646279746573u
     cdef const unsigned char* at = <const unsigned char*>data
     cdef size_t left = size
@@ -207,5 +207,4 @@ cdef uint32_t keyed_hash(const void* data, size_t size, uint64_t salt) noexcept 
     sip_round(v)
     sip_round(v)
     sip_round(v)
-    word = v[0] ^ v[1] ^ v[2] ^ v[3]
-    return <uint32_t>(word ^ (word >> 32))
+    return v[0] ^ v[1] ^ v[2] ^ v[3]

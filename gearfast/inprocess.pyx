@@ -4,13 +4,15 @@ cimport cython
 from libc.stdint cimport uint32_t, uint64_t
 
 from gearfast.broker cimport QUEUE_FULL, Submission
-from gearfast.peer cimport DATA, EXCEPTION, Report, waiting_clients
+from gearfast.peer cimport DATA, EXCEPTION, Report
 from gearfast.jobqueue cimport RUNNING, Job, job_payload, job_unique
 from gearfast.roster cimport Function
 from gearfast.slice cimport Slice
 
 from gearfast.broker import Reported as ReportedName
 from gearfast.peer import Report as ReportName
+
+cdef tuple KINDS = tuple(ReportName)
 
 
 cdef inline Slice slice_of(bytes data):
@@ -30,7 +32,7 @@ cdef class InProcessPeer(Peer):
         self.heard.append(("wake",))
 
     cdef void report(self, Report kind, uint64_t number, const char* body, size_t size) noexcept:
-        self.heard.append((ReportName(kind), self.broker.handles.format(number), None if body == NULL else body[:size]))
+        self.heard.append((KINDS[<int>kind], self.broker.handles.format(number), None if body == NULL else body[:size]))
 
     def submit(self, bytes function not None, bytes payload=b"", bytes unique=b"", *, int priority=1,
                bint background=False, double due=0.0, double now=0.0):
@@ -101,5 +103,5 @@ cdef object status_of(Job* job):
     if job == NULL:
         return None
     if job.state != RUNNING:
-        return False, 0, 0, waiting_clients(job)
-    return True, job.place.run.numerator, job.place.run.denominator, waiting_clients(job)
+        return False, 0, 0, job.waiting
+    return True, job.place.run.numerator, job.place.run.denominator, job.waiting

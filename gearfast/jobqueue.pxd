@@ -36,14 +36,22 @@ cdef struct Job:
     Lanes* home           # of its function
     uint64_t number
     Waiter* waiters       # foreground clients
+    uint32_t waiting      # how many
     uint32_t payload_size
     uint16_t attempts     # how often a worker was given it and lost it
     uint8_t unique_size
     uint8_t reducer_size
     uint8_t priority
     uint8_t state
-    bint background       # kept though nobody waits
-    bint owns_unique      # it is what a submit with this unique id finds
+    uint8_t background    # kept though nobody waits
+    uint8_t owns_unique   # it is what a submit with this unique id finds
+
+cdef struct Claim:        # stands behind the record of a job with a unique id
+    Node key              # in the index of functions and unique ids
+    Node text             # in the index of unique ids alone, if it stands there for its namesakes
+    Job* older            # its namesakes in other functions, in a circle
+    Job* newer
+    bint stands
 
 cdef struct Run:          # a job in a worker's hands
     Job* job
@@ -75,8 +83,8 @@ cdef void job_free(Job* job) noexcept
 cdef size_t job_size(const Job* job) noexcept nogil               # bytes of its one allocation
 # Hand free memory back to the system; the allocator would keep it for good.
 cdef void give_memory_back() noexcept
-cdef Node* job_unique_node(Job* job) noexcept nogil
-cdef Job* job_of_unique_node(Node* node) noexcept nogil
+cdef Claim* job_claim(const Job* job) noexcept nogil
+cdef Job* job_of_claim(const Claim* claim) noexcept nogil
 cdef Slice job_unique(const Job* job) noexcept nogil
 cdef Slice job_reducer(const Job* job) noexcept nogil
 cdef Slice job_payload(const Job* job) noexcept nogil

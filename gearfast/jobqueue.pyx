@@ -20,15 +20,15 @@ cdef extern from *:
 
 
 cdef inline char* text_of(const Job* job) noexcept nogil:
-    """What follows the record: [node of the unique index] unique, reducer, payload."""
-    return <char*>job + sizeof(Job) + (sizeof(Node) if job.unique_size > 0 else 0)
+    """What follows the record: [claim and] unique, reducer, payload."""
+    return <char*>(job + 1) + (sizeof(Claim) if job.unique_size > 0 else 0)
 
 
 cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL:
-    cdef size_t node = sizeof(Node) if unique.size > 0 else 0
+    cdef size_t claim = sizeof(Claim) if unique.size > 0 else 0
     if payload.size > <uint32_t>-1:
         raise ValueError(f"a payload has less than 4 GiB, not {payload.size} bytes")
-    cdef Job* job = <Job*>calloc(1, sizeof(Job) + node + unique.size + reducer.size + payload.size)
+    cdef Job* job = <Job*>calloc(1, sizeof(Job) + claim + unique.size + reducer.size + payload.size)
     cdef char* at
     if job == NULL:
         raise MemoryError("no memory for another job")
@@ -59,12 +59,12 @@ cdef void give_memory_back() noexcept:
     gearfast_give_memory_back()
 
 
-cdef Node* job_unique_node(Job* job) noexcept nogil:
-    return <Node*>(job + 1)
+cdef Claim* job_claim(const Job* job) noexcept nogil:
+    return <Claim*>(job + 1)
 
 
-cdef Job* job_of_unique_node(Node* node) noexcept nogil:
-    return <Job*>node - 1
+cdef Job* job_of_claim(const Claim* claim) noexcept nogil:
+    return <Job*>claim - 1
 
 
 cdef Slice job_unique(const Job* job) noexcept nogil:

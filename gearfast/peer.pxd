@@ -33,4 +33,3 @@ cdef class Peer:
 cdef int attach(Job* job, Peer client) except -1          # once more, if it waits already
 cdef void detach(Waiter* waiter) noexcept
 cdef void tell(Job* job, Report kind, const char* body, size_t size) noexcept
-cdef uint32_t waiting_clients(const Job* job) noexcept nogil

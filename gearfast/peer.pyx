@@ -2,6 +2,7 @@
 
 from libc.stdlib cimport free, malloc
 
+from gearfast.collector cimport hold_collector, release_collector
 from gearfast.late cimport late_close, late_open
 from gearfast.ring cimport ring_append, ring_leave, ring_open
 from gearfast.roster cimport Ability, worker_ability, worker_close, worker_open
@@ -35,15 +36,6 @@ cdef class Peer:
         return names
 
 
-cdef uint32_t waiting_clients(const Job* job) noexcept nogil:
-    cdef uint32_t count = 0
-    cdef const Waiter* waiter = job.waiters
-    while waiter != NULL:
-        count += 1
-        waiter = waiter.next
-    return count
-
-
 cdef int attach(Job* job, Peer client) except -1:
     cdef Waiter* waiter = <Waiter*>malloc(sizeof(Waiter))
     if waiter == NULL:
@@ -55,6 +47,7 @@ cdef int attach(Job* job, Peer client) except -1:
     if waiter.next != NULL:
         waiter.next.prev = waiter
     job.waiters = waiter
+    job.waiting += 1
     ring_open(&waiter.of_client, waiter)
     ring_append(&client.waits, &waiter.of_client)
     return 0
@@ -62,6 +55,7 @@ cdef int attach(Job* job, Peer client) except -1:
 
 cdef void detach(Waiter* waiter) noexcept:
     ring_leave(&waiter.of_client)
+    waiter.job.waiting -= 1
     if waiter.prev == NULL:
         waiter.job.waiters = waiter.next
     else:
@@ -73,6 +67,8 @@ cdef void detach(Waiter* waiter) noexcept:
 
 cdef void tell(Job* job, Report kind, const char* body, size_t size) noexcept:
     cdef Waiter* waiter = job.waiters
+    cdef bint collects = hold_collector()
     while waiter != NULL:
         (<Peer>waiter.client).report(kind, job.number, body, size)
         waiter = waiter.next
+    release_collector(collects)

@@ -15,7 +15,7 @@ from gearfast.packet cimport (
     SUBMIT_REDUCE_JOB_BACKGROUND, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
     Packet, PacketType,
 )
-from gearfast.peer cimport COMPLETE, DATA, EXCEPTION, FAIL, STATUS, WARNING, Report, waiting_clients
+from gearfast.peer cimport COMPLETE, DATA, EXCEPTION, FAIL, STATUS, WARNING, Report
 from gearfast.roster cimport Function
 from gearfast.session cimport Handler, Row, Service, Session
 from gearfast.slice cimport Slice
@@ -205,7 +205,7 @@ cdef int send_status(Session session, uint32_t type, Slice asked, const Job* job
                     numerator, 0, denominator)
     if type == STATUS_RES_UNIQUE:
         size += snprintf(figures + size, sizeof(figures) - size, b"%c%u", 0,
-                         <uint32_t>(0 if job == NULL else waiting_clients(job)))
+                         <uint32_t>(0 if job == NULL else job.waiting))
     at = session.to.packet(type, asked.size + 1 + size)
     memcpy(at, asked.data, asked.size)
     at[asked.size] = 0

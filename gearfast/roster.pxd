@@ -16,7 +16,8 @@ from gearfast.slice cimport Slice
 
 cdef struct Function:
     Lanes lanes                   # first: a job's `home` is its function
-    Node node                     # second
+    Node node                     # second: by name
+    Node folded_node              # third: by name in lower case
     size_t total                  # jobs of every state
     size_t running
     size_t workers                # abilities
@@ -24,6 +25,7 @@ cdef struct Function:
     Ring parked[PRIORITIES]       # abilities whose mark is off since the lane was found empty
     Ring callable                 # abilities whose worker may be asleep, longest not looked at first
     Slice name
+    Slice folded
 
 cdef struct Worker:
     void* peer
@@ -45,6 +47,7 @@ cdef struct Ability:
 
 cdef struct Roster:
     Index functions
+    Index folded                  # the same, whatever the case of their names
     Index abilities
     size_t busy[PRIORITIES]       # functions with a job in that lane
     size_t sleeping               # workers asleep that have no NOOP on the way
@@ -55,6 +58,7 @@ cdef void roster_close(Roster* roster) noexcept
 
 cdef Function* function_of_node(Node* node) noexcept nogil
 cdef Function* roster_find(const Roster* roster, Slice name) noexcept
+cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept # any whose name is this in lower case
 cdef Function* roster_function(Roster* roster, Slice name) except NULL        # made if it is new
 cdef void roster_drop(Roster* roster, Function* function) noexcept            # it has no jobs and no workers
 

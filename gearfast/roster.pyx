@@ -18,6 +18,7 @@ from gearfast.slice cimport same_bytes
 cdef int roster_open(Roster* roster) except -1:
     cdef int priority
     index_open(&roster.functions)
+    index_open(&roster.folded)
     index_open(&roster.abilities)
     for priority in range(PRIORITIES):
         roster.busy[priority] = 0
@@ -35,6 +36,7 @@ cdef void roster_close(Roster* roster) noexcept:
         for at in range(count):
             roster_drop(roster, function_of_node(found[at]))
     index_close(&roster.functions)
+    index_close(&roster.folded)
     index_close(&roster.abilities)
 
 
@@ -54,20 +56,40 @@ cdef Function* find_hashed(const Roster* roster, Slice name, uint32_t hash) noex
 
 
 cdef Function* roster_find(const Roster* roster, Slice name) noexcept:
-    return find_hashed(roster, name, keyed_hash(name.data, name.size, 0))
+    return find_hashed(roster, name, <uint32_t>keyed_hash(name.data, name.size))
+
+
+cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept:
+    cdef uint32_t hash = <uint32_t>keyed_hash(folded.data, folded.size)
+    cdef Node* node = index_chain(&roster.folded, hash)
+    cdef Function* function
+    while node != NULL:
+        function = <Function*>(<char*>node - sizeof(Lanes) - sizeof(Node))
+        if node.hash == hash and same_bytes(function.folded, folded):
+            return function
+        node = node.next
+    return NULL
+
+
+cdef Slice fold(Slice name, char* folded) noexcept nogil:
+    cdef size_t at
+    for at in range(name.size):
+        folded[at] = name.data[at] + 32 if c"A" <= name.data[at] <= c"Z" else name.data[at]
+    return Slice(folded, name.size)
 
 
 cdef Function* roster_function(Roster* roster, Slice name) except NULL:
-    cdef uint32_t hash = keyed_hash(name.data, name.size, 0)
+    cdef uint32_t hash = <uint32_t>keyed_hash(name.data, name.size)
     cdef Function* function = find_hashed(roster, name, hash)
     cdef int priority
     if function != NULL:
         return function
-    function = <Function*>calloc(1, sizeof(Function) + name.size)
+    function = <Function*>calloc(1, sizeof(Function) + 2 * name.size)
     if function == NULL:
         raise MemoryError("no memory for another function")
     memcpy(function + 1, name.data, name.size)
     function.name = Slice(<char*>(function + 1), name.size)
+    function.folded = fold(name, <char*>(function + 1) + name.size)
     ring_open(&function.callable, NULL)
     for priority in range(PRIORITIES):
         ring_open(&function.parked[priority], NULL)
@@ -76,11 +98,18 @@ cdef Function* roster_function(Roster* roster, Slice name) except NULL:
     except MemoryError:
         free(function)
         raise
+    try:
+        index_add(&roster.folded, &function.folded_node, <uint32_t>keyed_hash(function.folded.data, name.size))
+    except MemoryError:
+        index_remove(&roster.functions, &function.node)
+        free(function)
+        raise
     return function
 
 
 cdef void roster_drop(Roster* roster, Function* function) noexcept:
     index_remove(&roster.functions, &function.node)
+    index_remove(&roster.folded, &function.folded_node)
     free(function)
 
 
@@ -137,7 +166,6 @@ cdef int roster_can_do(Roster* roster, Worker* worker, Function* function, int64
     cdef int priority
     if ability != NULL:                        # said again: it counts once, and is the newest now
         roster_cant_do(roster, ability)
-        worker.woken_for = woken_for
     ability = <Ability*>calloc(1, sizeof(Ability))
     if ability == NULL:
         raise MemoryError("no memory for another ability")
@@ -160,6 +188,7 @@ cdef int roster_can_do(Roster* roster, Worker* worker, Function* function, int64
         raise
     ring_append(&function.callable, &ability.call)
     function.workers += 1
+    worker.woken_for = woken_for
     return 0
 
 

@@ -224,7 +224,7 @@ cdef class Session(Peer):
         except MemoryError as error:
             return self.refuse(b"QUEUE_ERROR", str(error).encode())
         if self.service.log_jobs:
-            self.service.log.log(logs.NOTICE, "accepted,%s,%s,%d", text(wanted.function), text(wanted.unique), <int64_t>wanted.due)
+            self.service.log.log(logs.NOTICE, "accepted,%s,%s,%.0f", text(wanted.function), text(wanted.unique), wanted.due)
         return self.send_handle(JOB_CREATED, job.number)
 
 

@@ -9,11 +9,16 @@ from posix.unistd cimport close as close_descriptor
 from gearfast.session cimport Outlet
 from gearfast.turn cimport Turn
 
+from gearfast import config
+
 cdef extern from "sys/socket.h":
     ssize_t recv(int, void*, size_t, int)
     ssize_t send(int, const void*, size_t, int)
     int shutdown(int, int)
     int SHUT_WR
+
+
+cdef double LAST_ANSWERS = config.TLS_LAST_ANSWERS
 
 
 cdef class Transport(Member):
@@ -74,7 +79,7 @@ cdef class Transport(Member):
 
     cdef void end_gently(self):
         """All was sent. After an error the peer may still be writing: closing now would cost it our answer."""
-        if self.eof:
+        if self.eof or self.unwatched:
             self.close()
         else:
             self.shut()
@@ -221,12 +226,16 @@ cdef class TlsTransport(Transport):
             self.ready()
 
     def eof_received(self):
-        """The stream sends nothing that it is given after this: all that is owed goes into it now."""
+        """The stream sends nothing that it is given after this: what is owed goes into it now, within limits."""
+        cdef double latest
         self.eof = True
         self.turn.begin()
-        while self.open and self.stream.get_write_buffer_size() <= self.turn.service.output_limit:
+        latest = self.turn.service.now + LAST_ANSWERS
+        while self.open and self.turn.service.now < latest and \
+                self.stream.get_write_buffer_size() <= self.turn.service.output_limit:
             self.blocked = False
             self.turn_over()
+            self.turn.begin()
 
     def connection_lost(self, error):
         if self.open:

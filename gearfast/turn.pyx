@@ -34,6 +34,8 @@ cdef class Turn:
         self.queue = []
         self.leaving = set()
         self.armed = INFINITY
+        if receive_buffer < 4096:
+            raise ValueError(f"a receive_buffer has at least 4096 bytes, not {receive_buffer}")
         self.buffer_size = receive_buffer
         self.buffer = <char*>malloc(receive_buffer)
         if self.buffer == NULL:
@@ -65,6 +67,7 @@ cdef class Turn:
             return
         self.scheduled = False
         self.queue = []
+        self.service.now = clock(CLOCK_MONOTONIC) # who goes on now may have been stopped long ago
         for member in queue:
             member.queued = False
             member.turn_over()

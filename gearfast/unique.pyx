@@ -1,11 +1,21 @@
-"""Coalescing: the index of unique ids."""
+"""Coalescing: the indexes of unique ids."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t
 
-from gearfast.index cimport Node, index_add, index_chain, index_remove, index_scan, keyed_hash
-from gearfast.jobqueue cimport job_of_unique_node, job_payload, job_unique, job_unique_node
-from gearfast.roster cimport function_of_node
+from gearfast.index cimport Node, index_add, index_chain, index_close, index_open, index_remove, keyed_hash
+from gearfast.jobqueue cimport Claim, Lanes, job_claim, job_of_claim, job_payload, job_unique
 from gearfast.slice cimport same_bytes
+
+
+cdef int uniques_open(Uniques* uniques) except -1:
+    index_open(&uniques.keys)
+    index_open(&uniques.texts)
+    return 0
+
+
+cdef void uniques_close(Uniques* uniques) noexcept:
+    index_close(&uniques.keys)
+    index_close(&uniques.texts)
 
 
 cdef inline bint is_dash(Slice unique) noexcept nogil:
@@ -16,18 +26,24 @@ cdef Slice unique_key(Slice unique, Slice payload) noexcept nogil:
     return payload if is_dash(unique) else unique
 
 
-cdef uint32_t unique_hash(const Function* function, Slice key) noexcept nogil:
-    return keyed_hash(key.data, key.size, <uint64_t><size_t>function)
+cdef uint64_t unique_hash(Slice key) noexcept nogil:
+    return keyed_hash(key.data, key.size)
 
 
-cdef Job* unique_find(const Index* uniques, const Function* function, Slice unique, Slice payload,
-                      uint32_t hash) noexcept nogil:
-    cdef Node* node = index_chain(uniques, hash)
+cdef inline uint32_t hash_in(const Lanes* home, uint64_t hash) noexcept nogil:
+    """Of a key in one function: both halves are secret, so nobody can choose collisions."""
+    return <uint32_t>((hash ^ <uint64_t><size_t>home) * 0x9E3779B97F4A7C15u >> 32)
+
+
+cdef Job* unique_find(const Uniques* uniques, const Function* function, Slice unique, Slice payload,
+                      uint64_t hash) noexcept nogil:
+    cdef uint32_t here = hash_in(&function.lanes, hash)
+    cdef Node* node = index_chain(&uniques.keys, here)
     cdef Job* job
     cdef Slice theirs
     while node != NULL:
-        job = job_of_unique_node(node)
-        if node.hash == hash and job.home == &function.lanes:
+        job = job_of_claim(<Claim*>node)
+        if node.hash == here and job.home == &function.lanes:
             theirs = job_unique(job)
             if is_dash(unique):
                 # one that was submitted under the payload's own text counts as well
@@ -39,32 +55,62 @@ cdef Job* unique_find(const Index* uniques, const Function* function, Slice uniq
     return NULL
 
 
-cdef Job* unique_find_anywhere(const Index* uniques, const Roster* roster, Slice unique) noexcept:
-    cdef Node* found[64]
-    cdef uint64_t cursor = 0
-    cdef const Function* function
+cdef inline Claim* claim_of_text(Node* node) noexcept nogil:
+    return <Claim*>(<char*>node - sizeof(Node))
+
+
+cdef Job* find_standing(const Uniques* uniques, Slice unique, uint32_t hash) noexcept nogil:
+    """The job that stands in the index of texts for all with this unique id."""
+    cdef Node* node = index_chain(&uniques.texts, hash)
     cdef Job* job
-    cdef int count, at
-    if unique.size == 0 or is_dash(unique):
-        return NULL
-    while True:
-        count = index_scan(&roster.functions, &cursor, found, 64)
-        for at in range(count):
-            function = function_of_node(found[at])
-            job = unique_find(uniques, function, unique, unique, unique_hash(function, unique))
-            if job != NULL:
+    while node != NULL:
+        if node.hash == hash:
+            job = job_of_claim(claim_of_text(node))
+            if same_bytes(job_unique(job), unique):
                 return job
-        if cursor == 0:
-            return NULL
+        node = node.next
+    return NULL
 
 
-cdef int unique_take(Index* uniques, Job* job, uint32_t hash) except -1:
-    index_add(uniques, job_unique_node(job), hash)
+cdef Job* unique_find_anywhere(const Uniques* uniques, Slice unique) noexcept nogil:
+    cdef Job* job
+    if unique.size == 0:
+        return NULL
+    job = find_standing(uniques, unique, <uint32_t>unique_hash(unique))
+    return NULL if job == NULL else job_claim(job).older     # in the circle, the newest comes before the oldest
+
+
+cdef int unique_take(Uniques* uniques, Job* job, uint64_t hash) except -1:
+    cdef Claim* claim = job_claim(job)
+    cdef Job* standing
+    claim.older = claim.newer = job
+    index_add(&uniques.keys, &claim.key, hash_in(job.home, hash))
     job.owns_unique = True
+    if is_dash(job_unique(job)):                             # known by its payload: nobody asks for "-"
+        return 0
+    standing = find_standing(uniques, job_unique(job), <uint32_t>hash)
+    if standing == NULL:
+        index_add(&uniques.texts, &claim.text, <uint32_t>hash)
+        claim.stands = True
+    else:
+        claim.newer = standing
+        claim.older = job_claim(standing).older
+        job_claim(claim.older).newer = job
+        job_claim(standing).older = job
     return 0
 
 
-cdef void unique_give_up(Index* uniques, Job* job) noexcept:
-    if job.owns_unique:
-        index_remove(uniques, job_unique_node(job))
-        job.owns_unique = False
+cdef void unique_give_up(Uniques* uniques, Job* job) noexcept:
+    cdef Claim* claim = job_claim(job)
+    if not job.owns_unique:
+        return
+    job.owns_unique = False
+    index_remove(&uniques.keys, &claim.key)
+    job_claim(claim.older).newer = claim.newer
+    job_claim(claim.newer).older = claim.older
+    if claim.stands:
+        claim.stands = False
+        index_remove(&uniques.texts, &claim.text)
+        if claim.newer != job:                               # its place is free, so this needs no memory
+            index_add(&uniques.texts, &job_claim(claim.newer).text, claim.text.hash)
+            job_claim(claim.newer).stands = True

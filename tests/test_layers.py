@@ -10,8 +10,8 @@ import pytest
 
 HOUSE = Path(__file__).parent.parent / "gearfast"
 
-# Ground everybody stands on: two kinds of bytes-in-memory, the exceptions, the numbers, and the words for the log.
-GROUND = {"slice", "ring", "errors", "config", "logs"}
+# Ground everybody stands on: bytes and links in memory, the collector, the exceptions, the numbers, the log
+GROUND = {"slice", "ring", "collector", "errors", "config", "logs"}
 
 # What a room may use besides the ground. A room stands below everything that uses it; a line may only name rooms
 # from lines above its own (`test_the_table_has_no_way_up`). Only types come from far below: a call goes to the room

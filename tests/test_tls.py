@@ -158,18 +158,18 @@ def test_text_and_packets_over_tls(server: Server, pki: Pki) -> None:
 def test_half_closed_tls_peer_gets_the_whole_answer(server: Server, pki: Pki) -> None:
     """Its close_notify comes with the questions; the answers, many slices of them, still go out."""
     with connect(server, context(pki)) as peer:
-        uniques = [f"{number:064}" for number in range(5000)]
+        uniques = [f"{number:064}" for number in range(1000)]
         peer.send(b"".join(wire.request(wire.SUBMIT_JOB_BG, "many", unique, payload="") for unique in uniques))
-        assert peer.sync().count(b"\0RES\0\0\0\x08") == 5000
+        assert peer.sync().count(b"\0RES\0\0\0\x08") == 1000
         with frozen(server):
-            peer.send((b"show unique jobs\n" + wire.request(wire.ECHO_REQ, payload="e")) * 8)
+            peer.send((b"show unique jobs\n" + wire.request(wire.ECHO_REQ, payload="e")) * 2)
             close_notify(peer)
         answer = b""
         with contextlib.suppress(ssl.SSLZeroReturnError):
             while data := peer.sock.recv(1 << 16):
                 answer += data
         questions = answer.split(b".\n" + wire.raw(wire.RES, wire.ECHO_RES, b"e"))
-        assert [sorted(lines.decode().split()) for lines in questions] == [uniques] * 8 + [[]]
+        assert [sorted(lines.decode().split()) for lines in questions] == [uniques] * 2 + [[]]
     assert "has no effect" not in log_of(server)  # what uvloop says to a protocol that would stay
 
 

@@ -1,6 +1,7 @@
 """The text protocol of administrators and monitors (protocol section 4), on the port of the packets."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,8 @@ def queue_limits(figures: list[bytes]) -> tuple[int, int, int]:
     """Read the figures of ``maxqueue`` (protocol section 4.4). 0 is no limit."""
 
     def limit(figure: bytes) -> int:
-        digits = figure.lstrip()
-        digits = digits[: len(digits) - len(digits.lstrip(b"0123456789"))]
-        return min(int(digits or b"0"), 2**32 - 1)
+        found = re.match(rb"\s*\+?0*(\d{1,9})", figure)
+        return int(found[1]) if found else 0
 
     limits = [limit(figure) for figure in figures]
     if len(limits) == 1:

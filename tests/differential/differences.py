@@ -79,7 +79,8 @@ FRAMING = [
     Difference(
         "Requests of a peer that has already shut down its sending side",
         "Answers may be lost; `printf 'status\\n' | nc` gets its answer about every second time.",
-        "Everything received before the half-close is answered, then the connection is closed.",
+        "Everything received before the half-close is answered, then the connection is closed. Over TLS, which knows "
+        "no half-close, what can be said within 0.1 s.",
         "Monitoring scripts that pipe into netcat.",
         "A FIN says that no more will be asked, not that nobody listens.",
         alone=("admin-half-closed", "admin-half-closed-binary"),
