@@ -188,3 +188,18 @@ def test_status_unique_looks_into_every_function_but_not_for_nothing(client: InP
     submitted(client, b"g", b"payload", b"")
     assert all(client.status_unique(b"u%d" % number) for number in range(200))
     assert client.status_unique(b"") is client.status_unique(b"-") is client.status_unique(b"payload") is None
+
+
+def test_status_unique_shows_the_newest_namesake_and_then_the_next(broker: Broker, client: InProcessPeer) -> None:
+    worker = InProcessPeer(broker)
+    handles: dict[int, bytes] = {}
+    for number in range(5):
+        function = b"f%d" % number
+        handles[number] = submitted(client, function, b"", b"u", background=True)
+        worker.can_do(function)
+        assert worker.grab() is not None
+        worker.progress(handles[number], number, 10)
+    for ended in (4, 3, 0, 2, 1):
+        assert client.status_unique(b"u") == (True, max(handles), 10, 0)
+        worker.tell(handles.pop(ended), Report.COMPLETE)
+    assert client.status_unique(b"u") is None
