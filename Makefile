@@ -38,9 +38,9 @@ lint: build $(VENV)/.testable
 
 # A copy of the tree, so that the ordinary build stays as it is. The interpreter itself is not sanitized, and frees
 # nothing at its end: no leak check. What never runs compiled code of ours, or runs other servers too, is left out.
-SANITIZED := $(addprefix tests/test_, packet.py structures.py jobqueue.py collector.py collector.py broker_abilities.py broker_coalescing.py broker_reports.py broker_losing.py broker_time.py broker_limits.py \
-    broker_model.py wakeups.py leaving.py \
-    server.py listening.py drain.py misbehaving.py robustness.py tls.py embedding.py)
+SANITIZED := $(addprefix tests/test_, $(addsuffix .py, packet structures jobqueue collector wakeups \
+    broker_abilities broker_coalescing broker_reports broker_losing broker_time broker_limits broker_model \
+    server listening drain leaving misbehaving robustness tls embedding))
 SANITIZER := LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=64 \
     PYTHONMALLOC=malloc GEARFAST_MODEL_EXAMPLES=200
 
