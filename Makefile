@@ -1,6 +1,6 @@
 # The whole interface: make run, make test, make bench, make lint, make clean.
 #
-# `run` and `test` do all the set-up by themselves, in .venv and build/, and nothing outside this folder.
+# `run` and `test` do all the set-up by themselves, in .venv and build/; nothing outside this folder is installed.
 # Options for the server:  make run ARGS="--port=4731 --verbose=INFO"
 # Options for pytest:      make test ARGS="-k daemon"
 # Another Python:          make test PYTHON3=python3.13 VENV=.venv-3.13
@@ -19,7 +19,7 @@ SOURCES := setup.py pyproject.toml $(wildcard gearfast/*.pyx gearfast/*.pxd)
 
 run: build
 	@mkdir -p build
-	@exec $(VENV)/bin/gearfast --config-file=packaging/run.conf $(ARGS)
+	@exec $(PYTHON) -m gearfast --config-file=packaging/run.conf $(ARGS)
 
 build: $(VENV)/.built
 
@@ -53,14 +53,17 @@ test-sanitize: $(VENV)/.testable
 
 clean:
 	rm -rf build/lib* build/temp* build/bdist* build/sanitize dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .hypothesis
 	rm -f gearfast/*.so gearfast/*.c gearfast/*.html $(VENV)/.built
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 # --- set-up: each step leaves a stamp, so that it is done once ---------------------------
 
 $(VENV)/.ready: packaging/prerequisites.sh
 	@sh packaging/prerequisites.sh $(PYTHON3)
 	@test -x $(VENV)/bin/pip || { echo "Making $(VENV)"; $(PYTHON3) -m venv $(VENV); }
-	@$(PIP) install "setuptools>=77" "Cython>=3.3,<4"
+	@$(PIP) install "setuptools>=77" "Cython>=3.3,<4" || { \
+	    echo "pip could not fetch what the build needs. Is PyPI reachable (PIP_INDEX_URL, HTTPS_PROXY)?" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.ready $(SOURCES)

@@ -46,5 +46,6 @@ setup(
             for room in ROOMS
         ],
         compiler_directives=DIRECTIVES,
-    )
+    ),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )

@@ -28,6 +28,7 @@ log = logging.getLogger("gearfast")
 def main(words: Sequence[str] | None = None) -> int:
     """Run the program with the words behind its name (default: ``sys.argv``); return its exit code."""
     name = program_name()
+    daemon.fill_standard_descriptors()
     try:
         asked = command.read(sys.argv[1:] if words is None else words, os.environ)
         if asked.wish is Wish.HELP:
@@ -36,9 +37,13 @@ def main(words: Sequence[str] | None = None) -> int:
             print(f"\n{name} {VERSION} - a drop-in Gearman job server")
         elif asked.wish is Wish.SERVE:
             run(asked, name)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except GearfastError as error:
         say(f"{name}: {error}")
         return 1
+    except BrokenPipeError:  # `gearfast --help | head`: who read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return 0
 
 
@@ -65,29 +70,31 @@ def run(asked: Command, name: str) -> None:
         daemon.become(asked.user)
     parent = daemon.detach() if asked.daemon else None
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    open_log(asked, name)
+    log_file = open_log(asked, name)
     log.info("Starting up with pid %d, verbose is set to %s", os.getpid(), logs.level_name())
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(asked, name, parent))
     except Exception as error:
         # On a terminal main says it; a log file has to be told too, most of all when there is no terminal.
-        if asked.log_file != "stderr":
+        if log_file != "stderr":
             log.log(logs.FATAL, "%s", error, exc_info=not isinstance(error, GearfastError))
         raise
     log.info("Shutdown complete")
 
 
-def open_log(asked: Command, name: str) -> None:
-    """Open the log; if stock's default file cannot be written, as by most users, log to standard error instead."""
+def open_log(asked: Command, name: str) -> str:
+    """Open the log and return where it goes: standard error if stock's default file cannot be written, as by most."""
     try:
         logs.open_log(asked.log_file, asked.log_level, to_syslog=asked.syslog)
+        return asked.log_file
     except OSError as error:
         complaint = f'Could not open log file "{asked.log_file}"'
         if asked.log_file != options.LOG_FILE:
             raise ConfigError(f"{complaint} ({error.strerror})") from None
         say(f"{name}: {complaint}, switching to stderr. ({error.strerror})")
         logs.open_log("stderr", asked.log_level, to_syslog=asked.syslog)
+        return "stderr"
 
 
 async def serve(asked: Command, name: str, parent: int | None) -> None:

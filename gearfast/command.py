@@ -95,6 +95,8 @@ def build(wish: Wish, given: Arguments, environment: Mapping[str, str]) -> Comma
     if given.has("protocol"):
         name = given.text("protocol")
         raise ConfigError(f"Unknown protocol module : {name} (this version speaks Gearman's own: leave --protocol out)")
+    if given.has("ssl-verify-client") and not given.has("ssl"):
+        raise ConfigError("--ssl-verify-client needs --ssl: without it everything would be served in plain text")
     port, warnings = port_and_warnings(given.text("port"), environment.get("GEARMAND_PORT", ""))
     return Command(
         wish=wish,

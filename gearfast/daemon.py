@@ -17,6 +17,16 @@ from gearfast.errors import ConfigError
 from gearfast.options import PID_FILE, PID_FILE_NAME
 
 
+def fill_standard_descriptors() -> None:
+    """Open /dev/null where standard input, output or error was closed by who started us.
+
+    Else a socket or a pipe would get one of these numbers, and end when ``release`` lets go of the terminal.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
 def limit_files(limit: int) -> None:
     """Set how many files this process may have open; only root may go above the hard limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -81,12 +81,18 @@ def open_tcp(host: str, port: int, backlog: int) -> Iterator[socket.socket]:
 
 def busy(host: str, port: int, error: OSError) -> str:
     """Return the line for a bind that failed."""
-    hint = "; is another job server running there?" if error.errno == errno.EADDRINUSE else ""
+    hint = (
+        f"; is another job server running there? Another port: --port={port + 1}"
+        if error.errno == errno.EADDRINUSE
+        else ""
+    )
     return f"cannot listen on {host}:{port}: {error.strerror}{hint}"
 
 
 def open_unix(path: str, backlog: int) -> socket.socket:
     """Bind a Unix socket; one that a dead server left behind is replaced."""
+    if not path:
+        raise ListenError("--listen=unix: lacks the path of the socket: --listen=unix:/run/gearfast.sock")
     remove_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

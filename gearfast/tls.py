@@ -1,5 +1,6 @@
 """TLS as the server offers it (protocol section 8)."""
 
+import re
 import ssl
 
 from gearfast.config import Config
@@ -19,7 +20,7 @@ def server_context(config: Config) -> ssl.SSLContext:
         if path:
             readable(path)
     try:
-        context.load_cert_chain(config.ssl_certificate, config.ssl_key)
+        context.load_cert_chain(config.ssl_certificate, config.ssl_key, lambda: refuse_passphrase(config.ssl_key))
     except (ssl.SSLError, OSError) as error:
         raise ListenError(
             f"TLS: {config.ssl_certificate} and {config.ssl_key} are no certificate with its key: {reason(error)}"
@@ -36,6 +37,11 @@ def server_context(config: Config) -> ssl.SSLContext:
     return context
 
 
+def refuse_passphrase(key: str) -> str:
+    """Raise ListenError: a server cannot wait at a prompt."""
+    raise ListenError(f"TLS: {key} is protected by a passphrase; take it off: openssl pkey -in {key} -out FILE")
+
+
 def readable(path: str) -> None:
     """Raise ListenError if the file cannot be read."""
     try:
@@ -47,4 +53,4 @@ def readable(path: str) -> None:
 
 def reason(error: OSError) -> str:
     """Return OpenSSL's own words without its source positions."""
-    return getattr(error, "reason", None) or error.strerror or str(error)
+    return getattr(error, "reason", None) or re.sub(r" \(_ssl\.c:\d+\)$", "", error.strerror or str(error))

@@ -103,6 +103,7 @@ BAD = (
 """Command lines that stock refuses too, in the same words."""
 
 OURS = (
+    ("--ssl-verify-client", "--ssl-verify-client needs --ssl: without it everything would be served in plain text"),
     ("--backlog", "the required argument for option '--backlog' is missing"),
     ("-dP", "the required argument for option '--pid-file' is missing"),
     ("--job-retries=256", "job-retries must be -1 (no limit), 0 (no retries), or between 1 and 255"),

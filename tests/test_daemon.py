@@ -338,6 +338,33 @@ def test_daemon_serves_when_the_command_returns(tmp_path: Path) -> None:
     assert "Shutdown complete" in (tmp_path / "log").read_text()
 
 
+@pytest.mark.parametrize("closed", ["0", "1", "2", "01", "02", "12", "012"])
+def test_daemon_starts_with_standard_descriptors_closed(tmp_path: Path, closed: str) -> None:
+    """As from a supervisor that closes them: no socket of the server's may get their numbers."""
+    port = free_port()
+    script = "exec " + " ".join(f"{number}>&-" for number in closed) + '; exec "$@"'
+    words = command("--daemon", f"--port={port}", "--log-file=log", "--pid-file=pid")
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *words], cwd=tmp_path, env=environment(), timeout=PATIENCE, check=False
+    )
+    pid = int((tmp_path / "pid").read_text())
+    try:
+        assert done.returncode == 0
+        assert ask(port).startswith(b"OK ")
+    finally:
+        end_by_pid(pid)
+
+
+def test_help_into_a_pipe_that_nobody_reads_says_nothing(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        command("--help"), cwd=tmp_path, env=environment(), stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_daemon_tells_of_a_busy_port_and_leaves_the_other_pid_file_alone(tmp_path: Path, busy_port: int) -> None:
     (tmp_path / "pid").write_text("1\n")
     done = run(tmp_path, "--daemon", f"--port={busy_port}", "--log-file=log", "--pid-file=pid")

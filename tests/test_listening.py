@@ -66,3 +66,9 @@ def test_socket_file_of_a_live_server_is_left_alone(tmp_path: Path) -> None:
         assert "another server is running there" in second.log.read_text()
         with socket.socket(socket.AF_UNIX) as local:
             local.connect(str(path))
+
+
+def test_socket_without_a_path_is_refused() -> None:
+    with start_gearfast("--listen=unix:", ready=False) as server:
+        assert server.process.wait(30) == 1
+        assert "--listen=unix: lacks the path of the socket" in server.log.read_text()

@@ -53,7 +53,7 @@ def test_options_exist() -> None:
     assert named - options.OPTIONS.keys() == set()
 
 
-OF_OTHER_PROGRAMS = {"now", "status"}
+OF_OTHER_PROGRAMS = {"no-deps", "now", "status", "wheel-dir"}
 """systemctl's and gearadmin's."""
 
 

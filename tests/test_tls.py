@@ -306,6 +306,14 @@ def test_unix_sockets_stay_plain(pki: Pki, tmp_path: Path) -> None:
 # --- files -------------------------------------------------------------------------------
 
 
+def locked(key: Path, copy: Path) -> Path:
+    """The same key behind a passphrase, for which no server may ask."""
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    secret = serialization.BestAvailableEncryption(b"secret")
+    copy.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret))
+    return copy
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -313,6 +321,7 @@ def test_unix_sockets_stay_plain(pki: Pki, tmp_path: Path) -> None:
         ("missing key", "TLS: cannot read {folder}/none.key: No such file or directory"),
         ("mismatch", "TLS: {certificate} and {folder}/other.key are no certificate with its key: KEY_VALUES_MISMATCH"),
         ("empty", "TLS: {folder}/empty.pem and {key} are no certificate with its key: "),
+        ("passphrase", "TLS: {folder}/locked.key is protected by a passphrase; take it off: openssl pkey"),
         ("bad authority", "TLS: {folder}/empty.pem is no PEM file of an authority: "),
         ("missing authority", "TLS: cannot read {folder}/none.ca: No such file or directory"),
     ],
@@ -329,6 +338,8 @@ def test_files_that_cannot_be_used_refuse_the_start(pki: Pki, tmp_path: Path, sp
             key = tmp_path / "none.key"
         case "mismatch":
             key = tmp_path / "other.key"
+        case "passphrase":
+            key = locked(pki.server.key, tmp_path / "locked.key")
         case "empty":
             certificate = tmp_path / "empty.pem"
         case "bad authority":
