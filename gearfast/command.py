@@ -169,17 +169,21 @@ def port_and_warnings(text: str, variable: str) -> tuple[int, tuple[str, ...]]:
     pod beside a service named gearmand; that, like all that is no port, is passed over.
     """
     if text == "4730" and variable:
-        if is_port(variable):
-            return int(variable), ()
-        return 4730, (f"GEARMAND_PORT='{variable}' is not a port number and is ignored; the port is 4730",)
-    if is_port(text):
-        return int(text), ()
+        port = port_of(variable)
+        if port is None:
+            return 4730, (f"GEARMAND_PORT='{variable}' is not a port number and is ignored; the port is 4730",)
+        return port, ()
+    port = port_of(text)
+    if port is None:
+        raise ConfigError(f"the argument ('{text}') for option '--port' is no port (0 to 65535) or service")
+    return port, ()
+
+
+def port_of(text: str) -> int | None:
+    """Return the TCP port of a number or a service's name; None for what is neither."""
+    if re.fullmatch("[0-9]{1,5}", text) and int(text) < 1 << 16:
+        return int(text)
     try:
-        return socket.getservbyname(text, "tcp"), ()
-    except (OSError, UnicodeError):
-        raise ConfigError(f"the argument ('{text}') for option '--port' is no port (0 to 65535) or service") from None
-
-
-def is_port(text: str) -> bool:
-    """Say whether ``text`` is a TCP port's number."""
-    return re.fullmatch("[0-9]{1,5}", text) is not None and int(text) < 1 << 16
+        return socket.getservbyname(text, "tcp")
+    except (OSError, UnicodeError, ValueError):
+        return None

@@ -32,6 +32,12 @@ def most_mapped(server: Server) -> int:
     return _status(server.pid, "VmPeak")
 
 
+def busy(server: Server) -> float:
+    """Seconds of processor time the process has had, all threads together."""
+    tasks = Path(f"/proc/{server.pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
 @contextlib.contextmanager
 def frozen(server: Server) -> Iterator[None]:
     """Stop the process; what peers do meanwhile comes to it in one turn, in the order they did it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import cli, command, options
+from gearfast import cli, command, logs, options
 from gearfast.command import Command, Wish
 from gearfast.config import HANDLE_PREFIX_SIZE, VERSION, Config
 from gearfast.errors import ConfigError
@@ -226,6 +226,10 @@ def test_a_service_name_is_a_port() -> None:
     assert config("--port=ssh").port == 22
 
 
+def test_a_service_name_in_gearmand_port_is_a_port() -> None:
+    assert config("", GEARMAND_PORT="http").port == 80
+
+
 # --- environment -------------------------------------------------------------------------
 
 
@@ -378,3 +382,21 @@ def test_help_wins_over_version_and_check_args_over_both(capsys: pytest.CaptureF
     assert capsys.readouterr().out.startswith("Usage: ")
     assert cli.main(["-V", "-h", "--check-args"]) == 0
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("words", [[], ["--syslog"]], ids=["file only", "syslog too"])
+@pytest.mark.parametrize("writable", [True, False], ids=["writable", "not writable"])
+def test_syslog_is_for_the_log_wherever_it_goes(
+    words: list[str], writable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when stock's default file cannot be written, and the log goes to standard error instead."""
+    opened = []
+
+    def open_log(path: str, level: str, *, to_syslog: bool = False) -> None:
+        if path != "stderr" and not writable:
+            raise PermissionError(13, "Permission denied")
+        opened.append((path, level, to_syslog))
+
+    monkeypatch.setattr(logs, "open_log", open_log)
+    cli.open_log(command.read([*words, "--verbose=INFO"], {}), "gearfast")
+    assert opened == [(options.LOG_FILE if writable else "stderr", "INFO", "--syslog" in words)]

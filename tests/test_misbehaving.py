@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from tests import wire
 from tests.embedded import start_embedded
 from tests.peers import Server, start_gearfast, until
-from tests.processes import MIB, frozen, log_of, most_mapped, resident
+from tests.processes import MIB, SANITIZED, busy, frozen, log_of, most_mapped, resident
 from tests.wire import ClosedError, Connection, Packet
 
 PAUSE = 64 << 10
@@ -202,6 +203,30 @@ def test_peer_gone_while_its_answers_are_being_sent(server: Server, end: str) ->
         until(lambda: sessions(witness) == 1, "all are known to have gone")
 
 
+def test_peer_that_says_goodbye_before_it_reads_gets_every_answer() -> None:
+    """Most of its answers wait in the server, less than would stop it asking, when its FIN has been seen.
+
+    The system itself keeps up to 4 MB of them, so there are twice as many, and the server may keep more than that.
+    """
+    with start_embedded(output_pause=32 * MIB) as server, server.connect() as witness, narrow(server) as peer:
+        payloads = [b"%05d" % number + PIECE for number in range(512)]
+        peer.sync()
+        witness.sync()
+        before = descriptors(server)
+        peer.sock.sendall(b"".join(wire.request(wire.ECHO_REQ, payload=payload) for payload in payloads))
+        peer.half_close()
+        for _ in range(20):
+            witness.sync()
+        assert descriptors(server) == before  # it is not done with this one
+        for payload in payloads:
+            assert peer.recv_packet() == Packet(wire.RES, wire.ECHO_RES, payload)
+            if payload == payloads[20]:
+                widen(peer)
+            witness.sync()  # one answer, one turn of the server
+        assert peer.read_to_end() == b""
+        until(lambda: descriptors(server) == before - 1, "the connection is closed")
+
+
 @pytest.mark.parametrize("order", ["result first", "end first"])
 @pytest.mark.parametrize("end", ["close", "reset"])
 def test_peer_that_dies_between_being_marked_dirty_and_being_written(server: Server, end: str, order: str) -> None:
@@ -310,6 +335,20 @@ def test_max_packet_size() -> None:
         assert peer.read_to_end() == b""
 
 
+def test_error_reaches_a_peer_that_is_still_writing() -> None:
+    """To close with bytes unread is to reset, which would take the ERROR from the peer; none of these may raise.
+
+    The body is larger than what the system takes by itself, so that it has to be read while it is written.
+    """
+    with start_gearfast("--max-packet-size=4096") as server, server.connect() as peer:
+        peer.sock.sendall(wire.raw(wire.REQ, wire.ECHO_REQ, bytes(16 * MIB), 4097))
+        answer = b""
+        while data := peer.sock.recv(1 << 16):
+            answer += data
+        text = b"A packet of 4097 bytes is larger than this server takes (4096)"
+        assert answer == wire.raw(wire.RES, wire.ERROR, b"ARGUMENT_TOO_LARGE\0" + text)
+
+
 @pytest.mark.parametrize("magic", [wire.REQ, wire.RES])
 @pytest.mark.parametrize("type_", [0, 43, 1000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
 def test_unknown_type_closes_the_connection(server: Server, magic: bytes, type_: int) -> None:
@@ -380,3 +419,24 @@ def test_descriptors_run_out() -> None:
         until(lambda: sessions(witness) == 1, "all are known to have gone")
         (line,) = re.findall("^.*new peers wait.*$", log_of(server), re.MULTILINE)
         assert "Too many open files" in line
+
+
+@pytest.mark.skipif(SANITIZED, reason="figures of time say nothing under AddressSanitizer")
+def test_no_spin_while_descriptors_have_run_out() -> None:
+    """Whoever waits in the backlog makes the listener readable all the time; that must not keep a processor busy."""
+    with (
+        start_gearfast("--file-descriptors=40") as server,
+        server.connect() as witness,
+        contextlib.ExitStack() as stack,
+    ):
+        while "new peers wait" not in log_of(server):
+            stack.enter_context(server.connect())
+            witness.sync()
+            assert descriptors(server) <= 40
+        for _ in range(10):
+            stack.enter_context(server.connect())
+        witness.sync()
+        before = busy(server)
+        time.sleep(0.5)  # nothing is waited for: this is the time that is measured
+        assert busy(server) - before < 0.2
+        assert witness.sync() == b""

@@ -129,6 +129,13 @@ LIMITS = [
         "The text is the worker's and the client's affair.",
         exchanges=("status-denominator-12.4",),
     ),
+    Difference(
+        "`--job-handle-prefix` of more than 42 bytes",
+        "Up to 63 bytes start; handles are cut as soon as the number no longer fits, and jobs then share one.",
+        "The start is refused. A default prefix, made of the host's name, is cut instead.",
+        "Who sets a long prefix.",
+        "Numbers never repeat: up to 20 digits and a colon have to fit into the 63 bytes that clients keep.",
+    ),
 ]
 
 WORKERS = [
@@ -323,6 +330,13 @@ ADMIN = [
         alone=("admin-drop-function-with-jobs",),
     ),
     Difference(
+        "A line with a NUL in a word",
+        "The word ends at the NUL: `version`, a NUL and anything is `version`.",
+        "The NUL belongs to the word, which is unknown then.",
+        "Nobody.",
+        "What is not a command is not guessed at.",
+    ),
+    Difference(
         "IPv6 addresses in `workers` and in the log",
         "Cut: `::1` is shown as `::`.",
         "Shown whole.",
@@ -360,6 +374,48 @@ PROCESS = [
         "Ignored with a warning.",
         "Kubernetes, which sets it for a service named gearmand.",
         "It was not meant for the server.",
+    ),
+    Difference(
+        "The pid file",
+        "Written before the bind, always removed at the end: a second server that fails takes the first one's away.",
+        "Written when the server listens, and removed only if it still holds its own process id.",
+        "Scripts that stop the server by its pid file.",
+        "The file of a server that runs must stay true.",
+    ),
+    Difference(
+        "A file given with `--log-file` that cannot be opened",
+        "A line on stderr, and the log goes there; with `--daemon` that is nowhere.",
+        "One line and exit code 1. Stock's default file is given up for stderr, as in stock.",
+        "Who mistypes a path, or starts as the wrong user.",
+        "A log that was asked for and is not written is noticed when it is needed.",
+    ),
+    Difference(
+        "`--check-args`",
+        "Reads the options only: it accepts `--queue-type=bogus`, with which no start succeeds.",
+        "Refuses also what the start would refuse of the options' values, in the same words.",
+        "Scripts that check before they restart.",
+        "A check is worth what it finds.",
+    ),
+    Difference(
+        "A `--config-file` that cannot be opened",
+        "`Could not open configuration file.`",
+        "The same line goes on with the path and the reason: `(/etc/g.conf: Permission denied)`.",
+        "Who compares whole lines.",
+        "It says what to do about it.",
+    ),
+    Difference(
+        "ERROR packets in the log",
+        "2.0 writes an ERROR line for each of them.",
+        "One WARNING for the first one of each connection.",
+        "Who counts them in the log.",
+        "A mistake of a peer is none of the server's, and no peer may fill the disk.",
+    ),
+    Difference(
+        "`-> file:line` behind the lines of the log",
+        "Stands there on every level but INFO.",
+        "Does not.",
+        "Patterns that match whole lines.",
+        "It would name places in another program's source.",
     ),
     Difference(
         "A peer that does not read its answers",
