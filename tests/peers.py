@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -65,12 +66,18 @@ def peer(name: str) -> Path:
     pytest.skip(message)
 
 
+# Below what the system gives to outgoing connections, so that none of those takes a port before its server does; and
+# never the same one twice, since a server may bind its own after the next one was chosen.
+_ports = iter(random.sample(range(10_000, 32_000), 22_000))
+
+
 def free_port() -> int:
-    """A port nobody listens on at the moment."""
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A port nobody listens on at the moment, and nobody else here is given."""
+    for port in _ports:
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind((HOST, port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 @dataclass
@@ -108,6 +115,8 @@ class Server:
             if not self.alive() or time.monotonic() > limit:
                 raise RuntimeError(f"{self.name} did not start: {self.log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.01)
+        if not self.alive():
+            raise RuntimeError(f"{self.name} has ended, and port {self.port} is somebody else's")
 
     def stop(self) -> int:
         """End the process (politely, then not) and return its exit code."""

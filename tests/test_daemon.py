@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import gearfast
+from tests.peers import free_port
 
 HOST = "127.0.0.1"
 PATIENCE = 30
@@ -120,12 +121,6 @@ def busy_port() -> Iterator[int]:
     """Return a port that somebody else listens on."""
     with socket.create_server((HOST, 0)) as listener:
         yield listener.getsockname()[1]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server((HOST, 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 # --- in front ----------------------------------------------------------------------------
