@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gearfast import logs
 from gearfast.broker import Broker, Dropped
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gearfast.session import Session
 
 Answer = bytes | Iterator[bytes]
+FunctionRow = tuple[bytes, int, int, int, tuple[int, int, int]]
+JobRow = tuple[bytes, int, bool, bool, bytes]
+Row = TypeVar("Row")
 
 OK = b"OK\r\n"
 END = b".\n"
@@ -58,8 +61,8 @@ class Admin:
             b"version": lambda words: f"OK {VERSION}\n".encode(),
             b"getpid": lambda words: f"OK {os.getpid()}\n".encode(),
             b"verbose": lambda words: f"OK {logs.level_name()}\n".encode(),
-            b"status": lambda words: self.functions(status_line),
-            b"prioritystatus": lambda words: self.functions(priority_line),
+            b"status": lambda words: self.table(self.broker.scan_functions, status_line),
+            b"prioritystatus": lambda words: self.table(self.broker.scan_functions, priority_line),
             b"workers": lambda words: self.workers(),
             b"show": self.show,
             b"create": self.create,
@@ -88,20 +91,11 @@ class Admin:
 
     # --- long answers ---
 
-    def functions(self, line: "Callable[[FunctionRow], bytes]") -> Iterator[bytes]:
-        """One line per function, then the end."""
+    def table(self, scan: Callable[[int, int], tuple[int, list[Row]]], line: Callable[[Row], bytes]) -> Iterator[bytes]:
+        """One line per row of a scan, then the end."""
         cursor = 0
         while True:
-            cursor, rows = self.broker.scan_functions(cursor, self.slice)
-            yield b"".join(map(line, rows)) + (b"" if cursor else END)
-            if not cursor:
-                return
-
-    def jobs(self, line: "Callable[[JobRow], bytes]") -> Iterator[bytes]:
-        """One line per job, then the end."""
-        cursor = 0
-        while True:
-            cursor, rows = self.broker.scan_jobs(cursor, self.slice)
+            cursor, rows = scan(cursor, self.slice)
             yield b"".join(map(line, rows)) + (b"" if cursor else END)
             if not cursor:
                 return
@@ -134,9 +128,9 @@ class Admin:
         if not subject:
             return unknown_command(words[0])
         if subject == [b"jobs"]:
-            return self.jobs(job_line)
+            return self.table(self.broker.scan_jobs, job_line)
         if subject == [b"unique", b"jobs"]:
-            return self.jobs(lambda job: job[4] + b"\n")
+            return self.table(self.broker.scan_jobs, unique_line)
         return b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"
 
     def create(self, words: list[bytes]) -> bytes:
@@ -171,10 +165,6 @@ class Admin:
         return OK if self.broker.cancel_job(words[2]) else b"ERR UNKNOWN_JOB\r\n"
 
 
-FunctionRow = tuple[bytes, int, int, int, tuple[int, int, int]]
-JobRow = tuple[bytes, int, bool, bool, bytes]
-
-
 def status_line(row: FunctionRow) -> bytes:
     """``name, total, running, workers``, separated by tabs."""
     name, total, running, workers, _ = row
@@ -191,6 +181,11 @@ def job_line(row: JobRow) -> bytes:
     """``handle, retries, ignored, queued``, separated by tabs."""
     handle, attempts, orphan, background, _ = row
     return b"%b\t%d\t%d\t%d\n" % (handle, attempts, orphan, background)
+
+
+def unique_line(row: JobRow) -> bytes:
+    """The unique id."""
+    return row[4] + b"\n"
 
 
 def worker_line(session: "Session", abilities: list[bytes]) -> bytes:
