@@ -15,7 +15,6 @@
 A background job is never an orphan. An orphan no longer owns its unique id.
 """
 
-from libc.math cimport INFINITY
 from libc.stdint cimport uint16_t
 from libc.stdlib cimport free, malloc
 
@@ -23,16 +22,14 @@ from gearfast.census cimport function_rows, job_rows
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove, heap_soonest
 from gearfast.index cimport Node, index_add, index_chain, index_close, index_open, index_remove, index_scan
-from gearfast.jobqueue cimport (
-    DELAYED, NORMAL, PRIORITIES, QUEUED, RUNNING, Waiter, give_memory_back, job_free, job_new, job_size,
-)
+from gearfast.jobqueue cimport DELAYED, QUEUED, RUNNING, Waiter, give_memory_back, job_free, job_new, job_size
 from gearfast.late cimport late_expects, late_remember
 from gearfast.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, attach, detach, tell
 from gearfast.ring cimport Ring, ring_empty, ring_leave, ring_open, ring_prepend
 from gearfast.roster cimport (
-    Ability, Worker, function_has_work, function_of_node, roster_ability, roster_can_do, roster_cant_do, roster_close,
-    roster_drop, roster_find, roster_find_folded, roster_function, roster_next, roster_open, roster_push, roster_rouse, roster_sleep,
-    roster_take, roster_wake, worker_ability, worker_is_woken,
+    Ability, Worker, function_has_work, roster_ability, roster_can_do, roster_cant_do, roster_close, roster_drop,
+    roster_find, roster_find_folded, roster_function, roster_next, roster_open, roster_push, roster_rouse,
+    roster_sleep, roster_take, roster_wake, worker_ability, worker_is_woken,
 )
 from gearfast.rotation cimport rotation_to_end
 from gearfast.unique cimport (

@@ -75,7 +75,7 @@ cdef class PacketReader:
     cdef char* tail
     cdef size_t tail_size, tail_room
     cdef const char* view
-    cdef size_t view_size, position, searched
+    cdef size_t view_size, position
     cdef size_t skip              # bytes of an ignored body still to come
 
     # Where the next bytes belong: behind the tail, in `shared` if it fits there.

@@ -82,7 +82,7 @@ cdef class PacketReader:
         self.tail = NULL
         self.tail_size = self.tail_room = 0
         self.view = NULL
-        self.view_size = self.position = self.searched = self.skip = 0
+        self.view_size = self.position = self.skip = 0
 
     def __dealloc__(self):
         free(self.tail)

@@ -63,10 +63,10 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.turn = Turn(self.service, self.loop, self.config.receive_buffer)
         self.running = True
-        if self.config.ssl:
-            self.context = server_context(self.config)
         self.service.log_jobs = log.isEnabledFor(NOTICE)
         try:
+            if self.config.ssl:
+                self.context = server_context(self.config)
             for plugin in self.plugins:
                 await plugin.start(self)
                 self.started.append(plugin)
@@ -141,15 +141,15 @@ class Server:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                if error.errno not in OUT_OF_DESCRIPTORS:
-                    log.error("accept: %s", error.strerror)
                 self.pause_accepting(listener, error)
                 return
             self.welcome(connection, address[0].encode() if is_tcp(listener) else b"unix")
 
     def pause_accepting(self, listener: socket.socket, error: OSError) -> None:
         """Do not spin while there are no descriptors; who waits in the backlog is taken later."""
-        if not self.warned_of_descriptors:
+        if error.errno not in OUT_OF_DESCRIPTORS:
+            log.error("accept: %s", error.strerror)
+        elif not self.warned_of_descriptors:
             self.warned_of_descriptors = True
             log.error("accept: %s; new peers wait. Raise --file-descriptors (or ulimit -n)", error.strerror)
         self.loop.remove_reader(listener.fileno())

@@ -1,6 +1,5 @@
 """One connection's talk with the server: requests in, packets and admin text out (protocol section 1)."""
 
-from libc.stdint cimport int64_t
 from libc.string cimport memcpy, strlen
 
 from gearfast.broker cimport QUEUE_FULL, UNKNOWN
