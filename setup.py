@@ -11,7 +11,7 @@ from setuptools import Extension, setup
 
 ROOMS = [
     *("index", "heap", "handle", "packet", "rotation"),
-    *("jobqueue", "late", "roster", "peer", "unique", "census", "broker", "inprocess"),
+    *("jobqueue", "numbers", "late", "roster", "peer", "unique", "census", "broker", "inprocess"),
     *("session", "request", "turn", "transport"),
 ]
 

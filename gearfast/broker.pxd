@@ -7,8 +7,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from gearfast.handle cimport Handles
 from gearfast.heap cimport Heap
-from gearfast.index cimport Index
 from gearfast.jobqueue cimport Job, Run
+from gearfast.numbers cimport Numbers
 from gearfast.peer cimport Peer, Report
 from gearfast.roster cimport Function, Roster
 from gearfast.slice cimport Slice
@@ -40,7 +40,7 @@ cdef struct Submission:
 
 cdef class Broker:
     cdef readonly Handles handles
-    cdef Index jobs               # by number
+    cdef Numbers jobs
     cdef Uniques uniques
     cdef Roster roster
     cdef Heap delayed             # jobs, by wall clock

@@ -21,9 +21,11 @@ from libc.stdlib cimport free, malloc
 from gearfast.census cimport function_rows, job_rows
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove, heap_soonest
-from gearfast.index cimport Node, index_add, index_chain, index_close, index_open, index_remove, index_scan
 from gearfast.jobqueue cimport DELAYED, QUEUED, RUNNING, Waiter, give_memory_back, job_free, job_new, job_size
 from gearfast.late cimport late_expects, late_remember
+from gearfast.numbers cimport (
+    SCAN_LEAST, numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_scan,
+)
 from gearfast.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, attach, detach, tell
 from gearfast.ring cimport Ring, ring_empty, ring_leave, ring_open, ring_prepend
 from gearfast.roster cimport (
@@ -41,12 +43,6 @@ cdef enum:
     TICK_BATCH = 1000     # events of one kind handled by one tick, so that a great many of them starve nobody
 
 
-cdef inline uint32_t number_hash(uint64_t number) noexcept nogil:
-    """Neighbours stay neighbours, 64 at a time, for the cache; the blocks are spread, since the jobs that live long
-    may well be every thousandth."""
-    return <uint32_t>(number + ((number >> 6) * 0x9E3779B97F4A7C15u >> 32))
-
-
 cdef class Broker:
     def __cinit__(self, bytes handle_prefix=b"H:localhost", *, int job_retries=-1, int worker_wakeup=1,
                   double wakeup_grace=0.05, int remembered_results=256, size_t memory_step=16 * 1024 * 1024):
@@ -56,7 +52,7 @@ cdef class Broker:
         self.wakeup_grace = wakeup_grace
         self.remembered_results = remembered_results
         self.memory_step = memory_step
-        index_open(&self.jobs)
+        numbers_open(&self.jobs)
         uniques_open(&self.uniques)
         roster_open(&self.roster)
         heap_open(&self.delayed)
@@ -64,14 +60,14 @@ cdef class Broker:
 
     def __dealloc__(self):
         cdef uint64_t cursor = 0
-        cdef Node* found[64]
+        cdef Job* found[SCAN_LEAST]
         cdef int count, at
         while self.jobs.count > 0:
-            count = index_scan(&self.jobs, &cursor, found, 64)
+            count = numbers_scan(&self.jobs, &cursor, found, SCAN_LEAST)
             for at in range(count):
-                index_remove(&self.jobs, found[at])
-                self.bury(<Job*>found[at])
-        index_close(&self.jobs)
+                numbers_remove(&self.jobs, found[at])
+                self.bury(found[at])
+        numbers_close(&self.jobs)
         uniques_close(&self.uniques)
         roster_close(&self.roster)
         heap_close(&self.delayed)
@@ -116,7 +112,7 @@ cdef class Broker:
         job.number = self.handles.take()
         job.state = NOWHERE
         try:
-            index_add(&self.jobs, &job.node, number_hash(job.number))
+            numbers_add(&self.jobs, job)
         except MemoryError:
             job_free(job)
             raise
@@ -140,12 +136,7 @@ cdef class Broker:
         return CREATED
 
     cdef Job* find(self, uint64_t number) noexcept:
-        cdef Node* node = index_chain(&self.jobs, number_hash(number))
-        while node != NULL:
-            if (<Job*>node).number == number:
-                return <Job*>node
-            node = node.next
-        return NULL
+        return numbers_find(&self.jobs, number)
 
     cdef Job* find_unique(self, Slice unique) noexcept:
         return unique_find_anywhere(&self.uniques, unique)
@@ -365,7 +356,7 @@ cdef class Broker:
         while job.waiters != NULL:
             detach(job.waiters)
         unique_give_up(&self.uniques, job)
-        index_remove(&self.jobs, &job.node)
+        numbers_remove(&self.jobs, job)
         (<Function*>job.home).total -= 1
         self.held_bytes -= job_size(job)
         job_free(job)

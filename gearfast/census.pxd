@@ -6,8 +6,9 @@ from libc.stdint cimport uint64_t
 
 from gearfast.handle cimport Handles
 from gearfast.index cimport Index
+from gearfast.numbers cimport Numbers
 
 # (name, total, running, workers, (queued high, normal, low)); delayed jobs count as queued
 cdef tuple function_rows(const Index* functions, uint64_t cursor, int most)
 # (handle, attempts lost, orphan, background, unique)
-cdef tuple job_rows(const Index* jobs, Handles handles, uint64_t cursor, int most)
+cdef tuple job_rows(const Numbers* jobs, Handles handles, uint64_t cursor, int most)

@@ -3,18 +3,19 @@
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.index cimport Node, index_scan
 from gearfast.jobqueue cimport NORMAL, Job, job_unique
+from gearfast.numbers cimport SCAN_LEAST, numbers_scan
 from gearfast.roster cimport Function, function_of_node
 from gearfast.rotation cimport PRIORITIES
 from gearfast.slice cimport Slice
 
 cdef enum:
-    SCAN_LEAST = 64       # rows one slice has room for, more than ever share a bucket
-    SCAN_MOST = 1000
+    FEWEST = 64           # rows one slice has room for, more than ever share a bucket
+    MOST = 1000
 
 
 cdef tuple function_rows(const Index* functions, uint64_t cursor, int most):
-    cdef Node* found[SCAN_MOST]
-    cdef int count = index_scan(functions, &cursor, found, min(max(most, SCAN_LEAST), SCAN_MOST)), at
+    cdef Node* found[MOST]
+    cdef int count = index_scan(functions, &cursor, found, min(max(most, FEWEST), MOST)), at
     cdef bint collects = hold_collector()
     try:
         return cursor, [function_row(function_of_node(found[at])) for at in range(count)]
@@ -22,12 +23,12 @@ cdef tuple function_rows(const Index* functions, uint64_t cursor, int most):
         release_collector(collects)
 
 
-cdef tuple job_rows(const Index* jobs, Handles handles, uint64_t cursor, int most):
-    cdef Node* found[SCAN_MOST]
-    cdef int count = index_scan(jobs, &cursor, found, min(max(most, SCAN_LEAST), SCAN_MOST)), at
+cdef tuple job_rows(const Numbers* jobs, Handles handles, uint64_t cursor, int most):
+    cdef Job* found[MOST]
+    cdef int count = numbers_scan(jobs, &cursor, found, min(max(most, SCAN_LEAST), MOST)), at
     cdef bint collects = hold_collector()
     try:
-        return cursor, [job_row(handles, <Job*>found[at]) for at in range(count)]
+        return cursor, [job_row(handles, found[at]) for at in range(count)]
     finally:
         release_collector(collects)
 

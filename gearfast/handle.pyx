@@ -5,6 +5,14 @@ from libc.string cimport memcmp, memcpy
 from gearfast.config import HANDLE_PREFIX_SIZE
 
 
+cdef char PAIRS[200]      # "00" to "99": two digits of a number at a time
+
+for _pair in range(100):
+    PAIRS[2 * _pair] = <char>(c"0" + <int>_pair // 10)
+    PAIRS[2 * _pair + 1] = <char>(c"0" + <int>_pair % 10)
+del _pair
+
+
 cdef class Handles:
     def __cinit__(self, bytes prefix not None):
         if len(prefix) > HANDLE_PREFIX_SIZE:
@@ -23,12 +31,13 @@ cdef class Handles:
         cdef char digits[20]
         cdef int at = 20
         memcpy(out, self.start, self.start_size)
-        while True:
+        while number >= 10:
+            at -= 2
+            memcpy(digits + at, PAIRS + 2 * (number % 100), 2)
+            number //= 100
+        if number > 0 or at == 20:
             at -= 1
-            digits[at] = <char>(c"0" + number % 10)
-            number //= 10
-            if number == 0:
-                break
+            digits[at] = <char>(c"0" + number)
         memcpy(out + self.start_size, digits + at, 20 - at)
         return self.start_size + 20 - at
 

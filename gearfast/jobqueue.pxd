@@ -31,7 +31,6 @@ cdef union Place:         # which of them holds is told by the job's state
     Run* run
 
 cdef struct Job:
-    Node node             # in the index of handles
     Place place
     Lanes* home           # of its function
     uint64_t number

@@ -1,7 +1,7 @@
 """The record of a job, and the three lanes in which jobs of one function wait."""
 
 from libc.math cimport INFINITY
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_soonest
@@ -28,10 +28,11 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL:
     cdef size_t claim = sizeof(Claim) if unique.size > 0 else 0
     if payload.size > <uint32_t>-1:
         raise ValueError(f"a payload has less than 4 GiB, not {payload.size} bytes")
-    cdef Job* job = <Job*>calloc(1, sizeof(Job) + claim + unique.size + reducer.size + payload.size)
+    cdef Job* job = <Job*>malloc(sizeof(Job) + claim + unique.size + reducer.size + payload.size)
     cdef char* at
     if job == NULL:
         raise MemoryError("no memory for another job")
+    memset(job, 0, sizeof(Job) + claim)
     job.unique_size = <uint8_t>unique.size
     job.reducer_size = <uint8_t>reducer.size
     job.payload_size = <uint32_t>payload.size

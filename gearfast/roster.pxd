@@ -47,6 +47,7 @@ cdef struct Ability:
 
 cdef struct Roster:
     Index functions
+    Function* latest              # the one found last by its exact name: likely the next as well
     Index folded                  # the same, whatever the case of their names
     Index abilities
     size_t busy[PRIORITIES]       # functions with a job in that lane

@@ -18,6 +18,7 @@ from gearfast.slice cimport same_bytes
 cdef int roster_open(Roster* roster) except -1:
     cdef int priority
     index_open(&roster.functions)
+    roster.latest = NULL
     index_open(&roster.folded)
     index_open(&roster.abilities)
     for priority in range(PRIORITIES):
@@ -79,12 +80,18 @@ cdef Slice fold(Slice name, char* folded) noexcept nogil:
 
 
 cdef Function* roster_function(Roster* roster, Slice name) except NULL:
-    cdef uint32_t hash = <uint32_t>keyed_hash(name.data, name.size)
-    cdef Function* function = find_hashed(roster, name, hash)
+    cdef uint32_t hash
+    if roster.latest == NULL or not same_bytes(roster.latest.name, name):
+        hash = <uint32_t>keyed_hash(name.data, name.size)
+        roster.latest = find_hashed(roster, name, hash)
+        if roster.latest == NULL:
+            roster.latest = new_function(roster, name, hash)
+    return roster.latest
+
+
+cdef Function* new_function(Roster* roster, Slice name, uint32_t hash) except NULL:
+    cdef Function* function = <Function*>calloc(1, sizeof(Function) + 2 * name.size)
     cdef int priority
-    if function != NULL:
-        return function
-    function = <Function*>calloc(1, sizeof(Function) + 2 * name.size)
     if function == NULL:
         raise MemoryError("no memory for another function")
     memcpy(function + 1, name.data, name.size)
@@ -108,6 +115,8 @@ cdef Function* roster_function(Roster* roster, Slice name) except NULL:
 
 
 cdef void roster_drop(Roster* roster, Function* function) noexcept:
+    if roster.latest == function:
+        roster.latest = NULL
     index_remove(&roster.functions, &function.node)
     index_remove(&roster.folded, &function.folded_node)
     free(function)

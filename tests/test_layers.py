@@ -26,13 +26,14 @@ MAY_USE: dict[str, set[str]] = {
     "packet": set(),
     # room 2
     "jobqueue": {"heap", "index", "rotation"},
+    "numbers": {"index", "jobqueue"},
     "late": set(),
     "roster": {"index", "rotation", "jobqueue"},
     "unique": {"index", "jobqueue", "roster"},
     "peer": {"jobqueue", "late", "roster"},
-    "census": {"handle", "index", "rotation", "jobqueue", "roster"},
+    "census": {"handle", "index", "rotation", "jobqueue", "numbers", "roster"},
     # room 3
-    "broker": {"handle", "heap", "index", "rotation", "jobqueue", "late", "roster", "unique", "peer", "census"},
+    "broker": {"handle", "heap", "rotation", "jobqueue", "numbers", "late", "roster", "unique", "peer", "census"},
     # room 4: the same talk in this process, and over a wire
     "inprocess": {"jobqueue", "roster", "peer", "broker"},
     "session": {"handle", "packet", "jobqueue", "peer", "broker"},

@@ -62,7 +62,7 @@ def test_a_step_of_a_scan_is_never_too_small_for_a_bucket(most: int) -> None:
     submit(InProcessPeer(broker), 1000)
     cursor, rows = broker.scan_jobs(0, most)
     assert cursor != 0
-    assert 0 < len(rows) <= 64
+    assert 0 < len(rows) <= 256
 
 
 def test_a_step_of_a_scan_is_never_larger_than_a_thousand() -> None:

@@ -1,0 +1,94 @@
+"""Jobs by their number, sixteen neighbours to a page."""
+
+from libc.stdlib cimport calloc, free
+
+from gearfast.index cimport index_add, index_chain, index_close, index_open, index_remove, index_scan
+
+cdef enum:
+    SCAN_PAGES = 64
+
+
+cdef inline uint32_t page_hash(uint64_t page) noexcept nogil:
+    """Neighbours stay neighbours, 64 at a time, for the cache; the blocks are spread, since the jobs that live long
+    may well be every thousandth."""
+    return <uint32_t>(page + ((page >> 6) * 0x9E3779B97F4A7C15u >> 32))
+
+
+cdef int numbers_open(Numbers* numbers) except -1:
+    numbers.newest = NULL
+    numbers.count = 0
+    return index_open(&numbers.pages)
+
+
+cdef void numbers_close(Numbers* numbers) noexcept:
+    if numbers.newest != NULL:
+        drop(numbers, numbers.newest)
+        numbers.newest = NULL
+    index_close(&numbers.pages)
+
+
+cdef Page* find_page(const Numbers* numbers, uint64_t number) noexcept nogil:
+    cdef Node* node
+    if numbers.newest != NULL and numbers.newest.number == number:
+        return numbers.newest
+    node = index_chain(&numbers.pages, page_hash(number))
+    while node != NULL and (<Page*>node).number != number:
+        node = node.next
+    return <Page*>node
+
+
+cdef Page* new_page(Numbers* numbers, uint64_t number) except NULL:
+    cdef Page* page = <Page*>calloc(1, sizeof(Page))
+    if page == NULL:
+        raise MemoryError("no memory for another job")
+    page.number = number
+    try:
+        index_add(&numbers.pages, &page.node, page_hash(number))
+    except MemoryError:
+        free(page)
+        raise
+    if numbers.newest != NULL and numbers.newest.used == 0:
+        drop(numbers, numbers.newest)
+    numbers.newest = page
+    return page
+
+
+cdef void drop(Numbers* numbers, Page* page) noexcept:
+    index_remove(&numbers.pages, &page.node)
+    free(page)
+
+
+cdef int numbers_add(Numbers* numbers, Job* job) except -1:
+    cdef Page* page = find_page(numbers, job.number // PAGE_JOBS)
+    if page == NULL:
+        page = new_page(numbers, job.number // PAGE_JOBS)
+    page.job[job.number % PAGE_JOBS] = job
+    page.used += 1
+    numbers.count += 1
+    return 0
+
+
+cdef Job* numbers_find(const Numbers* numbers, uint64_t number) noexcept nogil:
+    cdef Page* page = find_page(numbers, number // PAGE_JOBS)
+    return NULL if page == NULL else page.job[number % PAGE_JOBS]
+
+
+cdef void numbers_remove(Numbers* numbers, const Job* job) noexcept:
+    cdef Page* page = find_page(numbers, job.number // PAGE_JOBS)
+    page.job[job.number % PAGE_JOBS] = NULL
+    page.used -= 1
+    numbers.count -= 1
+    if page.used == 0 and page != numbers.newest:
+        drop(numbers, page)
+
+
+cdef int numbers_scan(const Numbers* numbers, uint64_t* cursor, Job** found, int most) noexcept:
+    cdef Node* pages[SCAN_PAGES]
+    cdef int count = index_scan(&numbers.pages, cursor, pages, min(most // PAGE_JOBS, SCAN_PAGES))
+    cdef int filled = 0, at, place
+    for at in range(count):
+        for place in range(PAGE_JOBS):
+            found[filled] = (<Page*>pages[at]).job[place]
+            if found[filled] != NULL:
+                filled += 1
+    return filled
