@@ -10,7 +10,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 ROOMS = [
-    *("index", "heap", "handle", "packet", "rotation"),
+    *("index", "heap", "pool", "handle", "packet", "rotation"),
     *("jobqueue", "numbers", "late", "roster", "peer", "unique", "census", "broker", "inprocess"),
     *("session", "request", "turn", "transport"),
 ]

@@ -52,7 +52,7 @@ cdef class Broker:
     cdef double wakeup_grace
 
     # --- clients ---
-    cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** job) except *
+    cdef int submit(self, Peer client, const Submission* wanted, double now, Job** job) except -1    # Submitted
     cdef Job* find(self, uint64_t number) noexcept
     cdef Job* find_unique(self, Slice unique) noexcept
     cdef bint cancel(self, uint64_t number) noexcept
@@ -72,6 +72,7 @@ cdef class Broker:
     cpdef double wait(self, double now, double wall) noexcept
 
     # --- a job's way from state to state ---
+    cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash) except -1
     cdef void enqueue(self, Job* job, double now) noexcept
     cdef int start(self, Job* job, Peer worker, int64_t timeout, double now) except -1
     cdef void stop(self, Run* run) noexcept

@@ -21,10 +21,11 @@ from libc.stdlib cimport free, malloc
 from gearfast.census cimport function_rows, job_rows
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove, heap_soonest
-from gearfast.jobqueue cimport DELAYED, QUEUED, RUNNING, Waiter, give_memory_back, job_free, job_new, job_size
+from gearfast.jobqueue cimport DELAYED, QUEUED, RUNNING, Waiter, give_memory_back, job_free, job_new, job_size, keep_memory
 from gearfast.late cimport late_expects, late_remember
 from gearfast.numbers cimport (
-    SCAN_LEAST, numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_scan,
+    SCAN_LEAST, numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_reserve,
+    numbers_scan,
 )
 from gearfast.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, attach, detach, tell
 from gearfast.ring cimport Ring, ring_empty, ring_leave, ring_open, ring_prepend
@@ -52,6 +53,7 @@ cdef class Broker:
         self.wakeup_grace = wakeup_grace
         self.remembered_results = remembered_results
         self.memory_step = memory_step
+        keep_memory(memory_step)
         numbers_open(&self.jobs)
         uniques_open(&self.uniques)
         roster_open(&self.roster)
@@ -86,7 +88,7 @@ cdef class Broker:
 
     # --- clients ---
 
-    cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** out) except *:
+    cdef int submit(self, Peer client, const Submission* wanted, double now, Job** out) except -1:
         cdef Function* function = roster_function(&self.roster, wanted.function)
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
         cdef uint64_t hash = 0
@@ -105,22 +107,28 @@ cdef class Broker:
         limit = function.limit[wanted.priority]
         if limit > 0 and function.total >= limit:
             return QUEUE_FULL
+        numbers_reserve(&self.jobs, self.handles.last + 1)
         job = job_new(wanted.unique, wanted.reducer, wanted.payload)
         job.home = &function.lanes
         job.priority = wanted.priority
         job.background = wanted.background
         job.number = self.handles.take()
         job.state = NOWHERE
-        try:
-            numbers_add(&self.jobs, job)
-        except MemoryError:
-            job_free(job)
-            raise
+        numbers_add(&self.jobs, job)
         function.total += 1
         self.held_bytes += job_size(job)
         self.most_bytes = max(self.most_bytes, self.held_bytes)
+        if key.size > 0 or not wanted.background or wanted.due > 0:
+            self.bind(job, client, wanted, key.size > 0, hash)
+        if job.state != DELAYED:
+            self.enqueue(job, now)
+        out[0] = job
+        return CREATED
+
+    cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash) except -1:
+        """To its unique id, to the client that waits for it, and to the time when it is due."""
         try:
-            if key.size > 0:
+            if unique:
                 unique_take(&self.uniques, job, hash)
             if not wanted.background:
                 attach(job, client)
@@ -130,10 +138,7 @@ cdef class Broker:
         except MemoryError:
             self.release(job)
             raise
-        if job.state != DELAYED:
-            self.enqueue(job, now)
-        out[0] = job
-        return CREATED
+        return 0
 
     cdef Job* find(self, uint64_t number) noexcept:
         return numbers_find(&self.jobs, number)

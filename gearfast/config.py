@@ -17,6 +17,9 @@ MIB = 1024 * KIB
 ARGUMENT_SIZE = 8192
 """Bytes of one argument, its NUL included: stock's receive buffer. Longer closes the connection."""
 
+LARGE_BODY = 16 * KIB
+"""Bytes from which on a body is worth a system call of its own: it is sent from where it lies, not copied first."""
+
 LINE_SIZE = 8191
 """Bytes of one admin line without its LF. Longer closes the connection."""
 
@@ -79,7 +82,8 @@ class Config:
     """Seconds a woken worker has to grab before the next is woken: long for a live peer, short for a person."""
 
     memory_step: int = 16 * MIB
-    """Bytes of ended jobs after which free memory is handed back to the system: rare, and a millisecond or two each."""
+    """Bytes of ended jobs after which free memory is handed back to the system: rare, and a millisecond or two each.
+    That much the process keeps for what comes next; blocks above a quarter of it are the system's own at once."""
 
     # --- what one peer may cost ---
     max_packet_size: int = 256 * MIB

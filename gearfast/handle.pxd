@@ -2,16 +2,20 @@
 
 from libc.stdint cimport uint64_t
 
+from gearfast.slice cimport Slice
+
 cdef enum:
     HANDLE_ROOM = 64      # bytes that any handle fits into
 
 cdef class Handles:
     cdef readonly bytes prefix
-    cdef char start[HANDLE_ROOM]          # "<prefix>:"
-    cdef size_t start_size
+    cdef char text[HANDLE_ROOM]           # "<prefix>:", and the digits of the number spelled last
+    cdef size_t start_size, size
+    cdef uint64_t spelled
     cdef uint64_t last
 
     cdef uint64_t take(self) noexcept
-    cdef size_t write(self, uint64_t number, char* out) noexcept nogil
+    # The handle of a number; the text holds until the next one is spelled.
+    cdef Slice spell(self, uint64_t number) noexcept nogil
     # The number a handle stands for; 0 if it is none of ours.
     cdef uint64_t parse(self, const char* handle, size_t size) noexcept nogil

@@ -5,12 +5,16 @@ from libc.string cimport memcmp, memcpy
 from gearfast.config import HANDLE_PREFIX_SIZE
 
 
-cdef char PAIRS[200]      # "00" to "99": two digits of a number at a time
-
-for _pair in range(100):
-    PAIRS[2 * _pair] = <char>(c"0" + <int>_pair // 10)
-    PAIRS[2 * _pair + 1] = <char>(c"0" + <int>_pair % 10)
-del _pair
+cdef size_t write_digits(uint64_t number, char* out) noexcept nogil:
+    cdef char digits[20]
+    cdef int at = 20
+    while True:
+        at -= 1
+        digits[at] = <char>(c"0" + number % 10)
+        number //= 10
+        if number == 0:
+            memcpy(out, digits + at, 20 - at)
+            return 20 - at
 
 
 cdef class Handles:
@@ -19,27 +23,22 @@ cdef class Handles:
             raise ValueError(f"a job handle prefix has at most {HANDLE_PREFIX_SIZE} bytes, not {len(prefix)}")
         self.prefix = prefix
         self.start_size = len(prefix) + 1
-        memcpy(self.start, <const char*>prefix, len(prefix))
-        self.start[len(prefix)] = c":"
-        self.last = 0
+        memcpy(self.text, <const char*>prefix, len(prefix))
+        self.text[len(prefix)] = c":"
+        self.size = self.start_size + write_digits(0, self.text + self.start_size)
+        self.spelled = self.last = 0
 
     cdef uint64_t take(self) noexcept:
         self.last += 1
         return self.last
 
-    cdef size_t write(self, uint64_t number, char* out) noexcept nogil:
-        cdef char digits[20]
-        cdef int at = 20
-        memcpy(out, self.start, self.start_size)
-        while number >= 10:
-            at -= 2
-            memcpy(digits + at, PAIRS + 2 * (number % 100), 2)
-            number //= 100
-        if number > 0 or at == 20:
-            at -= 1
-            digits[at] = <char>(c"0" + number)
-        memcpy(out + self.start_size, digits + at, 20 - at)
-        return self.start_size + 20 - at
+    cdef Slice spell(self, uint64_t number) noexcept nogil:
+        if number == self.spelled + 1 and self.text[self.size - 1] != c"9":
+            self.text[self.size - 1] += 1          # most often it is the next
+        elif number != self.spelled:
+            self.size = self.start_size + write_digits(number, self.text + self.start_size)
+        self.spelled = number
+        return Slice(&self.text[0], self.size)
 
     cdef uint64_t parse(self, const char* handle, size_t size) noexcept nogil:
         cdef uint64_t number = 0
@@ -47,7 +46,7 @@ cdef class Handles:
         cdef unsigned int digit
         if size <= self.start_size or size > self.start_size + 19:
             return 0
-        if memcmp(handle, self.start, self.start_size) != 0 or handle[self.start_size] == c"0":
+        if memcmp(handle, self.text, self.start_size) != 0 or handle[self.start_size] == c"0":
             return 0                       # "H:x:01" is not how we write 1
         for at in range(self.start_size, size):
             digit = <unsigned int>(<unsigned char>handle[at]) - c"0"
@@ -57,9 +56,8 @@ cdef class Handles:
         return number
 
     def format(self, number: int) -> bytes:
-        cdef char out[HANDLE_ROOM]
-        cdef size_t size = self.write(number, out)
-        return out[:size]
+        cdef Slice text = self.spell(number)
+        return text.data[:text.size]
 
     def number(self, bytes handle not None) -> int:
         return self.parse(handle, len(handle))

@@ -80,7 +80,9 @@ cdef struct Lanes:
 cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL
 cdef void job_free(Job* job) noexcept
 cdef size_t job_size(const Job* job) noexcept nogil               # bytes of its one allocation
-# Hand free memory back to the system; the allocator would keep it for good.
+# So much free memory the allocator keeps by itself: else every large payload is a walk to the system and back.
+cdef void keep_memory(size_t most) noexcept
+# Hand free memory back to the system; the allocator would keep what is not at its end for good.
 cdef void give_memory_back() noexcept
 cdef Claim* job_claim(const Job* job) noexcept nogil
 cdef Job* job_of_claim(const Claim* claim) noexcept nogil

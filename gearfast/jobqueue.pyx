@@ -1,22 +1,30 @@
 """The record of a job, and the three lanes in which jobs of one function wait."""
 
 from libc.math cimport INFINITY
-from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_soonest
+from gearfast.pool cimport pool_give, pool_keep, pool_take
 
 cdef extern from *:
     """
+    #include <limits.h>
     #include <stdlib.h>
     #if defined(__GLIBC__)
     #include <malloc.h>
     #define gearfast_give_memory_back() malloc_trim(0)
+    #define gearfast_keep_memory(bytes) do { \
+        int most = (bytes) < INT_MAX ? (int)(bytes) : INT_MAX; \
+        mallopt(M_TRIM_THRESHOLD, most); \
+        mallopt(M_MMAP_THRESHOLD, most / 4 < 128 * 1024 ? 128 * 1024 : most / 4); \
+    } while (0)
     #else
     #define gearfast_give_memory_back()
+    #define gearfast_keep_memory(bytes) (void)(bytes)
     #endif
     """
     void gearfast_give_memory_back()
+    void gearfast_keep_memory(size_t)
 
 
 cdef inline char* text_of(const Job* job) noexcept nogil:
@@ -28,11 +36,13 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL:
     cdef size_t claim = sizeof(Claim) if unique.size > 0 else 0
     if payload.size > <uint32_t>-1:
         raise ValueError(f"a payload has less than 4 GiB, not {payload.size} bytes")
-    cdef Job* job = <Job*>malloc(sizeof(Job) + claim + unique.size + reducer.size + payload.size)
+    cdef Job* job = <Job*>pool_take(sizeof(Job) + claim + unique.size + reducer.size + payload.size)
     cdef char* at
     if job == NULL:
         raise MemoryError("no memory for another job")
-    memset(job, 0, sizeof(Job) + claim)
+    memset(job, 0, sizeof(Job))
+    if claim > 0:
+        memset(job + 1, 0, claim)
     job.unique_size = <uint8_t>unique.size
     job.reducer_size = <uint8_t>reducer.size
     job.payload_size = <uint32_t>payload.size
@@ -49,11 +59,16 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL:
 
 
 cdef void job_free(Job* job) noexcept:
-    free(job)
+    pool_give(job, job_size(job))
 
 
 cdef size_t job_size(const Job* job) noexcept nogil:
     return text_of(job) - <const char*>job + job.unique_size + job.reducer_size + job.payload_size
+
+
+cdef void keep_memory(size_t most) noexcept:
+    pool_keep(most)
+    gearfast_keep_memory(most)
 
 
 cdef void give_memory_back() noexcept:

@@ -25,7 +25,9 @@ cdef struct Numbers:
 
 cdef int numbers_open(Numbers* numbers) except -1
 cdef void numbers_close(Numbers* numbers) noexcept                # it has no jobs
-cdef int numbers_add(Numbers* numbers, Job* job) except -1
+# Make sure that there is room for a number, then add its job.
+cdef int numbers_reserve(Numbers* numbers, uint64_t number) except -1
+cdef void numbers_add(Numbers* numbers, Job* job) noexcept
 cdef Job* numbers_find(const Numbers* numbers, uint64_t number) noexcept nogil
 cdef void numbers_remove(Numbers* numbers, const Job* job) noexcept
 # As index_scan; a slice has room for at least SCAN_LEAST jobs.

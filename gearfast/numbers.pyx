@@ -58,14 +58,17 @@ cdef void drop(Numbers* numbers, Page* page) noexcept:
     free(page)
 
 
-cdef int numbers_add(Numbers* numbers, Job* job) except -1:
+cdef int numbers_reserve(Numbers* numbers, uint64_t number) except -1:
+    if find_page(numbers, number // PAGE_JOBS) == NULL:
+        new_page(numbers, number // PAGE_JOBS)
+    return 0
+
+
+cdef void numbers_add(Numbers* numbers, Job* job) noexcept:
     cdef Page* page = find_page(numbers, job.number // PAGE_JOBS)
-    if page == NULL:
-        page = new_page(numbers, job.number // PAGE_JOBS)
     page.job[job.number % PAGE_JOBS] = job
     page.used += 1
     numbers.count += 1
-    return 0
 
 
 cdef Job* numbers_find(const Numbers* numbers, uint64_t number) noexcept nogil:

@@ -3,6 +3,7 @@
 # The reader owns no bytes while nothing is unfinished: it looks into a buffer that all readers
 # share, and keeps only the tail of a packet that has not arrived whole.
 
+cimport cython
 from libc.stdint cimport uint32_t
 
 from gearfast.slice cimport Slice
@@ -70,6 +71,7 @@ cdef enum Pulled:
     NEED_MORE = 0
     READY = 1
 
+@cython.final
 cdef class PacketReader:
     cdef readonly size_t max_packet_size
     cdef char* tail
@@ -88,12 +90,15 @@ cdef class PacketReader:
     cdef int read_line(self, Packet* packet) except -1
     cdef int keep(self, size_t room) except -1
 
+@cython.final
 cdef class PacketWriter:
     cdef char* data
     cdef size_t size, room, sent
 
-    # Room for a packet's body; the header is written.
-    cdef char* packet(self, uint32_t type, size_t body_size) except NULL
+    # Room for the first `size` bytes of a packet's body; the header is written, the rest of the body must follow.
+    cdef char* begin(self, uint32_t type, size_t body_size, size_t size) except NULL
+    cdef inline char* packet(self, uint32_t type, size_t body_size) except NULL:
+        return self.begin(type, body_size, body_size)
     cdef int write(self, const char* data, size_t size) except -1
     cdef int append(self, PacketWriter other) except -1
     cdef void forget(self) noexcept                      # all was sent: give the memory back

@@ -1,9 +1,10 @@
 """Packets and admin lines out of a byte stream, and packets into a buffer (protocol section 1)."""
 
+cimport cython
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcpy, memmove
 
-from gearfast.config import ARGUMENT_SIZE, LINE_SIZE
+from gearfast.config import ARGUMENT_SIZE, LARGE_BODY, LINE_SIZE
 from gearfast.errors import ProtocolError
 
 cdef extern from "arpa/inet.h" nogil:
@@ -12,6 +13,7 @@ cdef extern from "arpa/inet.h" nogil:
 
 cdef size_t MOST_ARGUMENT = ARGUMENT_SIZE
 cdef size_t MOST_LINE = LINE_SIZE
+cdef size_t LARGE = LARGE_BODY
 cdef enum:
     MAGIC_REQ = 0x00524551       # "\0REQ"
     MAGIC_RES = 0x00524553       # "\0RES"
@@ -76,6 +78,7 @@ cdef int split(Packet* packet, Shape shape) except -1:
     return 0
 
 
+@cython.final
 cdef class PacketReader:
     def __cinit__(self, size_t max_packet_size=256 * 1024 * 1024):
         self.max_packet_size = max_packet_size
@@ -89,7 +92,7 @@ cdef class PacketReader:
 
     cdef char* begin(self, char* shared, size_t size, size_t* room) except NULL:
         cdef size_t half = size // 2, whole
-        if self.tail_size <= half:                       # small: read on in the shared buffer
+        if self.tail_size <= min(half, LARGE):           # read on in the shared buffer
             if self.tail_size > 0:
                 memcpy(shared, self.tail, self.tail_size)
             room[0] = size - self.tail_size
@@ -240,6 +243,7 @@ cdef tuple packet_tuple(const Packet* packet):
     return PacketType(packet.type), bool(packet.response), arguments, payload
 
 
+@cython.final
 cdef class PacketWriter:
     def __cinit__(self):
         self.data = NULL
@@ -248,17 +252,17 @@ cdef class PacketWriter:
     def __dealloc__(self):
         free(self.data)
 
-    cdef char* packet(self, uint32_t type, size_t body_size) except NULL:
+    cdef char* begin(self, uint32_t type, size_t body_size, size_t size) except NULL:
         cdef char* at
         cdef uint32_t header[3]
-        if self.room - self.size < HEADER_SIZE + body_size:
-            grow(self, HEADER_SIZE + body_size)
+        if self.room - self.size < HEADER_SIZE + size:
+            grow(self, HEADER_SIZE + size)
         header[0] = htonl(MAGIC_RES)
         header[1] = htonl(type)
         header[2] = htonl(<uint32_t>body_size)
         at = self.data + self.size
         memcpy(at, header, HEADER_SIZE)
-        self.size += HEADER_SIZE + body_size
+        self.size += HEADER_SIZE + size
         return at + HEADER_SIZE
 
     cdef int write(self, const char* data, size_t size) except -1:

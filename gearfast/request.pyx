@@ -5,7 +5,6 @@ from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcpy
 
 from gearfast.broker cimport Broker, Submission
-from gearfast.handle cimport HANDLE_ROOM
 from gearfast.jobqueue cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
 from gearfast.packet cimport (
     CAN_DO, CAN_DO_TIMEOUT, CANT_DO, ECHO_REQ, ECHO_RES, GET_STATUS, GET_STATUS_UNIQUE, GRAB_JOB, GRAB_JOB_ALL,
@@ -99,7 +98,6 @@ cdef int on_pre_sleep(Session session, const Packet* packet, const Row* row) exc
 
 cdef int on_grab(Session session, const Packet* packet, const Row* row) except -1:
     cdef Job* job = session.service.broker.grab(session, session.service.now)
-    cdef char handle[HANDLE_ROOM]
     cdef Slice part[4]
     cdef size_t size
     cdef char* at
@@ -108,7 +106,7 @@ cdef int on_grab(Session session, const Packet* packet, const Row* row) except -
     cdef Slice payload
     if job == NULL:
         return session.send(NO_JOB, NULL, 0)
-    part[0] = Slice(&handle[0], session.service.broker.handles.write(job.number, handle))
+    part[0] = session.service.broker.handles.spell(job.number)
     part[1] = (<Function*>job.home).name
     if packet.type != GRAB_JOB:
         part[2] = job_unique(job)
@@ -119,18 +117,16 @@ cdef int on_grab(Session session, const Packet* packet, const Row* row) except -
         count = 4
         type = JOB_ASSIGN_ALL
     payload = job_payload(job)
-    size = payload.size + count
+    size = count
     for i in range(count):
         size += part[i].size
-    at = session.to.packet(type, size)
+    at = session.begin(type, size, payload)
     for i in range(count):
         memcpy(at, part[i].data, part[i].size)
         at += part[i].size
         at[0] = 0
         at += 1
-    memcpy(at, payload.data, payload.size)
-    session.outlet.ready()
-    return 0
+    return session.finish(payload)
 
 
 cdef int on_report(Session session, const Packet* packet, const Row* row) except -1:

@@ -4,6 +4,7 @@
 # Outlet is told that there is something to send at the end of the turn. What each packet type
 # asks for stands in a table (request.pyx) that is handed in.
 
+cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from gearfast.broker cimport Broker, Reported, Submission
@@ -13,6 +14,8 @@ from gearfast.slice cimport Slice
 
 cdef class Outlet:
     cdef void ready(self) noexcept        # something waits to be sent, or to be gone on with
+    # Send what waits and `rest` behind it, if that can be done now. Returns how much of `rest` is gone.
+    cdef size_t send_along(self, Slice rest) noexcept
 
 ctypedef int (*Handler)(Session session, const Packet* packet, const Row* row) except -1
 
@@ -35,6 +38,7 @@ cdef class Service:                       # what all sessions of one server shar
     cdef size_t max_packet_size, output_pause, output_limit
     cdef double now                       # monotonic seconds, of this turn
 
+@cython.final
 cdef class Session(Peer):
     cdef Service service
     cdef Outlet outlet
@@ -64,6 +68,9 @@ cdef class Session(Peer):
     cdef int handle_line(self, const Packet* packet) except -1
     cdef int next_slice(self) except -1
     cdef int send(self, uint32_t type, const char* body, size_t size) except -1
+    # A packet in two parts: the first `size` bytes of its body are for the caller to fill in, `rest` follows.
+    cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL
+    cdef int finish(self, Slice rest) except -1
     cdef int send_handle(self, uint32_t type, uint64_t number) except -1
     cdef int refuse(self, const char* code, const char* text) except -1
     cdef int submit(self, const Submission* wanted) except -1

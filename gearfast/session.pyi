@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from logging import Logger
+from typing import final
 
 from typing_extensions import disjoint_base
 
@@ -42,7 +43,7 @@ class Service:
     def opened(self) -> int:
         """Connections so far; the serial number of the newest."""
 
-@disjoint_base
+@final
 class Session(Peer):
     """One connection. It is fed by its transport; nothing of it is called from Python but what is listed here."""
 

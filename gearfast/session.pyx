@@ -1,9 +1,9 @@
 """One connection's talk with the server: requests in, packets and admin text out (protocol section 1)."""
 
+cimport cython
 from libc.string cimport memcpy, strlen
 
 from gearfast.broker cimport QUEUE_FULL, UNKNOWN
-from gearfast.handle cimport HANDLE_ROOM
 from gearfast.jobqueue cimport Job
 from gearfast.packet cimport (
     ERROR, JOB_CREATED, NOOP, READY, TEXT, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS,
@@ -17,12 +17,16 @@ from gearfast.errors import ProtocolError
 from gearfast.packet import PacketType as PacketName
 
 cdef size_t MOST_UNIQUE = limits.UNIQUE_SIZE
+cdef size_t LARGE = limits.LARGE_BODY
 cdef uint32_t[6] REPORT_TYPES = [WORK_DATA, WORK_WARNING, WORK_STATUS, WORK_COMPLETE, WORK_FAIL, WORK_EXCEPTION]
 
 
 cdef class Outlet:
     cdef void ready(self) noexcept:
         pass
+
+    cdef size_t send_along(self, Slice rest) noexcept:
+        return 0
 
     def close(self):
         """Close the connection at once."""
@@ -43,6 +47,7 @@ cdef class Service:
         self.now = 0
 
 
+@cython.final
 cdef class Session(Peer):
     def __cinit__(self, Service service not None, Outlet outlet not None, int fd, bytes address not None):
         self.service = service
@@ -137,15 +142,31 @@ cdef class Session(Peer):
     # --- out ---
 
     cdef int send(self, uint32_t type, const char* body, size_t size) except -1:
-        cdef char* at = self.to.packet(type, size)
+        cdef char* at
+        if size >= LARGE:
+            self.begin(type, 0, Slice(body, size))
+            return self.finish(Slice(body, size))
+        at = self.to.packet(type, size)
         if size > 0:
             memcpy(at, body, size)
         self.outlet.ready()
         return 0
 
+    cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL:
+        return self.to.begin(type, size + rest.size, size)
+
+    cdef int finish(self, Slice rest) except -1:
+        """A large rest goes out at once, if it can, straight from where it lies: neither kept nor copied."""
+        cdef size_t gone = 0
+        if rest.size >= LARGE and self.to is self.out and not self.cut:
+            gone = self.outlet.send_along(rest)
+        self.to.write(rest.data + gone, rest.size - gone)
+        self.outlet.ready()
+        return 0
+
     cdef int send_handle(self, uint32_t type, uint64_t number) except -1:
-        cdef char handle[HANDLE_ROOM]
-        return self.send(type, handle, self.service.broker.handles.write(number, handle))
+        cdef Slice handle = self.service.broker.handles.spell(number)
+        return self.send(type, handle.data, handle.size)
 
     cdef int refuse(self, const char* code, const char* text) except -1:
         """Answer with an ERROR; the stream stays in step. Logged once per connection, so that no peer can flood the log."""

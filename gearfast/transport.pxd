@@ -14,6 +14,7 @@ cdef class Transport(Member):
     cdef bint parted              # the broker has been told that the peer is gone
     cdef bint open
 
+    cdef int readable(self) except -1             # take in what has come
     cdef int finish_turn(self) except -1
     cdef void read_on(self, bint on)              # ask, or do not ask, for input
     cdef bint send_waiting(self) except -1        # False: the peer is gone

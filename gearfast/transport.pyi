@@ -14,8 +14,6 @@ class Transport(Member):
     @property
     def session(self) -> Session:
         """The session it feeds."""
-    def readable(self) -> None:
-        """Read once. Called by the loop."""
 
 @disjoint_base
 class Watch:

@@ -4,9 +4,12 @@ cimport cython
 from cpython.buffer cimport PyBUF_WRITE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.errno cimport EAGAIN, EINTR, errno
+from libc.string cimport memset
 from posix.unistd cimport close as close_descriptor
 
+from gearfast.packet cimport PacketWriter
 from gearfast.session cimport Outlet
+from gearfast.slice cimport Slice
 from gearfast.turn cimport Turn
 
 from gearfast import config
@@ -14,6 +17,13 @@ from gearfast import config
 cdef extern from "sys/socket.h":
     ssize_t recv(int, void*, size_t, int)
     ssize_t send(int, const void*, size_t, int)
+    struct iovec:
+        void* iov_base
+        size_t iov_len
+    struct msghdr:
+        iovec* msg_iov
+        int msg_iovlen
+    ssize_t sendmsg(int, const msghdr*, int)
     int shutdown(int, int)
     int SHUT_WR
 
@@ -85,8 +95,8 @@ cdef class Transport(Member):
             self.shut()
             self.loop.call_later(self.linger, self.close)
 
-    def readable(self):
-        pass
+    cdef int readable(self) except -1:
+        return 0
 
     def close(self):
         if self.open:
@@ -136,7 +146,7 @@ cdef class SocketTransport(Transport):
         else:
             self.loop.remove_reader(self.fd)
 
-    def readable(self):
+    cdef int readable(self) except -1:
         cdef Session session = self.session
         cdef size_t room
         cdef char* at
@@ -149,7 +159,7 @@ cdef class SocketTransport(Transport):
         size = recv(self.fd, at, room, 0)
         if size > 0:
             if self.lingering:
-                return
+                return 0
             self.turn.begin()
             session.reader.received(at, size)
             session.take()
@@ -161,6 +171,7 @@ cdef class SocketTransport(Transport):
         elif size == 0 or self.unwatched or errno not in (EAGAIN, EINTR):
             self.turn.begin()
             self.close()
+        return 0
 
     cdef bint send_waiting(self) except -1:
         cdef Session session = self.session
@@ -174,6 +185,27 @@ cdef class SocketTransport(Transport):
             self.blocked = True
             self.loop.add_writer(self.fd, self.writable)
         return True
+
+    cdef size_t send_along(self, Slice rest) noexcept:
+        cdef PacketWriter out = self.session.out
+        cdef size_t waiting = out.waiting()
+        cdef iovec parts[2]
+        cdef msghdr message
+        cdef ssize_t size
+        if self.blocked or not self.open:
+            return 0
+        parts[0].iov_base = out.data + out.sent
+        parts[0].iov_len = waiting
+        parts[1].iov_base = <void*>rest.data
+        parts[1].iov_len = rest.size
+        memset(&message, 0, sizeof(message))
+        message.msg_iov = parts
+        message.msg_iovlen = 2
+        size = sendmsg(self.fd, &message, 0)
+        if size < 0:                              # for whatever reason: the end of the turn will see it
+            return 0
+        out.sent += min(<size_t>size, waiting)
+        return <size_t>size - min(<size_t>size, waiting)
 
     def writable(self):
         if not self.send_waiting():

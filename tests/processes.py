@@ -27,6 +27,11 @@ def resident(server: Server) -> int:
     return 0 if SANITIZED else _status(server.pid, "VmRSS")
 
 
+def own_resident() -> int:
+    """Bytes of memory this process has in use."""
+    return _status(os.getpid(), "VmRSS")
+
+
 def most_mapped(server: Server) -> int:
     """The most bytes the process ever asked the system for, touched or not."""
     return _status(server.pid, "VmPeak")

@@ -20,12 +20,13 @@ MAY_USE: dict[str, set[str]] = {
     # the structures
     "index": set(),
     "heap": set(),
+    "pool": set(),
     "rotation": set(),
     "handle": set(),
     # room 1
     "packet": set(),
     # room 2
-    "jobqueue": {"heap", "index", "rotation"},
+    "jobqueue": {"heap", "index", "pool", "rotation"},
     "numbers": {"index", "jobqueue"},
     "late": set(),
     "roster": {"index", "rotation", "jobqueue"},
@@ -40,7 +41,7 @@ MAY_USE: dict[str, set[str]] = {
     "request": {"handle", "packet", "jobqueue", "roster", "peer", "broker", "session"},
     # bytes in and out
     "turn": {"session"},
-    "transport": {"session", "turn"},
+    "transport": {"packet", "session", "turn"},
     "listener": set(),
     "tls": set(),
     "server": {"broker", "request", "session", "turn", "transport", "listener", "tls"},
