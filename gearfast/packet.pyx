@@ -294,7 +294,7 @@ cdef int grow(PacketWriter writer, size_t more) except -1:
         writer.sent = 0
         if writer.room - writer.size >= more:
             return 0
-    room = max(<size_t>256, writer.room * 2)
+    room = max(<size_t>1000, writer.room * 2)
     while room - writer.size < more:
         room *= 2
     larger = <char*>realloc(writer.data, room)

@@ -7,6 +7,9 @@ from libc.string cimport memset
 cdef extern from *:
     """
     #include <sys/mman.h>
+    #if !defined(MADV_POPULATE_WRITE)
+    #define MADV_POPULATE_WRITE 23            /* Linux 5.14; any other system says no, and does without */
+    #endif
     #if defined(__SANITIZE_ADDRESS__)
     #define POOLED 0          /* so that every block is watched by itself */
     #else
@@ -18,6 +21,8 @@ cdef extern from *:
     void* MAP_FAILED
     void* mmap(void*, size_t, int, int, int, long) nogil
     int munmap(void*, size_t) nogil
+    int MADV_POPULATE_WRITE
+    int madvise(void*, size_t, int) nogil
 
 cdef enum:
     STEP = 8                                  # bytes from one size to the next
@@ -36,12 +41,14 @@ cdef struct Chunk:        # at the start of its CHUNK_SIZE bytes, which are alig
     uint32_t size         # of a block, in STEPs
 
 cdef Chunk* with_room[SIZES + 1]
+cdef bint is_busy[SIZES + 1]              # a chunk of this size was not enough before
 cdef Chunk* spare         # empty ones, of no size
 cdef size_t spare_count, spare_most
 cdef Chunk* untouched     # the rest of what the system gave last, and how many chunks it is
 cdef size_t untouched_count
 
 memset(with_room, 0, sizeof(with_room))
+memset(is_busy, 0, sizeof(is_busy))
 spare = untouched = NULL
 spare_count = untouched_count = 0
 spare_most = 16
@@ -96,6 +103,9 @@ cdef Chunk* new_chunk(uint32_t size) noexcept nogil:
         chunk = map_chunk()
         if chunk == NULL:
             return NULL
+        if is_busy[size]:                     # all its pages at once: a fault for each costs as much as filling it
+            madvise(chunk, CHUNK_SIZE, MADV_POPULATE_WRITE)
+    is_busy[size] = True
     chunk.size = size
     chunk.used = 0
     chunk.given = NULL
