@@ -3,6 +3,7 @@
 # `run` and `test` do all the set-up by themselves, in .venv and build/; nothing outside this folder is installed.
 # Options for the server:  make run ARGS="--port=4731 --verbose=INFO"
 # Options for pytest:      make test ARGS="-k daemon"
+# Options for benchmarks:  make bench ARGS="--quick --only drain", or ARGS=--help
 # Another Python:          make test PYTHON3=python3.13 VENV=.venv-3.13
 
 PYTHON3 ?= python3
@@ -27,8 +28,8 @@ test: build $(VENV)/.testable
 	sh tests/peers.sh
 	$(PYTHON) -m pytest $(ARGS)
 
-bench: build
-	$(PYTHON) -m benchmarks $(ARGS)
+bench: build $(VENV)/.benchable
+	@$(PYTHON) -m benchmarks $(ARGS)
 
 lint: build $(VENV)/.testable
 	$(PYTHON) -m ruff check .
@@ -38,7 +39,7 @@ lint: build $(VENV)/.testable
 
 # A copy of the tree, so that the ordinary build stays as it is. The interpreter itself is not sanitized, and frees
 # nothing at its end: no leak check. What never runs compiled code of ours, or runs other servers too, is left out.
-SANITIZED := $(addprefix tests/test_, $(addsuffix .py, packet structures jobqueue collector wakeups \
+SANITIZED := $(addprefix tests/test_, $(addsuffix .py, packet structures jobqueue pool large collector wakeups \
     broker_abilities broker_coalescing broker_reports broker_losing broker_time broker_limits broker_model \
     server listening accepting promptness drain leaving misbehaving robustness tls embedding))
 SANITIZER := LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=64 \
@@ -54,7 +55,8 @@ test-sanitize: $(VENV)/.testable
 clean:
 	rm -rf build/lib* build/temp* build/bdist* build/sanitize dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	rm -rf .hypothesis
-	rm -f gearfast/*.so gearfast/*.c gearfast/*.html $(VENV)/.built
+	rm -rf build/bench
+	rm -f gearfast/*.so gearfast/*.c gearfast/*.html benchmarks/*.so benchmarks/*/*.so $(VENV)/.built
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 # --- set-up: each step leaves a stamp, so that it is done once ---------------------------
@@ -74,4 +76,9 @@ $(VENV)/.built: $(VENV)/.ready $(SOURCES)
 $(VENV)/.testable: $(VENV)/.built pyproject.toml
 	@echo "Fetching what the tests need"
 	@$(PIP) install --no-build-isolation --editable ".[test]"
+	@touch $@
+
+$(VENV)/.benchable: $(VENV)/.built pyproject.toml
+	@echo "Fetching what the benchmarks need"
+	@$(PIP) install --no-build-isolation --editable ".[bench]"
 	@touch $@

@@ -1,53 +1,128 @@
-"""`python -m benchmarks`: server CPU per job, gearfast beside Debian's gearmand, in one run.
+"""`python -m benchmarks`: what a job costs the server, and what it costs others; the table, the file, the report."""
 
-A first smoke benchmark: rounds in turn, medians, all answers checked.
-"""
+from __future__ import annotations
 
-import argparse
-import statistics
+import importlib
+import importlib.util
 import sys
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.load import cpu_seconds
-from benchmarks.scenarios import SCENARIOS, Scenario
-from benchmarks.subjects import Subject, gearfast, gearmand
+if TYPE_CHECKING:
+    from benchmarks.options import Options
+    from benchmarks.results import Results, Subject
+    from benchmarks.runner import Runner
+
+ROOT = Path(__file__).resolve().parent.parent
+PLACE = ROOT / "build" / "bench"
+NEEDED = ("msgspec", "rich", "matplotlib", "jinja2", "Cython")
+WORDS = ("compare", "readme", "micro", "report")
+OK, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 
-def measure(subject: Subject, scenario: Scenario, share: float) -> tuple[float, float]:
-    """Play a scenario once on a fresh server; return (server CPU microseconds per job, jobs per second)."""
-    jobs = max(int(scenario.jobs * share) // 100 * 100, 100)
-    with subject.running() as (port, pid):
-        if scenario.before is not None:
-            scenario.before(port, jobs)
-        cpu, clock = cpu_seconds(pid), time.perf_counter()
-        scenario.play(port, jobs)
-        return (cpu_seconds(pid) - cpu) / jobs * 1e6, jobs / (time.perf_counter() - clock)
+def main(words: Sequence[str]) -> int:
+    """Do what the command line asks for; return the exit status."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        return complain(f"missing {', '.join(missing)}: make bench, or pip install 'gearfast[bench]'")
+    if not words or words[0] not in WORDS:
+        return measure(words)
+    if words[0] == "report":
+        return report_again(words[1:])
+    return int(importlib.import_module(f"benchmarks.{words[0]}").main(list(words[1:])) or OK)
 
 
-def main() -> int:
-    """Run the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds per scenario, subjects in turn (default: 3)")
-    parser.add_argument("--share", type=float, default=1.0, help="this share of each scenario's jobs (default: 1)")
-    parser.add_argument("--only", default="", help="scenarios whose name contains this")
-    asked = parser.parse_args()
-    subjects = [gearfast(), gearmand()]
+def complain(message: str) -> int:
+    """Say what is wrong and what to do."""
+    print(f"benchmarks: {message}", file=sys.stderr)
+    return UNUSABLE
+
+
+def report_again(words: Sequence[str]) -> int:
+    """Show a results file as its run did."""
+    from benchmarks.results import BadResultsError, read
+
+    if len(words) != 1:
+        return complain("say which file: python -m benchmarks report build/bench/results-<time>.json")
+    path = Path(words[0])
+    try:
+        results = read(path)
+    except (OSError, BadResultsError) as error:
+        return complain(str(error))
+    show(results, path.with_suffix(".html"))
+    return OK
+
+
+def measure(words: Sequence[str]) -> int:
+    """Run the scenarios that are asked for."""
+    from benchmarks.options import parse
+
+    options = parse(words)
+    try:
+        scenarios = options.scenarios()
+    except ValueError as error:
+        return complain(str(error))
+    if options.listing:
+        print("\n".join(f"{one.group:8} {one.name}\n         {one.sentence}" for one in scenarios))
+        return OK
+    from benchmarks.build import BuildFailed, build
+
+    try:
+        build()
+    except BuildFailed as error:
+        return complain(f"cannot be built. Is there a C compiler (apt install gcc python3-dev)?\n{error}")
+    from benchmarks.plan import UnusableError, plan
+
+    try:
+        return play(options, *plan(options, scenarios))
+    except UnusableError as error:
+        return complain(str(error))
+
+
+def play(options: Options, runner: Runner, subjects: list[Subject]) -> int:
+    """Play everything; keep and show what there is, also after an interrupt."""
+    from benchmarks.plan import estimate, results
+    from benchmarks.progress import Progress
+    from benchmarks.results import save
+
     for subject in subjects:
         if subject.missing:
-            print(f"{subject.label}: {subject.missing}", file=sys.stderr)
-    subjects = [subject for subject in subjects if not subject.missing]
-    print(f"{'server CPU, us per job (jobs/s)':34}" + "".join(f"{subject.label:>24}" for subject in subjects))
-    for scenario in SCENARIOS:
-        if asked.only not in scenario.name:
-            continue
-        rounds = [[measure(subject, scenario, asked.share) for subject in subjects] for _ in range(asked.rounds)]
-        cells = []
-        for column in zip(*rounds, strict=True):
-            cpu, rate = (statistics.median(figures) for figures in zip(*column, strict=True))
-            cells.append(f"{cpu:>14.2f} ({rate:>7,.0f})")
-        print(f"{scenario.name:34}" + "".join(cells), flush=True)
-    return 0
+            print(f"{subject.label} is left out, {subject.missing}", file=sys.stderr)
+    print(f"{runner.measurements()} measurements, about {estimate(runner)}", file=sys.stderr)
+    began, interrupted = time.monotonic(), False
+    try:
+        with Progress() as progress:
+            runner.run(progress)
+    except KeyboardInterrupt:
+        interrupted = True
+    found = results(options, runner, subjects, time.monotonic() - began, interrupted)
+    path = options.json or PLACE / f"results-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(found, path)
+    print(f"Results: {path}")
+    show(found, options.html or path.with_suffix(".html"))
+    for failure in runner.failures:
+        print(f"FAILED: {failure.scenario}: {failure.label}: {failure.message}", file=sys.stderr)
+    if any(failure.wrong or failure.label == "gearfast" for failure in runner.failures):
+        return FAILED
+    return INTERRUPTED if interrupted else OK
+
+
+def show(results: Results, html: Path) -> None:
+    """Print the tables and the bars, and write the report."""
+    from benchmarks import bars, table
+
+    table.show(results)
+    bars.show(results)
+    if results.rows:
+        from benchmarks import report  # last: matplotlib takes its time
+
+        report.write(results, html)
+        print(f"Report:  {html}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

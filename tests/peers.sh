@@ -1,5 +1,6 @@
 #!/bin/sh
-# Puts the real peers of the tests (gearmand, gearman, gearadmin, php, perl, nc) into build/peers/.
+# Puts the real peers of the tests (gearmand, beanstalkd, gearman, gearadmin, php, perl, nc) into
+# build/peers/, and what looks at our own work: valgrind, chromium (half a gigabyte when unpacked).
 #
 # Nothing is installed and no service is started: the Debian packages are fetched with apt's own resolver
 # against private lists and a private cache, and unpacked with `dpkg -x`. No root is needed. Programs are
@@ -12,7 +13,7 @@ base=$(cd "$(dirname "$0")/.." && pwd)/build/peers
 root=$base/root
 apt=$base/apt
 stamp=$base/stamp
-version=1 # raise it to have every machine fetch again
+version=2 # raise it to have every machine fetch again
 
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$version" ]; then
     exit 0
@@ -80,12 +81,16 @@ get_packages() {
     # shellcheck disable=SC2086
     $update >>"$apt/log" 2>&1 || $update >>"$apt/log" 2>&1
     group gearmand gearman-job-server
+    group beanstalkd beanstalkd
     group "gearman gearadmin" gearman-tools
     group php php-cli php-gearman
     group perl libgearman-client-perl
     group nc netcat-openbsd
+    group valgrind valgrind
+    group chromium chromium fonts-dejavu-core
     for deb in "$apt"/cache/archives/*.deb; do
         [ -e "$deb" ] || continue
+        case $deb in */libc6_* | */libc6-dbg_*) continue ;; esac # a libc only runs with its own loader: the machine's stays
         dpkg -x "$deb" "$root" || rm -f "$deb"
     done
     rm -rf "$apt/state" "$apt/cache"
@@ -102,18 +107,19 @@ first() { # the first of the given files that can be run
     done
 }
 
-wrapper() { # name, shell text; $here is the private folder at run time, so the tree may be moved
-    {
-        # shellcheck disable=SC2016
-        printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")/.." && pwd)\nroot=$here/root\n'
-        printf '%s\n' \
-            'for d in "$root"/usr/lib/*-linux-* "$root"/lib/*-linux-* "$root"/usr/lib "$root"/lib; do' \
-            '    [ -d "$d" ] && LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$d' \
-            'done' \
-            'export LD_LIBRARY_PATH'
-        printf '%s\n' "$2"
-    } >"$base/bin/$1"
+script() { # name, shell text; $here is the private folder at run time, so the tree may be moved
+    # shellcheck disable=SC2016
+    printf '%s\n' '#!/bin/sh' 'here=$(cd "$(dirname "$0")/.." && pwd)' 'root=$here/root' "$2" >"$base/bin/$1"
     chmod +x "$base/bin/$1"
+}
+
+wrapper() { # name, shell text: a script with the path of the private libraries
+    # shellcheck disable=SC2016
+    script "$1" 'for d in "$root"/usr/lib/*-linux-* "$root"/lib/*-linux-* "$root"/usr/lib "$root"/lib; do
+    [ -d "$d" ] && LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$d
+done
+export LD_LIBRARY_PATH
+'"$2"
 }
 
 program() { # peer, candidates...: a wrapper that only sets the library path
@@ -158,6 +164,43 @@ export PERL5LIB
 exec perl "$@"'
 }
 
+valgrind_wrapper() { # no library path: what runs inside it is a program of the machine
+    [ -e "$base/missing/valgrind" ] && return
+    if [ -x "$root/usr/bin/valgrind.bin" ]; then
+        # shellcheck disable=SC2016
+        script valgrind 'VALGRIND_LIB=$root/usr/libexec/valgrind exec "$root/usr/bin/valgrind.bin" "$@"'
+    elif command -v valgrind >/dev/null; then
+        script valgrind "exec \"$(command -v valgrind)\" \"\$@\""
+    else
+        missing valgrind "no program of that name in the unpacked packages"
+    fi
+}
+
+chromium_wrapper() { # without a window, a sandbox, or the home of whoever asks; so it may run as root and in containers
+    [ -e "$base/missing/chromium" ] && return
+    if [ ! -x "$root/usr/lib/chromium/chromium" ]; then
+        missing chromium "no program of that name in the unpacked packages"
+        return
+    fi
+    cat >"$base/fonts.conf" <<'CONF'
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig>
+  <dir prefix="relative">root/usr/share/fonts</dir>
+  <cachedir prefix="xdg">fontconfig</cachedir>
+</fontconfig>
+CONF
+    # shellcheck disable=SC2016
+    wrapper chromium 'for d in "$root"/usr/lib/*-linux-*/pulseaudio; do
+    [ -d "$d" ] && LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$d
+done
+HOME=$here/home
+mkdir -p "$HOME" 2>/dev/null
+[ -w "$HOME" ] || HOME=${TMPDIR:-/tmp}
+export HOME XDG_CACHE_HOME="$HOME/.cache" XDG_CONFIG_HOME="$HOME/.config" FONTCONFIG_FILE="$here/fonts.conf"
+exec "$root/usr/lib/chromium/chromium" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --log-level=3 "$@"'
+}
+
 works() { # peer, arguments: a wrapper that does not start is as good as missing
     peer=$1
     shift
@@ -175,16 +218,22 @@ else
 fi
 
 program gearmand "$root/usr/sbin/gearmand"
+program beanstalkd "$root/usr/bin/beanstalkd"
 program gearman "$root/usr/bin/gearman"
 program gearadmin "$root/usr/bin/gearadmin"
 program nc "$root/bin/nc.openbsd" "$root/usr/bin/nc.openbsd"
 php_wrapper
 perl_wrapper
+valgrind_wrapper
+chromium_wrapper
 works gearmand --version
+works beanstalkd -v
 works gearman -H
 works gearadmin --help
 works php -r 'exit(class_exists("GearmanClient") ? 0 : 1);'
 works perl -MGearman::Client -MGearman::Worker -e 1
+works valgrind --tool=callgrind --callgrind-out-file=/dev/null true
+works chromium --dump-dom about:blank
 
 # With a peer missing the next run tries again.
 if [ -z "$(ls "$base/missing")" ]; then

@@ -1,0 +1,253 @@
+"""The bars: the speed and the memory that gearfast has to reach, each judged by the median of all rounds."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.console import Console
+from rich.text import Text
+
+from benchmarks.figures import CPU, LIMIT, MEMORY, OURS, P99, STOCK, Figure, bare, between, count, factor, ratio, size
+from benchmarks.results import Results, Row, Spread
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found where a bar looks: a figure per round, and what they were taken from."""
+
+    figures: list[float]
+    among: str = ""
+
+
+class Bar(Protocol):
+    """A figure that must not be more than `most`."""
+
+    @property
+    def most(self) -> float:
+        """The bar."""
+
+    def what(self) -> str:
+        """Say what is judged."""
+
+    def find(self, results: Results) -> Found | None:
+        """Return the figures, or None when there are none."""
+
+    def write(self, value: float) -> str:
+        """Write one figure."""
+
+
+@dataclass(frozen=True)
+class Against:
+    """A figure of gearfast through that of another subject, round by round."""
+
+    scenario: str
+    other: str
+    most: float
+    figure: Figure = CPU
+
+    def what(self) -> str:
+        """Say what is judged."""
+        return f"{self.scenario}: {self.figure.name} to {self.other}"
+
+    def find(self, results: Results) -> Found | None:
+        """Return the ratios."""
+        row = _row(results, self.scenario)
+        return _found(row.ratios(OURS, self.other, self.figure.pick)) if row else None
+
+    def write(self, value: float) -> str:
+        """Write one figure."""
+        return ratio(value)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The CPU of gearfast through that of another subject, over all plain scenarios: their mean or the worst."""
+
+    name: str
+    other: str
+    most: float
+    over: Callable[[Iterable[float]], float]
+
+    def what(self) -> str:
+        """Say what is judged."""
+        return f"plain scenarios, {self.name}: CPU to {self.other}"
+
+    def find(self, results: Results) -> Found | None:
+        """Return the mean, or the worst by its median, of each round."""
+        rows = [row for row in results.rows if row.group == "plain" and row.ratios(OURS, self.other, CPU.pick)]
+        ratios = [row.ratios(OURS, self.other, CPU.pick) for row in rows]
+        if not rows:
+            return None
+        if self.over is max:
+            worst = max(range(len(rows)), key=lambda at: statistics.median(ratios[at]))
+            return Found(ratios[worst], rows[worst].name)
+        return Found([self.over(one) for one in zip(*ratios, strict=False)], f"over {len(rows)}")
+
+    def write(self, value: float) -> str:
+        """Write one figure."""
+        return factor(value)
+
+
+@dataclass(frozen=True)
+class Grows:
+    """The CPU of gearfast at one point of a growth curve through that at an earlier one."""
+
+    curve: str
+    start: float
+    end: float
+    most: float
+
+    def what(self) -> str:
+        """Say what is judged."""
+        return f"{self.curve}, from {count(self.start)} to {count(self.end)}: CPU"
+
+    def find(self, results: Results) -> Found | None:
+        """Return the ratios."""
+        points = {row.x: row.of(OURS) for row in results.rows if row.curve == self.curve}
+        start, end = CPU.of(points.get(self.start)), CPU.of(points.get(self.end))
+        return _found([last / first for first, last in zip(start, end, strict=False)])
+
+    def write(self, value: float) -> str:
+        """Write one figure."""
+        return factor(value)
+
+
+@dataclass(frozen=True)
+class Takes:
+    """The bytes that gearfast takes for each."""
+
+    scenario: str
+    most: float
+
+    def what(self) -> str:
+        """Say what is judged."""
+        return f"{self.scenario}: each"
+
+    def find(self, results: Results) -> Found | None:
+        """Return the bytes."""
+        row = _row(results, self.scenario)
+        return _found(MEMORY.of(row.of(OURS))) if row else None
+
+    def write(self, value: float) -> str:
+        """Write one figure."""
+        return size(value)
+
+
+@dataclass(frozen=True)
+class GivesBack:
+    """The resident bytes of gearfast afterwards, through `times` those of the fresh server and `plus`."""
+
+    scenario: str
+    times: float
+    plus: float
+    most: float = 1.0
+
+    def what(self) -> str:
+        """Say what is judged."""
+        return f"{self.scenario}: resident, to {self.times:g} x fresh + {bare(size(self.plus))}"
+
+    def find(self, results: Results) -> Found | None:
+        """Return the ratios."""
+        row = _row(results, self.scenario)
+        ours = row.of(OURS) if row else None
+        rounds = [(one.after, one.fresh) for one in ours.rounds] if ours else []
+        return _found([after / (self.times * fresh + self.plus) for after, fresh in rounds if after and fresh])
+
+    def write(self, value: float) -> str:
+        """Write one figure."""
+        return factor(value)
+
+
+MB = 1 << 20
+
+BARS: tuple[Bar, ...] = (
+    Against("submit 1 x 1", STOCK, 1 / 2.5),
+    Against("submit 8 x 100", STOCK, 1 / 8),
+    Against("drain, 1 worker of 100 k", STOCK, 1 / 5),
+    Against("drain, 16 workers of 900 k", STOCK, 1 / 20),
+    Against("round trip 1 x 1, 1 worker", STOCK, 1 / 2.4),
+    Against("round trip 16 x 1, 16 workers", STOCK, 1.0),
+    Against("round trip 8 x 16, 8 workers", STOCK, 1 / 2.3),
+    Against("submit and drain 4 x 100, 8 workers", STOCK, 1 / 8),
+    Against("round trip 1 x 1, 500 sleepers", STOCK, 1 / 80),
+    Against("round trip 4 x 4, 1 k functions", STOCK, 1 / 2),
+    Against("submit 4 x 100, 300 k unique", STOCK, 1 / 40),
+    Against("round trip 4 x 4, 64 KiB", STOCK, 1.0),
+    Plain("geometric mean", LIMIT, 1.2, statistics.geometric_mean),
+    Plain("the worst", LIMIT, 1.5, max),
+    Grows("queue depth", 1e4, 1e7, 1.5),
+    Grows("functions per worker", 10, 1e4, 1.2),
+    Grows("sleeping workers", 10, 5e3, 1.2),
+    Grows("idle connections", 10, 1e4, 1.2),
+    Grows("delayed jobs waiting", 10, 1e6, 1.2),
+    Takes("memory, queued jobs of 64 B", 165),
+    Takes("memory, queued jobs with a unique id", 260),
+    Takes("memory, idle workers", 4096),
+    GivesBack("memory, 10 M queued and drained", 1.5, 20 * MB),
+    Against("latency, round trip, 8 clients, 8 workers", STOCK, 1 / 2, P99),
+    Against("latency, submit, 8 clients", STOCK, 1 / 2, P99),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A bar, and what came of it; `met` is None where nothing was measured."""
+
+    what: str
+    asked: str
+    found: str = ""
+    between: str = ""
+    met: bool | None = None
+
+    @property
+    def word(self) -> str:
+        """Met, NOT met, or not measured."""
+        return "not measured" if self.met is None else "met" if self.met else "NOT met"
+
+
+def judge(bar: Bar, results: Results) -> Verdict:
+    """Hold results against one bar."""
+    what, asked = bar.what(), bare(bar.write(bar.most))
+    found = bar.find(results)
+    spread = Spread.of(found.figures) if found else None
+    if found is None or spread is None:
+        return Verdict(what, asked)
+    met = spread.median <= bar.most or math.isclose(spread.median, bar.most)
+    what += f" ({found.among})" if found.among else ""
+    return Verdict(what, asked, bar.write(spread.median), between(bar.write, spread), met)
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Hold results against every bar."""
+    return [judge(bar, results) for bar in BARS]
+
+
+def show(results: Results, console: Console | None = None) -> None:
+    """Print each bar: met or not, the most that was asked, median and spread of what was found."""
+    console = console or Console(highlight=False)
+    colours = {True: "green", False: "bold red", None: "dim"}
+    judged = verdicts(results)
+    console.print(Text(f"\nThe bars\n{'':14}{'at most':9}{'found':9}min..max", style="bold"))
+    for one in judged:
+        line = Text(f"{one.word:14}", style=colours[one.met])
+        line.append(f"{one.asked:9}{one.found:9}{one.between:17} {one.what}", style="not bold default")
+        console.print(line, soft_wrap=True)
+    console.print(summary(judged))
+
+
+def summary(judged: Sequence[Verdict]) -> str:
+    """Count them."""
+    met, missed, unknown = (sum(one.met is word for one in judged) for word in (True, False, None))
+    return f"{met} met, {missed} NOT met, {unknown} not measured"
+
+
+def _row(results: Results, name: str) -> Row | None:
+    return next((row for row in results.rows if row.name == name), None)
+
+
+def _found(figures: list[float]) -> Found | None:
+    return Found(figures) if figures else None

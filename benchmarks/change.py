@@ -1,0 +1,105 @@
+"""How a figure changed between two runs, and whether that is more than noise.
+
+A change is told when the rounds of the two runs do not overlap (every round of one lies below every round of the
+other, the most that a Mann-Whitney test can say) and the medians differ by more than 3 %. Where nothing changed, rounds
+lie apart like that by chance once in 126 times with 5 rounds each, and once in 10 with 3.
+
+Machines change too. Where all the other servers moved the same way in the same scenario, and ours did not move against
+one of them (the ratios round by round tell, by the same rule), it was the machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.figures import CPU, MEMORY, OURS, P99, RATE, Figure
+from benchmarks.results import Results, Row
+
+LEAST = 0.03
+"""a smaller change of the median is none"""
+FEWEST = 3
+"""with fewer rounds nothing can be told"""
+COMPARED = (CPU, RATE, P99, MEMORY)
+
+Word = Literal["faster", "slower", "unchanged", "machine", "too few rounds"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one figure of one subject in one scenario."""
+
+    scenario: str
+    figure: Figure
+    subject: str
+    before: float
+    after: float
+    word: Word
+
+    @property
+    def part(self) -> float:
+        """By how much the median changed: 0.1 is 10 % more."""
+        return self.after / self.before - 1
+
+    @property
+    def size(self) -> float:
+        """How large the change is, the same for twice as much and half as much."""
+        return abs(math.log(self.after / self.before))
+
+
+def apart(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Tell whether a change is more than noise."""
+    if max(before) >= min(after) and max(after) >= min(before):
+        return False
+    return abs(statistics.median(after) / statistics.median(before) - 1) > LEAST
+
+
+def changes(before: Results, after: Results) -> list[Change]:
+    """Return what became of every figure that both runs have, the largest change first; ours and the others'."""
+    rows = {row.name: row for row in after.rows}
+    found: list[Change] = []
+    for row in before.rows:
+        if row.name in rows:
+            # at a rate that each run found for itself, only latency says something
+            for figure in (P99,) if row.group == "latency" else COMPARED:
+                found += _row(row, rows[row.name], figure)
+    return sorted(found, key=lambda change: -change.size)
+
+
+def _row(before: Row, after: Row, figure: Figure) -> list[Change]:
+    found = []
+    for measured in before.measured:
+        one, two = figure.of(measured), figure.of(after.of(measured.subject))
+        # what is 0 has no ratio to anything
+        if one and two and min(*one, *two) > 0:
+            medians = statistics.median(one), statistics.median(two)
+            found.append(Change(before.name, figure, measured.subject, *medians, _word(figure, one, two)))
+    others = [change for change in found if change.subject != OURS]
+    return [
+        dataclasses.replace(change, word="machine")
+        if change.subject == OURS and _went_along(change, others, before, after)
+        else change
+        for change in found
+    ]
+
+
+def _word(figure: Figure, before: Sequence[float], after: Sequence[float]) -> Word:
+    if min(len(before), len(after)) < FEWEST:
+        return "too few rounds"
+    if not apart(before, after):
+        return "unchanged"
+    more = statistics.median(after) > statistics.median(before)
+    return "slower" if more is figure.less_is_better else "faster"
+
+
+def _went_along(ours: Change, others: Sequence[Change], before: Row, after: Row) -> bool:
+    """Tell whether all others changed as ours did, and ours did not change against one of them."""
+    if ours.word not in ("faster", "slower") or not others or any(other.word != ours.word for other in others):
+        return False
+    pick = ours.figure.pick
+    ratios = [[row.ratios(OURS, other.subject, pick) for row in (before, after)] for other in others]
+    return not all(one and two and apart(one, two) for one, two in ratios)

@@ -1,0 +1,1 @@
+"""The rooms of the load generator, compiled; `benchmarks.load` is its door."""

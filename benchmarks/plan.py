@@ -1,0 +1,101 @@
+"""From what was asked for to what is played, and from what was found to the results."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.machine import ROOT, commit, machine
+from benchmarks.options import Options
+from benchmarks.processes import Cores, allow_open_files
+from benchmarks.results import Results, Subject
+from benchmarks.runner import PACER, Runner
+from benchmarks.scenarios import SCENARIOS, Scenario
+from benchmarks.subjects import MissingError
+from benchmarks.subjects import Subject as Server
+from benchmarks.trial import WARM_UP
+
+OPEN_FILES = 11_000  # of the scenario with ten thousand idle connections
+START_SECONDS = 0.1  # of a server, with its end and what is connected between; measured, for the estimate
+NEVER = (
+    "Networks: servers and generator are on one machine, over loopback TCP.",
+    "TLS, Unix sockets, and queues that survive a restart.",
+)
+
+
+class UnusableError(Exception):
+    """The run cannot begin; the message says why and what to do."""
+
+
+def plan(options: Options, scenarios: Sequence[Scenario]) -> tuple[Runner, list[Subject]]:
+    """Return what plays the scenarios, and what the report states of each subject. Raises UnusableError."""
+    found: dict[str, Server] = {}
+    stated: list[Subject] = []
+    for server in options.subjects():
+        try:
+            program = server.find()
+        except MissingError as error:
+            if server.asked is not None or server.label == "gearfast":
+                raise UnusableError(f"{server.label}: {error}") from error
+            stated.append(Subject(server.label, missing=str(error)))
+            continue
+        found[server.label] = server
+        stated.append(Subject(server.label, server.version(program), words(server.command(program, "PORT"))))
+    unfound = {subject.label: subject.missing for subject in stated if subject.missing}
+    cores = Cores(options.pin)
+    files = allow_open_files()
+    if files < OPEN_FILES and any(scenario.curve == "idle connections" for scenario in scenarios):
+        raise UnusableError(f"only {files:,} open files are allowed, idle connections need {OPEN_FILES:,}: ulimit -n")
+    return Runner(found, unfound, scenarios, options.profile, options.rounds, options.share, cores), stated
+
+
+def words(command: Sequence[str]) -> str:
+    """Write a command without the places that only this machine has."""
+    program, *rest = (word.replace(f"{ROOT}/", "") for word in command)
+    return shlex.join([Path(program).name if program.startswith("/") else program, *rest])
+
+
+def estimate(runner: Runner) -> str:
+    """Return how long the run will take, in words; it was fitted to a machine with two cores."""
+    seconds = 0.0
+    for scenario in runner.scenarios:
+        budget = scenario.budget(runner.profile, runner.share)
+        counted = 0.0 if scenario.whole else budget.seconds * (1 + WARM_UP)
+        once = START_SECONDS + counted + scenario.besides * runner.share
+        seconds += once * len(runner.taking_part(scenario)) * runner.rounds
+    return f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} seconds"
+
+
+def results(options: Options, runner: Runner, subjects: list[Subject], seconds: float, interrupted: bool) -> Results:
+    """Return all that is kept of a run."""
+    told = {**options.told(), "took": f"{seconds:.0f} s"}
+    return Results(
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit=commit(),
+        machine=machine(runner.cores),
+        options=told,
+        subjects=subjects,
+        rows=runner.rows,
+        not_measured=not_measured(options, runner, interrupted),
+    )
+
+
+def not_measured(options: Options, runner: Runner, interrupted: bool) -> list[str]:
+    """Return what a reader might miss, in sentences."""
+    said = list(NEVER)
+    if options.share < 1:
+        said.append(f"Anything to go by: only a share of {options.share:g} of the jobs was played.")
+    if interrupted:
+        said.append("What would have come after the run was interrupted.")
+    said += [f"{label}: {reason}." for label, reason in runner.unfound.items()]
+    if runner.pacer() != PACER and any(scenario.closed for scenario in runner.scenarios):
+        said.append(f"Latency at {PACER}'s rate: without it, the rate was half of what {runner.pacer()} can do.")
+    if not options.only:
+        left = [scenario.name for scenario in SCENARIOS if scenario.since > options.profile]
+        if left:
+            said.append(f"Left to a longer run: {'; '.join(left)}.")
+    else:
+        said.append(f"Scenarios other than those with {' or '.join(map(repr, options.only))} in their name or group.")
+    return said

@@ -1,0 +1,135 @@
+"""`python -m benchmarks readme [RESULTS.json]`: the table and the picture of README, made from a results file.
+
+The file is kept as benchmarks/results.json, so that README, its pictures and what they were made from go together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import figures, results
+from benchmarks.figures import CPU, LIMIT, OURS, STOCK
+from benchmarks.results import Results, Row
+from benchmarks.table import named, where
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT = Path("benchmarks/results.json")
+PICTURES = Path("docs/pictures")
+BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
+PHONE_PIXELS = 600
+COLUMNS = 128
+
+Files = dict[str, str]
+
+
+def main(argv: Sequence[str], root: Path = ROOT) -> int:
+    """Rewrite README's section, its pictures and the kept results; return 0, or 2 for a bad file."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks readme", description=__doc__)
+    parser.add_argument("results", type=Path, nargs="?", default=root / KEPT, metavar="RESULTS.json")
+    asked = parser.parse_args(argv)
+    try:
+        found = results.read(asked.results)
+        text = rewritten((root / "README.md").read_text(encoding="utf-8"), section(found))
+    except OSError as error:
+        print(f"readme: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        print(f"readme: {error}", file=sys.stderr)
+        return 2
+    (root / PICTURES).mkdir(parents=True, exist_ok=True)
+    for name, drawing in drawn(found).items():
+        (root / PICTURES / name).write_text(drawing, encoding="utf-8")
+    results.save(found, root / KEPT)
+    (root / "README.md").write_text(text, encoding="utf-8")
+    return 0
+
+
+def rewritten(text: str, section: str) -> str:
+    """Return README with that section between its markers. Raises ValueError when it has no markers."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"README.md has no lines {BEGIN} and {END}")
+    return before + section + after
+
+
+def section(found: Results) -> str:
+    """Return README's section, markers included. Raises ValueError when no plain scenario was measured."""
+    rows = [row for row in found.rows if row.group == "plain" and CPU.spread(row, OURS)]
+    if not rows:
+        raise ValueError(f"no plain scenario of {OURS} was measured in that run")
+    # in one line: what a renderer of Markdown makes of HTML over several lines differs
+    picture = "".join(
+        f'<source media="{media}" srcset="{PICTURES}/{name}">'
+        for media, name in (
+            (f"(max-width: {PHONE_PIXELS}px) and (prefers-color-scheme: dark)", "benchmarks-phone-dark.svg"),
+            (f"(max-width: {PHONE_PIXELS}px)", "benchmarks-phone.svg"),
+            ("(prefers-color-scheme: dark)", "benchmarks-dark.svg"),
+        )
+    )
+    alt = "Bars: server CPU per job in each scenario of the table below"
+    return "\n".join(
+        [
+            BEGIN,
+            f'<picture>{picture}<img src="{PICTURES}/benchmarks.svg" alt="{alt}"></picture>',
+            "",
+            f"| server CPU per job | {OURS} | {STOCK} | {OURS} / {STOCK} | limit |",
+            "|---|--:|--:|--:|--:|",
+            *map(_line, rows),
+            "",
+            _origin(found, rows),
+            END,
+        ]
+    )
+
+
+def drawn(found: Results) -> Files:
+    """Return README's pictures, by file name; each carries the digest of the results."""
+    from benchmarks.paper import DARK, LIGHT
+    from benchmarks.pictures import pictures
+
+    files = {}
+    for columns, size in ((2, ""), (1, "-phone")):
+        bars = next(picture for picture in pictures(found, columns) if picture.name.startswith("bars"))
+        for ink, ground in ((LIGHT, ""), (DARK, "-dark")):
+            files[f"benchmarks{size}{ground}.svg"] = bars.svg(ink, note=digest(found))
+    return files
+
+
+def digest(found: Results) -> str:
+    """Return what tells these results from any others."""
+    return hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:16]
+
+
+def _line(row: Row) -> str:
+    cells = [row.name]
+    for subject in (OURS, STOCK):
+        spread = CPU.spread(row, subject)
+        cells.append(figures.microseconds(spread.median) if spread else "-")
+    against = CPU.ratio(row, OURS, STOCK)
+    least = CPU.spread(row, LIMIT)
+    cells += [figures.ratio(against.median) if against else "-"]
+    cells += [figures.microseconds(least.median) if least else "-"]
+    return f"| {' | '.join(cells)} |"
+
+
+def _origin(found: Results, rows: Sequence[Row]) -> str:
+    """Say when, where and how it was measured."""
+    stock = next((named(subject) for subject in found.subjects if subject.label == STOCK), STOCK)
+    rounds = max(len(measured.rounds) for row in rows for measured in row.measured)
+    profile = found.options.get("profile", "default")
+    how = "`make bench`" if profile == "default" else f"the {profile} profile of `make bench`"
+    said = (
+        f"Medians of {rounds} rounds, measured on {found.made[:10]} with {how} at commit {found.commit}, beside "
+        f"{stock}, on {', '.join(where(found))}. "
+        "*limit* is a bare C loop on one thread that moves the same bytes and does nothing else. All figures: "
+        f"[{KEPT}]({KEPT})."
+    )
+    return textwrap.fill(said, COLUMNS, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,157 @@
+"""The results as tables, one for each group of scenarios and one each for latency and memory; and in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.text import Text
+
+from benchmarks import figures
+from benchmarks.figures import CPU, LATENCIES, LIMIT, MEMORIES, OURS, RATE, STOCK, Figure
+from benchmarks.results import Group, Results, Row, Subject
+
+NARROW = 72
+"""in a terminal of fewer columns, some figures are left to the report"""
+
+Cells = Callable[[Row, str], list[str]]
+Lines = list[tuple[str, list[str]]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Scenarios, each with a line of cells for each subject that was measured."""
+
+    group: Group
+    title: str
+    heads: list[str]
+    blocks: list[tuple[Row, Lines]]
+    absences: list[str]
+
+
+def tables(results: Results, *, narrow: bool = False) -> list[Table]:
+    """Return all tables that there are figures for; `narrow` ones have the most telling columns only."""
+    found = []
+    names = {"plain": "Plain work", "growth": "Growth", "trouble": "Trouble"}
+    groups: tuple[Group, ...] = ("plain", "growth", "trouble")
+    for group in groups:
+        rows = [row for row in results.rows if row.group == group]
+        found.append(
+            _table(group, f"{names[group]}: server CPU per job, less is better", rows, results, *_work(narrow))
+        )
+    late = [row for row in results.rows if row.group == "latency"]
+    found.append(_table("latency", "Latency of jobs due at a fixed rate", late, results, *_latency(narrow)))
+    asked = [row for row in results.rows if row.group == "trouble" and figures.P50.there(row)]
+    found.append(_table("trouble", "Trouble: latency", asked, results, *_latency(narrow)))
+    kept = [row for row in results.rows if any(figure.there(row) for figure in MEMORIES)]
+    found.append(_table("memory", "Resident memory", kept, results, *_memory(narrow)))
+    return [table for table in found if table.blocks]
+
+
+def show(results: Results, console: Console | None = None) -> None:
+    """Print all tables; without colours when the output is no terminal."""
+    console = console or Console(highlight=False)
+    console.print("\n".join(header(results)), markup=False)
+    for table in tables(results, narrow=console.width < NARROW):
+        console.print(_text(table), end="")
+    console.print()
+    for sentence in results.not_measured:
+        console.print(f"Not measured: {sentence}", markup=False, style="dim")
+
+
+def header(results: Results) -> list[str]:
+    """Return what was measured, when, and where, in lines."""
+    lines = [f"{results.made}, commit {results.commit}", ", ".join(where(results))]
+    for subject in results.subjects:
+        lines.append(f"{subject.label} was not measured: {subject.missing}" if subject.missing else named(subject))
+    return [line for line in lines if line]
+
+
+def where(results: Results) -> list[str]:
+    """Return what the machine is, in a few words."""
+    cores = results.machine.get("cores")
+    words = [results.machine.get("processor"), f"{cores} cores" if cores else "", results.machine.get("kernel")]
+    return [word for word in words if word]
+
+
+def named(subject: Subject) -> str:
+    """Return a subject's name and version; a version that begins with the name says both."""
+    said = subject.version.startswith(subject.label)
+    return subject.version if said else f"{subject.label} {subject.version}".rstrip()
+
+
+def absences(rows: Sequence[Row], results: Results) -> list[str]:
+    """Say who took no part in which scenarios, and why: a line for each reason."""
+    absent = {subject.label for subject in results.subjects if subject.missing}
+    without: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for one in row.measured:
+            if not one.rounds and one.subject not in absent:
+                without.setdefault((one.subject, one.missing or "not measured"), []).append(row.name)
+    return [f"Without {subject} ({reason}): {'; '.join(names)}." for (subject, reason), names in without.items()]
+
+
+def _table(group: Group, title: str, rows: list[Row], results: Results, heads: list[str], cells: Cells) -> Table:
+    blocks = [(row, [(subject, cells(row, subject)) for subject in figures.subjects([row])]) for row in rows]
+    return Table(group, title, heads, [block for block in blocks if block[1]], absences(rows, results))
+
+
+def _work(narrow: bool) -> tuple[list[str], Cells]:
+    def cells(row: Row, subject: str) -> list[str]:
+        spread = CPU.spread(row, subject)
+        kept = [_median(CPU, row, subject), _ratio(CPU, row, subject, STOCK), _ratio(CPU, row, subject, LIMIT)]
+        return kept if narrow else [*kept, CPU.between(spread) if spread else "", _median(RATE, row, subject)]
+
+    heads = ["CPU" if narrow else "CPU per job", f"to {STOCK}", f"to {LIMIT}", "min..max", "jobs"]
+    return heads[: 3 if narrow else 5], cells
+
+
+def _latency(narrow: bool) -> tuple[list[str], Cells]:
+    shown = LATENCIES[:2] if narrow else LATENCIES
+
+    def cells(row: Row, subject: str) -> list[str]:
+        kept = [*(_median(figure, row, subject) for figure in shown), _ratio(figures.P99, row, subject, STOCK)]
+        return kept if narrow else [*kept, _median(RATE, row, subject)]
+
+    heads = [*(figure.name for figure in shown), f"p99 to {STOCK}", "jobs"]
+    return heads[: 3 if narrow else 6], cells
+
+
+def _memory(narrow: bool) -> tuple[list[str], Cells]:
+    each, fresh, after = MEMORIES
+
+    def cells(row: Row, subject: str) -> list[str]:
+        kept = [_median(each, row, subject), _ratio(each, row, subject, STOCK)]
+        return kept if narrow else [*kept, _median(fresh, row, subject), _median(after, row, subject)]
+
+    heads = ["each", f"to {STOCK}", "server fresh", "server drained"]
+    return heads[: 2 if narrow else 4], cells
+
+
+def _text(table: Table) -> Text:
+    """Write a table for a terminal: each scenario a line of its own, its subjects under it in columns."""
+    lines: Lines = [("", table.heads)]
+    for row, measured in table.blocks:
+        lines += [(row.name, []), *((f"  {subject}", cells) for subject, cells in measured)]
+    full = [line for line in lines if line[1]]
+    widths = [max(len(cells[at]) for _, cells in full) for at in range(len(table.heads))]
+    first = max(len(name) for name, _ in full) + 1
+    text = Text(f"\n{table.title}\n", style="bold")
+    for name, cells in lines:
+        columns = "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
+        style = "dim" if not name else "cyan" if name.strip() == OURS else "not bold"
+        text.append(f"{name:<{first if cells else 0}}{columns}".rstrip() + "\n", style=style if cells else "")
+    for sentence in table.absences:
+        text.append(f"{sentence}\n", style="dim not bold")
+    return text
+
+
+def _median(figure: Figure, row: Row, subject: str) -> str:
+    spread = figure.spread(row, subject)
+    return figure.write(spread.median) if spread else ""
+
+
+def _ratio(figure: Figure, row: Row, subject: str, other: str) -> str:
+    spread = None if subject == other else figure.ratio(row, subject, other)
+    return figures.ratio(spread.median) if spread else ""

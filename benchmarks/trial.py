@@ -1,0 +1,114 @@
+"""A trial: one measurement of one subject, on a fresh server, with the load against it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.latency import latency
+from benchmarks.processes import Cores, Tree
+from benchmarks.results import Round
+from benchmarks.subjects import Subject
+from benchmarks.subjects.subject import free_port
+
+if TYPE_CHECKING:
+    from benchmarks.load import Load, Outcome
+
+# before anything is counted: of the jobs, and of the seconds, but at least so many
+WARM_UP = 0.1
+WARM_UP_SECONDS = 0.05
+FILL_SECONDS = 900.0  # to bring a server into the state that a scenario begins with
+FILL_CLIENTS, FILL_IN_FLIGHT = 8, 100
+
+
+class TooSlowError(Exception):
+    """A server that cannot be brought into the state that is to be measured in the time there is for it."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most that is played in one measurement: whichever is reached first ends it."""
+
+    jobs: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a scenario plays with."""
+
+    port: int
+    load: Load
+    tree: Tree
+    budget: Budget
+    pace: float = 0.0
+    """jobs per second, where the scenario has a fixed rate"""
+
+    def fill(self, jobs: int, *, payload: int = 64, unique: int = 0) -> None:
+        """Queue background jobs, and leave; nothing of it is counted. Raises TooSlowError."""
+        if jobs:
+            self.load.clients(FILL_CLIENTS, in_flight=FILL_IN_FLIGHT, payload=payload, unique=unique)
+            self._queue(self.load, jobs)
+
+    def fill_delayed(self, jobs: int, seconds: int) -> None:
+        """Queue jobs that are not due for so long, and leave; the load that plays expects none of them."""
+        if jobs:
+            from benchmarks.load import Load
+
+            load = Load(self.port)
+            load.clients(FILL_CLIENTS, in_flight=FILL_IN_FLIGHT, delay=seconds)
+            self._queue(load, jobs)
+
+    @staticmethod
+    def _queue(load: Load, jobs: int) -> None:
+        queued = load.run(jobs, seconds=FILL_SECONDS).jobs
+        load.hang_up(["clients"])
+        if queued < jobs:
+            raise TooSlowError(f"queued only {queued:,} of {jobs:,} jobs in {FILL_SECONDS:.0f} s")
+
+    def warm_up(self) -> None:
+        """Play a part of the jobs."""
+        self.load.run(
+            max(int(self.budget.jobs * WARM_UP), 1), seconds=max(self.budget.seconds * WARM_UP, WARM_UP_SECONDS)
+        )
+
+    def closed(self) -> tuple[Round, Outcome]:
+        """Warm up, then play the jobs as fast as they are answered."""
+        self.warm_up()
+        return self.counted(lambda: self.load.run(self.budget.jobs, seconds=self.budget.seconds))
+
+    def paced(self) -> tuple[Round, Outcome]:
+        """Warm up, then play the jobs at their pace, whether or not they are answered."""
+        self.load.run_at(self.pace, max(int(self.pace * max(self.budget.seconds * WARM_UP, WARM_UP_SECONDS)), 1))
+        return self.counted(lambda: self.load.run_at(self.pace, max(int(self.pace * self.budget.seconds), 1)))
+
+    def counted(self, play: Callable[[], Outcome]) -> tuple[Round, Outcome]:
+        """Play, and take what the server needed for it."""
+        self.tree.settle()
+        before = self.tree.cpu()
+        outcome = play()
+        self.tree.settle()
+        cpu = (self.tree.cpu() - before) / outcome.jobs * 1e6
+        return Round(outcome.jobs, outcome.seconds, cpu=cpu, rate=outcome.jobs / outcome.seconds), outcome
+
+    def timed(self, figures: tuple[Round, Outcome]) -> Round:
+        """Return the round with the latencies of the jobs."""
+        done, outcome = figures
+        return Round(done.jobs, done.seconds, cpu=done.cpu, rate=done.rate, latency=latency(outcome.latencies))
+
+
+@contextlib.contextmanager
+def trial(subject: Subject, cores: Cores, budget: Budget, pace: float = 0.0) -> Iterator[Trial]:
+    """Start a server for one trial and end it. Raises MissingError, StartError."""
+    from benchmarks.load import Load  # only here: it is compiled when a run begins
+
+    port = free_port()
+    tree = subject.start(port, cores)
+    load = Load(port, protocol=subject.protocol, spin=cores.pinned)
+    try:
+        yield Trial(port, load, tree, budget, pace)
+    finally:
+        load.hang_up()
+        subject.stop()
