@@ -48,7 +48,7 @@ def test_memory_goes_back_when_jobs_are_gone_and_is_used_again() -> None:
         while queue.pop() is not None:
             pass
         assert own_resident() - before < 24 * MIB
-    assert 70 * MIB < most - before < 110 * MIB
+    assert 50 * MIB < most - before < 110 * MIB  # less than 74 where spare chunks were at hand
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer keeps what is freed")
