@@ -21,6 +21,7 @@ def machine(cores: Cores) -> dict[str, str]:
         "memory": _memory(),
         "kernel": f"{platform.system()} {platform.release()}",
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", "") if Path("/etc/os-release").exists() else "",
+        "congestion control": _text("/proc/sys/net/ipv4/tcp_congestion_control"),
         "pinning": str(cores),
         "busy before": f"{os.getloadavg()[0]:.2f} runnable processes, mean of the last minute",
         "python": platform.python_version(),
@@ -55,6 +56,13 @@ def _field(path: str, name: str) -> str:
     except OSError:
         return ""
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
 
 
 def _memory() -> str:

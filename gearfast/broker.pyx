@@ -16,7 +16,6 @@ A background job is never an orphan. An orphan no longer owns its unique id.
 """
 
 from libc.stdint cimport uint16_t
-from libc.stdlib cimport free, malloc
 
 from gearfast.census cimport function_rows, job_rows
 from gearfast.collector cimport hold_collector, release_collector
@@ -28,6 +27,7 @@ from gearfast.numbers cimport (
     numbers_scan,
 )
 from gearfast.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, attach, detach, tell
+from gearfast.pool cimport pool_give, pool_take
 from gearfast.ring cimport Ring, ring_empty, ring_leave, ring_open, ring_prepend
 from gearfast.roster cimport (
     Ability, Worker, function_has_work, roster_ability, roster_can_do, roster_cant_do, roster_close, roster_drop,
@@ -81,9 +81,9 @@ cdef class Broker:
         while job.waiters != NULL:
             waiter = job.waiters
             job.waiters = waiter.next
-            free(waiter)
+            pool_give(waiter, sizeof(Waiter))
         if job.state == RUNNING:
-            free(job.place.run)
+            pool_give(job.place.run, sizeof(Run))
         job_free(job)
 
     # --- clients ---
@@ -284,7 +284,7 @@ cdef class Broker:
                 return
 
     cdef int start(self, Job* job, Peer worker, int64_t timeout, double now) except -1:
-        cdef Run* run = <Run*>malloc(sizeof(Run))
+        cdef Run* run = <Run*>pool_take(sizeof(Run))
         if run == NULL:
             raise MemoryError("no memory to run another job")
         run.job = job
@@ -295,7 +295,7 @@ cdef class Broker:
             try:
                 heap_push(&self.deadlines, now + timeout / 1000.0, job.number, run, &run.position)
             except MemoryError:
-                free(run)
+                pool_give(run, sizeof(Run))
                 raise
             run.deadline = now + timeout / 1000.0
         roster_take(&self.roster, job)
@@ -313,7 +313,7 @@ cdef class Broker:
         ring_leave(&run.of_holder)
         if run.deadline > 0:
             heap_remove(&self.deadlines, run.position)
-        free(run)
+        pool_give(run, sizeof(Run))
 
     cdef void requeue(self, Run* run, double now) noexcept:
         """The worker lost it (protocol section 3.6)."""

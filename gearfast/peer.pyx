@@ -1,9 +1,8 @@
 """Whoever takes part in the life of jobs, and the clients that wait for one."""
 
-from libc.stdlib cimport free, malloc
-
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.late cimport late_close, late_open
+from gearfast.pool cimport pool_give, pool_take
 from gearfast.ring cimport ring_append, ring_leave, ring_open
 from gearfast.roster cimport Ability, worker_ability, worker_close, worker_open
 
@@ -37,7 +36,7 @@ cdef class Peer:
 
 
 cdef int attach(Job* job, Peer client) except -1:
-    cdef Waiter* waiter = <Waiter*>malloc(sizeof(Waiter))
+    cdef Waiter* waiter = <Waiter*>pool_take(sizeof(Waiter))
     if waiter == NULL:
         raise MemoryError("no memory for another waiting client")
     waiter.job = job
@@ -62,7 +61,7 @@ cdef void detach(Waiter* waiter) noexcept:
         waiter.prev.next = waiter.next
     if waiter.next != NULL:
         waiter.next.prev = waiter.prev
-    free(waiter)
+    pool_give(waiter, sizeof(Waiter))
 
 
 cdef void tell(Job* job, Report kind, const char* body, size_t size) noexcept:

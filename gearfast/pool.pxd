@@ -1,4 +1,4 @@
-# POOL   memory for job records: blocks of like size side by side in chunks.
+# POOL   memory for jobs: blocks of like size side by side in chunks.
 #
 # The allocator of the C library spends as much on a job as all our bookkeeping, and twelve bytes
 # of its own. Here a block costs a few instructions and nothing beside it, and memory goes back to

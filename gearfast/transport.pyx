@@ -8,6 +8,7 @@ from libc.string cimport memset
 from posix.unistd cimport close as close_descriptor
 
 from gearfast.packet cimport PacketWriter
+from gearfast.ring cimport ring_empty
 from gearfast.session cimport Outlet
 from gearfast.slice cimport Slice
 from gearfast.turn cimport Turn
@@ -160,11 +161,12 @@ cdef class SocketTransport(Transport):
         if size > 0:
             if self.lingering:
                 return 0
-            self.turn.begin()
+            self.turn.serve(self)
             session.reader.received(at, size)
             session.take()
             if not session.wants_input():
                 self.ready()
+            self.turn.served(self.unwatched or not ring_empty(&session.waits))
         elif size == 0 and not self.lingering:
             self.eof = True
             self.ready()

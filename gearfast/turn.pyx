@@ -52,7 +52,24 @@ cdef class Turn:
 
     cdef void join(self, Member member) noexcept:
         self.queue.append(member)
-        self.schedule()
+        if self.serving is None:
+            self.schedule()
+
+    cdef void serve(self, Member member) noexcept:
+        self.serving = member
+        self.begin()
+
+    cdef int served(self, bint waits) except -1:
+        cdef Member member = self.serving
+        self.serving = None
+        if self.scheduled or not self.queue:
+            return 0
+        if waits or len(self.queue) > 1 or self.queue[0] is not member:
+            return self.schedule()
+        self.queue.clear()
+        member.queued = False
+        member.turn_over()
+        return self.arm()
 
     cdef int schedule(self) except -1:
         if not self.scheduled:
