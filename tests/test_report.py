@@ -363,6 +363,5 @@ def assert_readme(root: Path) -> None:
         assert readme.digest(kept) in drawing, f"{name} was drawn from other results"
 
 
-@pytest.mark.skip(reason="benchmarks/results.json of a real run is not committed yet")
 def test_readme_shows_the_kept_results() -> None:
     assert_readme(PROJECT)
