@@ -36,11 +36,27 @@ class Files:
     private: Key
 
 
+def usage(*, signs: bool) -> x509.KeyUsage:
+    """What a key may be used for: to sign certificates, or in a handshake."""
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 def issue(folder: Path, name: str, authority: Files | None = None) -> Files:
     """Make a certificate signed by the authority, or by itself if there is none."""
     private = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
+    signer = private if authority is None else authority.private
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -51,8 +67,12 @@ def issue(folder: Path, name: str, authority: Files | None = None) -> Files:
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        # RFC 5280 asks for the identifiers, and CPython 3.13 insists on them
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(usage(signs=authority is None), critical=True)
     )
-    issued = builder.sign(private if authority is None else authority.private, hashes.SHA256())
+    issued = builder.sign(signer, hashes.SHA256())
     files = Files(folder / f"{name}.pem", folder / f"{name}.key", issued, private)
     files.certificate.write_bytes(issued.public_bytes(serialization.Encoding.PEM))
     files.key.write_bytes(
