@@ -4,7 +4,6 @@ This is the door: what is asked is checked here, and peers are connected. The ro
 """
 
 import math
-import resource
 
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
@@ -23,6 +22,7 @@ from benchmarks.errors import Stalled, WrongAnswer
 from benchmarks.generator.beanstalk import Beanstalk
 from benchmarks.generator.gearman import Gearman
 from benchmarks.generator.waiting import whose_turn
+from benchmarks.processes import allow_open_files
 
 __all__ = ["Load", "Outcome", "Stalled", "WrongAnswer", "bucket_of"]
 
@@ -74,8 +74,7 @@ cdef class Load:
             raise ValueError(f"protocol must be one of {', '.join(TALKS)}, not {protocol!r}")
         if not 0 < patience < math.inf:
             raise ValueError(f"patience must be a number of seconds above 0, not {patience}")
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        allow_open_files()
         self.protocol, self.patience = protocol, patience
         self.course = Course()
         self.course.port, self.course.spinning = port, spin

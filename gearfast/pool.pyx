@@ -41,7 +41,7 @@ cdef struct Chunk:        # at the start of its CHUNK_SIZE bytes, which are alig
     uint32_t size         # of a block, in STEPs
 
 cdef Chunk* with_room[SIZES + 1]
-cdef bint is_busy[SIZES + 1]              # a chunk of this size was not enough before
+cdef bint is_busy[SIZES + 1]              # there was a chunk of this size before
 cdef Chunk* spare         # empty ones, of no size
 cdef size_t spare_count, spare_most
 cdef Chunk* untouched     # the rest of what the system gave last, and how many chunks it is

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from benchmarks.build import LIMIT
 from benchmarks.machine import first_line
-from benchmarks.subjects.subject import ROOT, MissingError, Subject
-
-PROGRAM = ROOT / "build" / "bench" / "limit"
+from benchmarks.subjects.subject import MissingError, Subject
 
 
 class Limit(Subject):
@@ -15,9 +14,9 @@ class Limit(Subject):
 
     def find(self) -> str:
         """Return the program that `benchmarks.build` made."""
-        if not PROGRAM.exists():
+        if not LIMIT.exists():
             raise MissingError("not built: make bench (it needs a C compiler: apt install gcc)")
-        return str(PROGRAM)
+        return str(LIMIT)
 
     def command(self, program: str, port: int | str) -> list[str]:
         """Return it; it has no options."""
