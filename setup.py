@@ -11,8 +11,8 @@ from setuptools import Extension, setup
 
 ROOMS = [
     *("index", "heap", "pool", "handle", "packet", "rotation"),
-    *("jobqueue", "numbers", "late", "roster", "peer", "unique", "census", "broker", "inprocess"),
-    *("session", "request", "turn", "transport"),
+    *("jobqueue", "numbers", "late", "roster", "peer", "unique", "census", "journal", "broker", "inprocess"),
+    *("record", "ledger", "fence", "session", "request", "turn", "transport"),
 ]
 
 debug, sanitize, coverage = (

@@ -3,11 +3,13 @@
 # It knows no bytes on a wire, no socket, no clock (the time is an argument) and no event loop.
 # Whoever takes part is a Peer (peer.pxd), as a client, as a worker, or as both.
 
+cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from gearfast.handle cimport Handles
 from gearfast.heap cimport Heap
 from gearfast.jobqueue cimport Job, Run
+from gearfast.journal cimport Journal
 from gearfast.numbers cimport Numbers
 from gearfast.peer cimport Peer, Report
 from gearfast.roster cimport Function, Roster
@@ -38,8 +40,10 @@ cdef struct Submission:
     bint background
     double due                    # wall clock seconds; 0: at once
 
+@cython.final
 cdef class Broker:
     cdef readonly Handles handles
+    cdef readonly Journal journal
     cdef Numbers jobs
     cdef Uniques uniques
     cdef Roster roster
@@ -50,6 +54,11 @@ cdef class Broker:
     cdef size_t memory_step
     cdef int job_retries, worker_wakeup, remembered_results
     cdef double wakeup_grace
+    cdef public bint closing      # the server ends: its workers are not to blame for what they lose
+
+    # There is something for the store, and it is not at work.
+    cdef inline bint has_news(self) noexcept:
+        return self.journal.has_news() or self.handles.last > self.journal.reserved
 
     # --- clients ---
     cdef int submit(self, Peer client, const Submission* wanted, double now, Job** job) except -1    # Submitted
@@ -72,7 +81,10 @@ cdef class Broker:
     cpdef double wait(self, double now, double wall) noexcept
 
     # --- a job's way from state to state ---
-    cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash) except -1
+    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) except NULL
+    cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash, double now) except -1
+    cdef int keep(self, Job* job, double now) except -1       # it is a background job, and the store is to know
+    cdef void unkeep(self, Job* job) noexcept                 # the store did not take it
     cdef void enqueue(self, Job* job, double now) noexcept
     cdef int start(self, Job* job, Peer worker, int64_t timeout, double now) except -1
     cdef void stop(self, Run* run) noexcept
@@ -80,7 +92,6 @@ cdef class Broker:
     cdef void abandon(self, Job* job) noexcept
     cdef void fail(self, Job* job) noexcept
     cdef void release(self, Job* job) noexcept
-    cdef void bury(self, Job* job) noexcept
     cdef void requeue_all(self, Peer worker, Function* function, double now) noexcept
     cdef void wake_for(self, Function* function, int most, double now) noexcept
     cdef Run* held(self, Peer worker, uint64_t number) noexcept

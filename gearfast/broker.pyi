@@ -21,6 +21,7 @@ from enum import IntEnum
 from typing import final
 
 from gearfast.handle import Handles
+from gearfast.journal import Journal
 
 class Submitted(IntEnum):
     """What became of a submission."""
@@ -51,6 +52,7 @@ class Dropped(IntEnum):
     """It has workers or jobs, and stays."""
 
 @final
+@final
 class Broker:
     """All jobs of one server, from their submission to their end.
 
@@ -75,6 +77,11 @@ class Broker:
     and wake-ups, and ``wall`` in seconds since 1970, for jobs that are due later.
     """
 
+    closing: bool
+    """The server ends: what a worker loses now counts as no attempt."""
+    @property
+    def journal(self) -> Journal:
+        """What a store has yet to be told."""
     @property
     def handles(self) -> Handles:
         """The maker of this broker's handles."""

@@ -2,30 +2,32 @@
 
     from       by                                           to
     ---------  -------------------------------------------  -------------------------------
-    (nothing)  submit                                       QUEUED, or DELAYED if due later
+    (nothing)  submit, or from the store (ledger.pyx)       QUEUED, or DELAYED if due later
     DELAYED    tick at its due time                         QUEUED, workers woken
     QUEUED     grab                                         RUNNING
     RUNNING    report COMPLETE, FAIL, EXCEPTION             gone, its clients told
     RUNNING    worker lost, deadline passed, CANT_DO        QUEUED with one attempt more; gone and
                                                             FAIL to its clients after the last one
     any        cancel                                       gone, FAIL to its clients
+    any        the store does not take it                   no background job any more: see the next two
     QUEUED     last foreground client lost                  gone
     RUNNING    last foreground client lost                  RUNNING as an orphan: gone with its worker
 
 A background job is never an orphan. An orphan no longer owns its unique id.
 """
 
+cimport cython
 from libc.stdint cimport uint16_t
 
 from gearfast.census cimport function_rows, job_rows
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove, heap_soonest
-from gearfast.jobqueue cimport DELAYED, QUEUED, RUNNING, Waiter, give_memory_back, job_free, job_new, job_size, keep_memory
-from gearfast.late cimport late_expects, late_remember
-from gearfast.numbers cimport (
-    SCAN_LEAST, numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_reserve,
-    numbers_scan,
+from gearfast.jobqueue cimport (
+    BACKGROUND, DELAYED, GATHERED, QUEUED, RUNNING, Waiter, give_memory_back, job_free, job_new, job_size, keep_memory,
 )
+from gearfast.journal cimport Journal
+from gearfast.late cimport late_expects, late_remember
+from gearfast.numbers cimport numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_reserve
 from gearfast.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, attach, detach, tell
 from gearfast.pool cimport pool_give, pool_take
 from gearfast.ring cimport Ring, ring_empty, ring_leave, ring_open, ring_prepend
@@ -44,10 +46,12 @@ cdef enum:
     TICK_BATCH = 1000     # events of one kind handled by one tick, so that a great many of them starve nobody
 
 
+@cython.final
 cdef class Broker:
     def __cinit__(self, bytes handle_prefix=b"H:localhost", *, int job_retries=-1, int worker_wakeup=1,
                   double wakeup_grace=0.05, int remembered_results=256, size_t memory_step=16 * 1024 * 1024):
         self.handles = Handles(handle_prefix)
+        self.journal = Journal()
         self.job_retries = job_retries
         self.worker_wakeup = worker_wakeup
         self.wakeup_grace = wakeup_grace
@@ -61,30 +65,11 @@ cdef class Broker:
         heap_open(&self.deadlines)
 
     def __dealloc__(self):
-        cdef uint64_t cursor = 0
-        cdef Job* found[SCAN_LEAST]
-        cdef int count, at
-        while self.jobs.count > 0:
-            count = numbers_scan(&self.jobs, &cursor, found, SCAN_LEAST)
-            for at in range(count):
-                numbers_remove(&self.jobs, found[at])
-                self.bury(found[at])
         numbers_close(&self.jobs)
         uniques_close(&self.uniques)
         roster_close(&self.roster)
         heap_close(&self.delayed)
         heap_close(&self.deadlines)
-
-    cdef void bury(self, Job* job) noexcept:
-        """Free a job at the broker's own end: its peers may be gone already, nothing of theirs is touched."""
-        cdef Waiter* waiter
-        while job.waiters != NULL:
-            waiter = job.waiters
-            job.waiters = waiter.next
-            pool_give(waiter, sizeof(Waiter))
-        if job.state == RUNNING:
-            pool_give(job.place.run, sizeof(Run))
-        job_free(job)
 
     # --- clients ---
 
@@ -93,45 +78,53 @@ cdef class Broker:
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
         cdef uint64_t hash = 0
         cdef Job* job
-        cdef size_t limit
         if key.size > 0:
             hash = unique_hash(key)
             job = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
             if job != NULL:
-                if wanted.background:
-                    job.background = True
-                else:
+                if not wanted.background:
                     attach(job, client)
+                elif not job.kept & BACKGROUND:
+                    self.keep(job, now)
                 out[0] = job
                 return COALESCED
-        limit = function.limit[wanted.priority]
-        if limit > 0 and function.total >= limit:
+        if 0 < function.limit[wanted.priority] <= function.total:
             return QUEUE_FULL
-        numbers_reserve(&self.jobs, self.handles.last + 1)
-        job = job_new(wanted.unique, wanted.reducer, wanted.payload)
-        job.home = &function.lanes
-        job.priority = wanted.priority
-        job.background = wanted.background
-        job.number = self.handles.take()
-        job.state = NOWHERE
-        numbers_add(&self.jobs, job)
-        function.total += 1
-        self.held_bytes += job_size(job)
-        self.most_bytes = max(self.most_bytes, self.held_bytes)
-        if key.size > 0 or not wanted.background or wanted.due > 0:
-            self.bind(job, client, wanted, key.size > 0, hash)
+        job = self.create(function, wanted, self.handles.last + 1)
+        self.handles.last += 1
+        if key.size > 0 or not wanted.background or wanted.due > 0 or self.journal.on:
+            self.bind(job, client, wanted, key.size > 0, hash, now)
         if job.state != DELAYED:
             self.enqueue(job, now)
         out[0] = job
         return CREATED
 
-    cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash) except -1:
-        """To its unique id, to the client that waits for it, and to the time when it is due."""
+    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) except NULL:
+        """A job that is nowhere yet."""
+        cdef Job* job
+        numbers_reserve(&self.jobs, number)
+        job = job_new(wanted.unique, wanted.reducer, wanted.payload)
+        job.home = &function.lanes
+        job.priority = wanted.priority
+        job.kept = BACKGROUND if wanted.background else 0
+        job.number = number
+        job.state = NOWHERE
+        numbers_add(&self.jobs, job)
+        function.total += 1
+        self.held_bytes += job_size(job)
+        self.most_bytes = max(self.most_bytes, self.held_bytes)
+        return job
+
+    cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash,
+                  double now) except -1:
+        """To its unique id, to the client or the store that it is for, and to the time when it is due."""
         try:
             if unique:
                 unique_take(&self.uniques, job, hash)
             if not wanted.background:
                 attach(job, client)
+            elif self.journal.on:
+                self.keep(job, now)
             if wanted.due > 0:
                 heap_push(&self.delayed, wanted.due, job.number, job, &job.place.due)
                 job.state = DELAYED
@@ -139,6 +132,17 @@ cdef class Broker:
             self.release(job)
             raise
         return 0
+
+    cdef int keep(self, Job* job, double now) except -1:
+        if self.journal.on:
+            self.journal.gather(job, now)
+        job.kept |= BACKGROUND
+        return 0
+
+    cdef void unkeep(self, Job* job) noexcept:
+        job.kept &= ~(BACKGROUND | GATHERED)
+        if job.waiters == NULL:
+            self.abandon(job)
 
     cdef Job* find(self, uint64_t number) noexcept:
         return numbers_find(&self.jobs, number)
@@ -253,7 +257,7 @@ cdef class Broker:
             waiter = <Waiter*>peer.waits.next.owner
             job = waiter.job
             detach(waiter)
-            if job.waiters == NULL and not job.background:
+            if job.waiters == NULL and not job.kept & BACKGROUND:
                 self.abandon(job)
         self.requeue_all(peer, NULL, now)
         if woken_for != NULL:
@@ -320,13 +324,15 @@ cdef class Broker:
         cdef Job* job = run.job
         late_remember(&(<Peer>run.holder).late, job.number, False, self.remembered_results)
         self.stop(run)
-        if job.attempts < <uint16_t>-1:
+        if job.attempts < <uint16_t>-1 and not self.closing:
             job.attempts += 1
-        if job.waiters == NULL and not job.background:
+        if job.waiters == NULL and not job.kept & BACKGROUND:
             self.release(job)
-        elif self.job_retries >= 0 and job.attempts >= self.job_retries:
+        elif self.job_retries >= 0 and job.attempts >= self.job_retries and not self.closing:
             self.fail(job)
         else:
+            if job.kept & BACKGROUND:
+                self.journal.gather_again(job, now)
             self.enqueue(job, now)
 
     cdef void requeue_all(self, Peer worker, Function* function, double now) noexcept:
@@ -361,6 +367,7 @@ cdef class Broker:
         while job.waiters != NULL:
             detach(job.waiters)
         unique_give_up(&self.uniques, job)
+        self.journal.forget(job)
         numbers_remove(&self.jobs, job)
         (<Function*>job.home).total -= 1
         self.held_bytes -= job_size(job)

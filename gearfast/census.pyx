@@ -2,7 +2,7 @@
 
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.index cimport Node, index_scan
-from gearfast.jobqueue cimport NORMAL, Job, job_unique
+from gearfast.jobqueue cimport BACKGROUND, NORMAL, Job, job_unique
 from gearfast.numbers cimport SCAN_LEAST, numbers_scan
 from gearfast.roster cimport Function, function_of_node
 from gearfast.rotation cimport PRIORITIES
@@ -42,5 +42,6 @@ cdef tuple function_row(const Function* function):
 
 cdef tuple job_row(Handles handles, const Job* job):
     cdef Slice unique = job_unique(job)
-    orphan = job.waiters == NULL and not job.background
-    return (handles.format(job.number), job.attempts, bool(orphan), bool(job.background), unique.data[:unique.size])
+    background = bool(job.kept & BACKGROUND)
+    orphan = job.waiters == NULL and not background
+    return handles.format(job.number), job.attempts, orphan, background, unique.data[:unique.size]

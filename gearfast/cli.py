@@ -1,7 +1,8 @@
-"""The program ``gearfast``: a command line becomes a running server.
+"""The program ``gearfast``: a command line becomes a running server, or a look into the store of one.
 
-Exit codes: 0 after SIGTERM, SIGINT or a drain, and for ``--help``, ``--version`` and a good ``--check-args``;
-1, with one line on standard error, for everything else.
+Exit codes: 0 after SIGTERM, SIGINT or a drain, for ``--help``, ``--version`` and a good ``--check-args``, and when
+``gearfast store`` has done its work; 130 when that was interrupted; 1, with one line on standard error, for everything
+else.
 """
 
 import asyncio
@@ -9,17 +10,19 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvloop
 
-from gearfast import command, daemon, logs, options
+from gearfast import command, daemon, logs, options, store_command
 from gearfast.command import Command, Wish
 from gearfast.config import VERSION
-from gearfast.errors import ConfigError, GearfastError
+from gearfast.errors import ConfigError, GearfastError, StoreError
+from gearfast.plugins import Store
 from gearfast.plugins.admin import Admin
+from gearfast.plugins.stores import make_store
 from gearfast.server import Server
 
 log = logging.getLogger("gearfast")
@@ -28,15 +31,14 @@ log = logging.getLogger("gearfast")
 def main(words: Sequence[str] | None = None) -> int:
     """Run the program with the words behind its name (default: ``sys.argv``); return its exit code."""
     name = program_name()
+    words = sys.argv[1:] if words is None else words
     daemon.fill_standard_descriptors()
+    code = 0
     try:
-        asked = command.read(sys.argv[1:] if words is None else words, os.environ)
-        if asked.wish is Wish.HELP:
-            print(options.help_text())
-        elif asked.wish is Wish.VERSION:
-            print(f"\n{name} {VERSION} - a drop-in Gearman job server")
-        elif asked.wish is Wish.SERVE:
-            run(asked, name)
+        if words[:1] == ["store"]:
+            code = look_into_store(words[1:], name)
+        else:
+            start(command.read(words, os.environ), name)
         if sys.stdout is not None:
             sys.stdout.flush()
     except GearfastError as error:
@@ -44,7 +46,32 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # `gearfast --help | head`: who read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return 0
+    return code
+
+
+def start(asked: Command, name: str) -> None:
+    """Do what a command line asks for."""
+    if asked.wish is Wish.HELP:
+        print(options.help_text())
+    elif asked.wish is Wish.VERSION:
+        print(f"\n{name} {VERSION} - a drop-in Gearman job server")
+    elif asked.wish is Wish.SERVE:
+        run(asked, name)
+    elif asked.store is not None:
+        make_store(asked.store)
+
+
+def look_into_store(words: Sequence[str], name: str) -> int:
+    """Do what the words behind ``gearfast store`` ask for; return the exit code."""
+    if store_command.wants_help(words):
+        print(options.store_help_text())
+        return 0
+    errand = store_command.read(words)
+    try:
+        return store_command.run(errand, make_store(errand.settings), name)
+    except KeyboardInterrupt:
+        say(f"{name}: interrupted")
+        return 128 + signal.SIGINT
 
 
 def program_name() -> str:
@@ -64,6 +91,8 @@ def run(asked: Command, name: str) -> None:
     """Set the process up in stock's order (protocol section 5.4), and serve until told to stop."""
     for warning in asked.warnings:
         say(f"{name}: {warning}")
+    # Before another user might not be allowed to read the program's own files, and where its errors are still seen.
+    store = None if asked.store is None else make_store(asked.store)
     if asked.file_descriptors is not None:
         daemon.limit_files(asked.file_descriptors)
     if asked.user:
@@ -73,8 +102,8 @@ def run(asked: Command, name: str) -> None:
     log_file = open_log(asked, name)
     log.info("Starting up with pid %d, verbose is set to %s", os.getpid(), logs.level_name())
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(asked, name, parent))
+        with store_named(asked), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(asked, store, name, parent))
     except Exception as error:
         # On a terminal main says it; a log file has to be told too, most of all when there is no terminal.
         if log_file != "stderr":
@@ -97,7 +126,16 @@ def open_log(asked: Command, name: str) -> str:
         return "stderr"
 
 
-async def serve(asked: Command, name: str, parent: int | None) -> None:
+@contextmanager
+def store_named(asked: Command) -> Iterator[None]:
+    """Put the store's name before what it complains of."""
+    try:
+        yield
+    except StoreError as error:
+        raise StoreError(command.complaint("" if asked.store is None else asked.store.url, error)) from error
+
+
+async def serve(asked: Command, store: Store | None, name: str, parent: int | None) -> None:
     """Run the server; when it listens, write the pid file and tell whoever waits.
 
     The pid file comes after the bind, not before it as in stock: a start that fails because a server is running
@@ -105,7 +143,7 @@ async def serve(asked: Command, name: str, parent: int | None) -> None:
     """
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_failure)
-    server = Server(asked.config, [Admin()])
+    server = Server(asked.config, [Admin()], store)
     handle_signals(loop, server)
     await server.start()
     for address in server.addresses:
@@ -113,8 +151,7 @@ async def serve(asked: Command, name: str, parent: int | None) -> None:
     try:
         with daemon.pid_file(asked.pid_file):
             if parent is None:
-                places = ", ".join(server.addresses)
-                say(f"{name} {VERSION} is listening on {places}. {hint(asked, server.addresses)}")
+                say(f"{name} {VERSION} {greeting(asked, server)}")
             else:
                 daemon.release(parent)
             daemon.notify("READY=1")
@@ -123,6 +160,15 @@ async def serve(asked: Command, name: str, parent: int | None) -> None:
         server.stop()
         await server.closed()
         raise
+
+
+def greeting(asked: Command, server: Server) -> str:
+    """Return what a terminal is told when the server serves."""
+    jobs = ""
+    if asked.store is not None:
+        count = "1 job" if server.replayed == 1 else f"{server.replayed:,} jobs"
+        jobs = f", with {count} from {command.without_password(asked.store.url)}"
+    return f"is listening on {', '.join(server.addresses)}{jobs}. {hint(asked, server.addresses)}"
 
 
 def handle_signals(loop: asyncio.AbstractEventLoop, server: Server) -> None:

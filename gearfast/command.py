@@ -5,16 +5,18 @@ Joins the words of the command line, the config file (protocol section 5.2) and 
 
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from urllib.parse import quote
 
 from gearfast import config, options
 from gearfast.arguments import Arguments
 from gearfast.config import Config
 from gearfast.errors import ConfigError
 from gearfast.logs import LEVELS
+from gearfast.plugins import StoreSettings
 
 
 class Wish(Enum):
@@ -41,6 +43,8 @@ class Command:
     log_file: str = options.LOG_FILE
     log_level: str = "ERROR"
     syslog: bool = False
+    store: StoreSettings | None = None
+    """Where background jobs are kept; None: in memory."""
     warnings: tuple[str, ...] = ()
     """Lines for standard error: what was ignored, and why."""
 
@@ -54,13 +58,15 @@ def read(words: Sequence[str], environment: Mapping[str, str]) -> Command:
     if rest:
         raise ConfigError(f"unrecognised option '{rest[0]}'")
     given = given.over(config_file(given))
+    for name in given.given:
+        if options.OPTIONS[name].store_only:
+            raise ConfigError(f"unrecognised option '--{name}' (it belongs to the words of gearfast store)")
     if given.text("verbose") not in LEVELS:
         raise ConfigError("Invalid value for --verbose supplied")
     if given.number("hashtable-buckets") == 0:
         raise ConfigError("hashtable-buckets has to be greater than 0")
     if given.has("check-args"):
-        build(Wish.CHECK, given, environment)
-        return Command(wish=Wish.CHECK)
+        return build(Wish.CHECK, given, environment)
     if given.has("help"):
         return Command(wish=Wish.HELP)
     if given.has("version"):
@@ -80,24 +86,22 @@ def config_file(given: Arguments) -> Arguments:
     words = [word for word in re.split("[ \n\r]", text) if word]
     found, _ = Arguments.read(words)
     for name in found.given:
-        if options.OPTIONS[name].argv_only:
+        if options.OPTIONS[name].argv_only or options.OPTIONS[name].store_only:
             raise ConfigError(f"unrecognised option '--{name}'")
     return found
 
 
 def build(wish: Wish, given: Arguments, environment: Mapping[str, str]) -> Command:
     """Turn options into a Command; refuse what this version cannot do."""
-    if given.text("queue-type").lower() != "builtin":
-        name = given.text("queue-type")
-        raise ConfigError(
-            f"Error while initializing the queue : {name} (this version keeps jobs in memory: use --queue-type=builtin)"
-        )
     if given.has("protocol"):
         name = given.text("protocol")
         raise ConfigError(f"Unknown protocol module : {name} (this version speaks Gearman's own: leave --protocol out)")
     if given.has("ssl-verify-client") and not given.has("ssl"):
         raise ConfigError("--ssl-verify-client needs --ssl: without it everything would be served in plain text")
+    store = store_settings(given)
     port, warnings = port_and_warnings(given.text("port"), environment.get("GEARMAND_PORT", ""))
+    if store is None and given.has("store-queue-on-shutdown"):
+        warnings += ("--store-queue-on-shutdown has no effect: no --store says where to, jobs are kept in memory",)
     return Command(
         wish=wish,
         config=server_config(given, port, environment),
@@ -108,6 +112,7 @@ def build(wish: Wish, given: Arguments, environment: Mapping[str, str]) -> Comma
         log_file=given.text("log-file"),
         log_level=given.text("verbose"),
         syslog=given.has("syslog"),
+        store=store,
         warnings=warnings,
     )
 
@@ -124,6 +129,8 @@ def server_config(given: Arguments, port: int, environment: Mapping[str, str]) -
         worker_wakeup=given.number("worker-wakeup"),
         wakeup_grace=given.number("worker-wakeup-grace") / 1000,
         max_packet_size=given.number("max-packet-size"),
+        store_timeout=float(given.text("store-timeout")),
+        store_on_shutdown=given.has("store-queue-on-shutdown"),
         keepalive_idle=positive(given.number("keepalive-idle")),
         keepalive_interval=positive(given.number("keepalive-interval")),
         keepalive_count=positive(given.number("keepalive-count")),
@@ -187,3 +194,121 @@ def port_of(text: str) -> int | None:
         return socket.getservbyname(text, "tcp")
     except (OSError, UnicodeError, ValueError):
         return None
+
+
+# --- which store -------------------------------------------------------------------------
+
+
+def store_settings(given: Arguments) -> StoreSettings | None:
+    """Return which store is asked for, in our words or in stock's; None when jobs are kept in memory."""
+    kind = given.text("queue-type").lower()
+    if given.has("store"):
+        if kind != "builtin":
+            raise ConfigError(f"--store and --queue-type={kind} both say where jobs are kept: leave one of them out")
+        url = given.text("store")
+        table = TABLES.get(url.partition(":")[0].lower(), "")
+        return StoreSettings(
+            url=url,
+            table=given.text(table) if given.has(table) else "",
+            durability=given.text("durability"),
+        )
+    if kind != "builtin":
+        table, url_of = queue(kind, given.text("queue-type"))
+        return StoreSettings(url=url_of(given), table=given.text(table), durability=given.text("durability"))
+    for name in ("durability", "store-timeout"):
+        if given.has(name):
+            raise ConfigError(f"--{name} needs --store: without it jobs are kept in memory, and survive nothing")
+    return None
+
+
+def queue(kind: str, name: str) -> tuple[str, Callable[[Arguments], str]]:
+    """Return the table's option and the URL's maker of a queue of stock's; refuse what is no store of ours."""
+    if kind in QUEUES:
+        return QUEUES[kind]
+    reason = REFUSED.get(kind, "unknown; there are builtin, libsqlite3, MySQL, Postgres and redis")
+    raise ConfigError(f"Error while initializing the queue : {name} ({reason})")
+
+
+def sqlite_url(given: Arguments) -> str:
+    """Return the URL that ``--libsqlite3-db`` stands for."""
+    file = given.text("libsqlite3-db")
+    if not file:
+        reason = "missing required --libsqlite3-db=<dbfile> argument"
+        raise ConfigError(f"Error while initializing the queue : {given.text('queue-type')} ({reason})")
+    return f"sqlite:{file}"
+
+
+def mysql_url(given: Arguments) -> str:
+    """Return the URL that the ``--mysql-`` options stand for."""
+    place = network_place(given.text("mysql-host"), str(given.number("mysql-port")))
+    login = user_and_password(given.text("mysql-user"), given.text("mysql-password"))
+    return f"mysql://{login}{place}/{quoted(given.text('mysql-db'))}"
+
+
+def postgresql_url(given: Arguments) -> str:
+    """Return the URL that ``--libpq-conninfo`` stands for: it may be one already."""
+    conninfo = given.text("libpq-conninfo")
+    return conninfo if re.match("postgres(ql)?://", conninfo) else f"postgresql:{conninfo}"
+
+
+def redis_url(given: Arguments) -> str:
+    """Return the URL that the ``--redis-`` options stand for."""
+    text = given.text("redis-port")
+    port = port_of(text)
+    if port is None:
+        raise ConfigError(f"the argument ('{text}') for option '--redis-port' is no port (0 to 65535) or service")
+    login = user_and_password("", given.text("redis-password"))
+    return f"redis://{login}{network_place(given.text('redis-server'), str(port))}"
+
+
+def network_place(host: str, port: str) -> str:
+    """Return ``host:port`` as it stands in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{quoted(host)}:{port}"
+
+
+def user_and_password(user: str, password: str) -> str:
+    """Return ``user:password@`` as it stands in a URL; empty when there is neither."""
+    secret = f":{quoted(password)}" if password else ""
+    return f"{quoted(user)}{secret}@" if user or secret else ""
+
+
+def quoted(text: str) -> str:
+    """Return the text with everything percent-encoded that means something in a URL."""
+    return quote(text, safe="", errors="surrogateescape")
+
+
+def without_password(url: str) -> str:
+    """Return a store's URL as it may be shown: rather too much left out than too little."""
+    url = re.sub(r"(//[^/@:]*):.*@", r"\1:***@", url)
+    return re.sub(r"(pass(?:word|wd)?|pwd)(\s*=\s*)('(?:\\.|[^'\\])*'?|[^\s&]*)", r"\1\2***", url, flags=re.IGNORECASE)
+
+
+def complaint(url: str, error: object) -> str:
+    """Return what a store complains of, with its name before it unless the words name it already."""
+    shown, text = without_password(url), str(error)
+    place = shown.partition(":")[2].rpartition("@")[2].strip("/")
+    return text if place and place in text else f"{shown}: {text}"
+
+
+QUEUES: dict[str, tuple[str, Callable[[Arguments], str]]] = {
+    "libsqlite3": ("libsqlite3-table", sqlite_url),
+    "mysql": ("mysql-table", mysql_url),
+    "postgres": ("libpq-table", postgresql_url),
+    "redis": ("redis-prefix", redis_url),
+}
+"""Stock's queues that are stores: the option with the table's name, and what makes the URL."""
+
+TABLES = {
+    "sqlite": "libsqlite3-table",
+    **dict.fromkeys(("mysql", "mariadb"), "mysql-table"),
+    **dict.fromkeys(("postgresql", "postgres"), "libpq-table"),
+    **dict.fromkeys(("redis", "rediss", "redis+unix", "unix", "valkey", "valkeys"), "redis-prefix"),
+}
+"""The option with the table's name, by the scheme of ``--store``."""
+
+REFUSED = {
+    "libmemcached": "memcached keeps nothing on disk and drops what it has no room for: use --store=sqlite:FILE",
+    "libtokyocabinet": "not a store of this version: use --store=sqlite:FILE",
+    "libdrizzle": "Drizzle is no more: use --queue-type=MySQL, or --store=sqlite:FILE",
+}
+"""Stock's queues that are none of ours, and what to use."""

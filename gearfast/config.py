@@ -103,6 +103,24 @@ class Config:
     accept_burst: int = 64
     """Connections accepted per turn and listener, so that a storm does not starve the others."""
 
+    # --- durable jobs; without effect unless there is a store ---
+    store_timeout: float = 5.0
+    """Seconds a submit waits for the store before it is answered QUEUE_ERROR: a restart of a database fits in."""
+    store_on_shutdown: bool = False
+    """Nothing is written while the server runs, everything when it ends in order."""
+    store_backlog: int = 64 * MIB
+    """Bytes of jobs waiting to be written above which clients that wait for the store are not read from."""
+    store_batch: int = 2000
+    """Jobs written together at most: so many are handed over in about a millisecond, and the peers wait for that."""
+    store_batch_bytes: int = 16 * MIB
+    """Bytes of payload from which on a batch takes no further job."""
+    store_numbers: int = 10_000_000
+    """Job numbers reserved in the store ahead of use, so that none is used twice: a write every some million jobs."""
+    store_retry: tuple[float, float] = (0.05, 2.0)
+    """Seconds before a failed write is tried again: at first, and at most; doubled each time."""
+    store_last_writes: float = 60.0
+    """Seconds that an orderly stop waits for a store that is away: less than the 90 after which systemd kills."""
+
     # --- admin answers ---
     answer_slice: int = 200
     """Lines of a long admin answer produced per turn: well under a millisecond."""

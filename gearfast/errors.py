@@ -20,6 +20,13 @@ class ListenError(GearfastError):
     """An address could not be bound, or a TLS file could not be used."""
 
 
+class StoreError(GearfastError):
+    """A store of durable jobs cannot be used, or could not do what it was asked.
+
+    The message is one line that says what is wrong, for the log and for who waits for an acknowledgement.
+    """
+
+
 class ProtocolError(GearfastError):
     """The peer's byte stream cannot be followed any further.
 

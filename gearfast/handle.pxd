@@ -12,9 +12,8 @@ cdef class Handles:
     cdef char text[HANDLE_ROOM]           # "<prefix>:", and the digits of the number spelled last
     cdef size_t start_size, size
     cdef uint64_t spelled
-    cdef uint64_t last
+    cdef uint64_t last                    # given out
 
-    cdef uint64_t take(self) noexcept
     # The handle of a number; the text holds until the next one is spelled.
     cdef Slice spell(self, uint64_t number) noexcept nogil
     # The number a handle stands for; 0 if it is none of ours.

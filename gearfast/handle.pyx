@@ -28,10 +28,6 @@ cdef class Handles:
         self.size = self.start_size + write_digits(0, self.text + self.start_size)
         self.spelled = self.last = 0
 
-    cdef uint64_t take(self) noexcept:
-        self.last += 1
-        return self.last
-
     cdef Slice spell(self, uint64_t number) noexcept nogil:
         if number == self.spelled + 1 and self.text[self.size - 1] != c"9":
             self.text[self.size - 1] += 1          # most often it is the next

@@ -21,5 +21,7 @@ cdef int heap_push(Heap* heap, double when, uint64_t order, void* item, size_t* 
 cdef void heap_remove(Heap* heap, size_t position) noexcept
 # The soonest item if it is due at `now`, taken out; NULL otherwise.
 cdef void* heap_pop_due(Heap* heap, double now) noexcept
+cdef inline double heap_when(const Heap* heap, size_t position) noexcept nogil:
+    return heap.entries[position].when
 # When the soonest is due; infinity if there is none.
 cdef double heap_soonest(const Heap* heap) noexcept

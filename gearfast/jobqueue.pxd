@@ -21,6 +21,12 @@ cdef enum State:
     DELAYED = 1           # in the heap of what is due later
     RUNNING = 2           # a worker holds it
 
+cdef enum Kept:           # why a job is kept though nobody waits, and what the store knows of it
+    BACKGROUND = 1
+    GATHERED = 2          # it goes into the next batch
+    WRITING = 4           # it is in the batch that is being written, or may be in the store after one that failed
+    STORED = 8            # it is in the store
+
 cdef struct Link:
     Job* next
     Job* prev
@@ -42,7 +48,7 @@ cdef struct Job:
     uint8_t reducer_size
     uint8_t priority
     uint8_t state
-    uint8_t background    # kept though nobody waits
+    uint8_t kept          # Kept, several of them
     uint8_t owns_unique   # it is what a submit with this unique id finds
 
 cdef struct Claim:        # stands behind the record of a job with a unique id
@@ -79,6 +85,8 @@ cdef struct Lanes:
 # Raises MemoryError, and ValueError for 4 GiB and more. Nothing but unique, reducer and payload is set, the rest is zero.
 cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL
 cdef void job_free(Job* job) noexcept
+# With its waiters and its run, at the end of everything: its peers may be gone already, nothing of theirs is touched.
+cdef void job_bury(Job* job) noexcept
 cdef size_t job_size(const Job* job) noexcept nogil               # bytes of its one allocation
 # So much free memory the allocator keeps by itself: else every large payload is a walk to the system and back.
 cdef void keep_memory(size_t most) noexcept

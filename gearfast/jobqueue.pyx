@@ -62,6 +62,17 @@ cdef void job_free(Job* job) noexcept:
     pool_give(job, job_size(job))
 
 
+cdef void job_bury(Job* job) noexcept:
+    cdef Waiter* waiter
+    while job.waiters != NULL:
+        waiter = job.waiters
+        job.waiters = waiter.next
+        pool_give(waiter, sizeof(Waiter))
+    if job.state == RUNNING:
+        pool_give(job.place.run, sizeof(Run))
+    job_free(job)
+
+
 cdef size_t job_size(const Job* job) noexcept nogil:
     return text_of(job) - <const char*>job + job.unique_size + job.reducer_size + job.payload_size
 

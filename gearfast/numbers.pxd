@@ -24,7 +24,7 @@ cdef struct Numbers:
     size_t count          # jobs
 
 cdef int numbers_open(Numbers* numbers) except -1
-cdef void numbers_close(Numbers* numbers) noexcept                # it has no jobs
+cdef void numbers_close(Numbers* numbers) noexcept                # and free its jobs
 # Make sure that there is room for a number, then add its job.
 cdef int numbers_reserve(Numbers* numbers, uint64_t number) except -1
 cdef void numbers_add(Numbers* numbers, Job* job) noexcept

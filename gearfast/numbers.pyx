@@ -3,6 +3,7 @@
 from libc.stdlib cimport calloc, free
 
 from gearfast.index cimport index_add, index_chain, index_close, index_open, index_remove, index_scan
+from gearfast.jobqueue cimport job_bury
 
 cdef enum:
     SCAN_PAGES = 64
@@ -21,6 +22,14 @@ cdef int numbers_open(Numbers* numbers) except -1:
 
 
 cdef void numbers_close(Numbers* numbers) noexcept:
+    cdef uint64_t cursor = 0
+    cdef Job* found[SCAN_LEAST]
+    cdef int count, at
+    while numbers.count > 0:
+        count = numbers_scan(numbers, &cursor, found, SCAN_LEAST)
+        for at in range(count):
+            numbers_remove(numbers, found[at])
+            job_bury(found[at])
     if numbers.newest != NULL:
         drop(numbers, numbers.newest)
         numbers.newest = NULL

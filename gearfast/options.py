@@ -17,6 +17,7 @@ SSL_CA_FILE = "/etc/ssl/certs/gearmand-ca.pem"
 SSL_CERTIFICATE = "/etc/ssl/certs/gearmand.pem"
 SSL_KEY = "/etc/ssl/certs/gearmand.key"
 
+DAY = 86_400
 SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -44,6 +45,24 @@ milliseconds = integer(1, 60_000)
 def wakeup(text: str) -> int:
     """Read ``--worker-wakeup``: how many sleepers one job wakes; 0 for ``all``."""
     return 0 if text == "all" else unsigned(32)(text)
+
+
+def seconds(text: str) -> float:
+    """Read a time in seconds, with or without a fraction: above 0, and at most a day."""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) or not 0 < float(text) <= DAY:
+        raise ValueError(text)
+    return float(text)
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a reader that takes these words and raises ValueError for all else."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return read
 
 
 def size(text: str) -> int:
@@ -77,6 +96,8 @@ class Option:
     """It may be given several times."""
     argv_only: bool = False
     """It is not allowed in the config file."""
+    store_only: bool = False
+    """It belongs to the words of ``gearfast store``, and is none of the server's."""
 
     def usage(self) -> str:
         """How it is written: ``-p, --port P``."""
@@ -126,6 +147,27 @@ JOBS = Group(
         Option("worker-wakeup-grace", "", "MS", "50",
                "Milliseconds a woken worker has to ask for its job before the next is woken. [gearfast]", milliseconds),
         Option("exceptions", "", "", "", "Every connection starts with the option 'exceptions' on."),
+    ),
+)
+
+DURABLE = Group(
+    "Durable queues: where background jobs are kept, so that they survive the end of the server",
+    (
+        Option("store", "", "URL", "",
+               "sqlite:FILE, postgresql://..., mysql://..., redis://..., or what an installed package adds. "
+               "Default: memory. [gearfast]"),
+        Option("durability", "", "WORD", "full",
+               "What a job that was acknowledged survives. full: a power cut. normal: the end of the server at any "
+               "moment, kill -9 included; a power cut may cost the last moments. off: the end of the server as with "
+               "normal, but nothing is forced to disk: a crash of the machine may cost the newest jobs or, SQLite, the "
+               "file. [gearfast]", one_of("full", "normal", "off")),
+        Option("store-timeout", "", "S", "5",
+               "Seconds, with fractions, that a submit waits for a store that is away before it is refused. [gearfast]",
+               seconds),
+        Option("store-queue-on-shutdown", "", "", "",
+               "Write nothing while the server runs, and all jobs that are left when it ends in order; any store."),
+        Option("queue-type", "q", "NAME", "builtin",
+               "gearmand's name for the store: builtin (memory), libsqlite3, MySQL, Postgres or redis."),
     ),
 )
 
@@ -180,14 +222,12 @@ WITHOUT_EFFECT = Group(
 )
 
 QUEUE = Group(
-    "Queues and protocols (this version has builtin, and Gearman's own; others refuse to start)",
+    "Queues and protocols of gearmand's plugins",
     (
-        Option("queue-type", "q", "NAME", "builtin", "Where background jobs are kept: builtin, in memory."),
-        Option("protocol", "r", "NAME", "", "A protocol beside Gearman's own."),
+        Option("protocol", "r", "NAME", "", "A protocol beside Gearman's own: this version has none."),
         Option("http-port", "", "P", "8080"),
         Option("libsqlite3-db", "", "FILE"),
         Option("libsqlite3-table", "", "S", "gearman_queue"),
-        Option("store-queue-on-shutdown"),
         Option("mysql-host", "", "S", "localhost"),
         Option("mysql-port", "", "P", "3306", "", unsigned(16)),
         Option("mysql-user", "", "S"),
@@ -214,26 +254,69 @@ QUEUE = Group(
         Option("libdrizzle-mysql"),
     ),
 )
+
+STORE_WORDS = Group(
+    "Words of their own",
+    (
+        Option("function", "", "NAME", "", "list, count, export: only the jobs of this function.", store_only=True),
+        Option("json", "", "", "", "list: one JSON object per line.", store_only=True),
+        Option("output", "", "FILE", "", "export: write this file instead of standard output, all of it or nothing.",
+               store_only=True),
+        Option("to", "", "gearmand", "",
+               "export: give the jobs back to gearmand's own table, for gearmand to start with.", one_of("gearmand"),
+               store_only=True),
+        Option("skip-bad", "", "", "", "import: leave out lines that cannot be read, and say which.", store_only=True),
+    ),
+)
 # fmt: on
 
-GROUPS = (NETWORK, JOBS, TLS, LOGGING, START, WITHOUT_EFFECT, QUEUE)
-OPTIONS = {option.name: option for group in GROUPS for option in group.options}
+STORE_HELP = {
+    "list": "One line per job: handle, priority, when it is due, attempts, bytes of payload, function, unique id.",
+    "count": "How many jobs there are, by function and priority.",
+    "export": "Every job as a line of JSON.",
+    "import [FILE|-]": "Read such lines, from standard input unless there is a FILE, and add the jobs to the store. "
+    "Nothing is written when a line cannot be read.",
+}
+"""The words behind ``gearfast store``."""
+
+GROUPS = (NETWORK, JOBS, DURABLE, TLS, LOGGING, START, WITHOUT_EFFECT, QUEUE)
+OPTIONS = {option.name: option for group in (*GROUPS, STORE_WORDS) for option in group.options}
 LETTERS = {option.short: option for option in OPTIONS.values() if option.short}
 
 
 def help_text() -> str:
     """Return what ``--help`` prints: the groups of the table, with defaults."""
-    lines = ["Usage: gearfast [options]", ""]
+    lines = ["Usage: gearfast [options]", "       gearfast store list|count|export|import [options]", ""]
     lines += ["A Gearman job server. Options are gearmand's; those marked [gearfast] are its own."]
+    lines += ["The second form looks into the store of a stopped server: see gearfast store --help."]
     for group in GROUPS:
         lines += ["", f"{group.title}:"]
         for option in group.options:
             if option.help:
                 lines += describe(option)
+    return "\n".join(lines + of_plugins())
+
+
+def store_help_text() -> str:
+    """Return what ``gearfast store --help`` prints."""
+    lines = ["Usage: gearfast store WORD [options]", "", "Works on the store of a server that is stopped.", ""]
+    for word, text in STORE_HELP.items():
+        first, *rest = textwrap.wrap(text, 74)
+        lines += [f"  {word:<20}{first}", *(" " * 22 + line for line in rest)]
+    lines += ["", f"{STORE_WORDS.title}:"]
+    for option in STORE_WORDS.options:
+        lines += describe(option)
+    lines += ["", "Which store, as for the server itself; its config file is read too:"]
+    for name in ("store", "queue-type", "user", "config-file", "help"):
+        lines += describe(OPTIONS[name])
+    return "\n".join(lines + of_plugins())
+
+
+def of_plugins() -> list[str]:
+    """Return the lines that name the options of gearmand's plugins."""
     hidden = [f"--{option.name}" for option in QUEUE.options if not option.help]
     plugins = "and the options of gearmand's plugins: " + " ".join(hidden)
-    lines += textwrap.wrap(plugins, 96, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)
-    return "\n".join(lines)
+    return textwrap.wrap(plugins, 96, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)
 
 
 def describe(option: Option) -> list[str]:

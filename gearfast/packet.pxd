@@ -4,7 +4,7 @@
 # share, and keeps only the tail of a packet that has not arrived whole.
 
 cimport cython
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from gearfast.slice cimport Slice
 
@@ -58,6 +58,11 @@ cdef enum:
     MOST_ARGUMENTS = 8
     HEADER_SIZE = 12
 
+cdef uint32_t body_size(const char* header) noexcept nogil
+
+cdef extern from "<stdint.h>":
+    const uint64_t UNFENCED "UINT64_MAX"
+
 cdef struct Packet:
     uint32_t type
     bint response                 # the magic was RES: not for a server
@@ -94,6 +99,8 @@ cdef class PacketReader:
 cdef class PacketWriter:
     cdef char* data
     cdef size_t size, room, sent
+    cdef uint64_t base            # bytes of the stream that were here and are gone
+    cdef uint64_t fence           # from where on in the stream nothing may be sent yet
 
     # Room for the first `size` bytes of a packet's body; the header is written, the rest of the body must follow.
     cdef char* begin(self, uint32_t type, size_t body_size, size_t size) except NULL
@@ -104,3 +111,5 @@ cdef class PacketWriter:
     cdef void forget(self) noexcept                      # all was sent: give the memory back
     cdef inline size_t waiting(self) noexcept:
         return self.size - self.sent
+    cdef inline size_t sendable(self) noexcept:
+        return <size_t>(min(self.base + self.size, self.fence) - self.base) - self.sent

@@ -50,6 +50,10 @@ cdef inline uint32_t big_endian(const char* at) noexcept nogil:
     return ntohl(value)
 
 
+cdef uint32_t body_size(const char* header) noexcept nogil:
+    return big_endian(header + 8)
+
+
 cdef int split(Packet* packet, Shape shape) except -1:
     """Cut the body into its arguments and its payload (protocol section 1.2)."""
     cdef const char* at = packet.body.data
@@ -248,6 +252,8 @@ cdef class PacketWriter:
     def __cinit__(self):
         self.data = NULL
         self.size = self.room = self.sent = 0
+        self.base = 0
+        self.fence = UNFENCED
 
     def __dealloc__(self):
         free(self.data)
@@ -266,6 +272,8 @@ cdef class PacketWriter:
         return at + HEADER_SIZE
 
     cdef int write(self, const char* data, size_t size) except -1:
+        if size == 0:
+            return 0
         if self.room - self.size < size:
             grow(self, size)
         memcpy(self.data + self.size, data, size)
@@ -281,6 +289,7 @@ cdef class PacketWriter:
     cdef void forget(self) noexcept:
         free(self.data)
         self.data = NULL
+        self.base += self.size
         self.size = self.room = self.sent = 0
 
 
@@ -289,6 +298,7 @@ cdef int grow(PacketWriter writer, size_t more) except -1:
     cdef size_t room
     cdef char* larger
     if writer.sent > 0 and writer.sent * 2 >= writer.size:
+        writer.base += writer.sent
         writer.size -= writer.sent
         memmove(writer.data, writer.data + writer.sent, writer.size)
         writer.sent = 0

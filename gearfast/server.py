@@ -10,9 +10,10 @@ from typing import cast
 
 from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
+from gearfast.keeper import Keeper
 from gearfast.listener import close_listener, is_tcp, name_of, open_listeners
 from gearfast.logs import NOTICE
-from gearfast.plugins import Plugin
+from gearfast.plugins import Plugin, Store
 from gearfast.request import answer_requests
 from gearfast.session import Service, Session
 from gearfast.tls import server_context
@@ -30,7 +31,9 @@ class Server:
     It installs no signal handlers and keeps nothing global: several may run in one process.
     """
 
-    def __init__(self, config: Config | None = None, plugins: Sequence[Plugin] = ()) -> None:
+    def __init__(
+        self, config: Config | None = None, plugins: Sequence[Plugin] = (), store: Store | None = None
+    ) -> None:
         self.config = config = config or Config()
         prefix = config.job_handle_prefix or default_handle_prefix()
         self.broker = Broker(
@@ -43,12 +46,14 @@ class Server:
         )
         self.service = Service(self.broker, config, log)
         answer_requests(self.service)
+        self.keeper = None if store is None else Keeper(store, self.service, config)
         self.plugins = list(plugins)
         self.started: list[Plugin] = []
         self.listeners: list[socket.socket] = []
         self.handshakes: set[asyncio.Task[None]] = set()
         self.context: ssl.SSLContext | None = None
         self.running = False
+        self.keeping = False
         self.addresses: list[str] = []
         self.ending = asyncio.Event()
         self.warned_of_descriptors = False
@@ -56,9 +61,9 @@ class Server:
     # --- life ---
 
     async def start(self) -> None:
-        """Start the plugins, bind and listen.
+        """Replay what the store holds, start the plugins, bind and listen.
 
-        Raises ListenError or ConfigError; nothing is left running then.
+        Raises ListenError, ConfigError or StoreError; nothing is left running then.
         """
         self.loop = asyncio.get_running_loop()
         self.turn = Turn(self.service, self.loop, self.config.receive_buffer)
@@ -67,6 +72,9 @@ class Server:
         try:
             if self.config.ssl:
                 self.context = server_context(self.config)
+            if self.keeper is not None:
+                await self.keeper.start(self.turn)
+                self.keeping = True
             for plugin in self.plugins:
                 await plugin.start(self)
                 self.started.append(plugin)
@@ -86,18 +94,27 @@ class Server:
         else:
             self.stop()
 
+    @property
+    def replayed(self) -> int:
+        """Jobs that came from the store at the start."""
+        return 0 if self.keeper is None else self.keeper.replayed
+
     def stop(self) -> None:
-        """End at once; what is in memory is lost."""
+        """End at once; what is in memory only is lost."""
         self.ending.set()
 
     async def closed(self) -> None:
-        """Wait for the end, then give everything back."""
+        """Wait for the end, then give everything back. Raises StoreError if something could not be written."""
         await self.ending.wait()
         await self.close()
 
     async def close(self) -> None:
-        """Close every connection and stop the plugins."""
+        """Tell who waits for the store, close every connection, and stop the plugins and the store."""
         self.stop_listening()
+        if self.keeping and self.keeper is not None:
+            await self.keeper.flush()
+            self.broker.closing = True
+            self.keeper.hold()
         for task in self.handshakes:
             task.cancel()
         for session in list(self.service.sessions.values()):
@@ -107,6 +124,9 @@ class Server:
             self.turn.close()
         while self.started:
             await self.started.pop().stop()
+        if self.keeping and self.keeper is not None:
+            self.keeping = False
+            await self.keeper.stop()
 
     # --- for the plugins ---
 

@@ -8,6 +8,8 @@ cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from gearfast.broker cimport Broker, Reported, Submission
+from gearfast.fence cimport Fences
+from gearfast.jobqueue cimport Job
 from gearfast.packet cimport Packet, PacketReader, PacketWriter
 from gearfast.peer cimport Peer, Report
 from gearfast.slice cimport Slice
@@ -37,6 +39,10 @@ cdef class Service:                       # what all sessions of one server shar
     cdef bint exceptions
     cdef size_t max_packet_size, output_pause, output_limit
     cdef double now                       # monotonic seconds, of this turn
+    cdef list fenced                      # sessions that owe answers to the store
+    cdef size_t store_backlog
+    cdef readonly size_t largest          # bytes of a job that the store takes
+    cdef public object write              # called at the end of a turn that has something for the store
 
 @cython.final
 cdef class Session(Peer):
@@ -47,6 +53,7 @@ cdef class Session(Peer):
     cdef PacketWriter held                # packets that wait behind a long answer
     cdef PacketWriter to                  # where packets go: out, or held
     cdef object answer                    # the rest of a long admin answer
+    cdef Fences fences                    # in `out`
     cdef readonly uint64_t serial
     cdef readonly int fd
     cdef readonly bytes address           # as `workers` shows it
@@ -74,6 +81,9 @@ cdef class Session(Peer):
     cdef int send_handle(self, uint32_t type, uint64_t number) except -1
     cdef int refuse(self, const char* code, const char* text) except -1
     cdef int submit(self, const Submission* wanted) except -1
+    cdef int wait_for_store(self, const Job* job) except -1
+    cdef bint let_go(self, uint64_t settled) noexcept      # whether no answer waits for the store any more
+    cdef int refuse_jobs(self, set numbers, bytes text) except -1
     cdef int check(self, Reported reported, const char* text) except -1
     cdef bint too_much_waits(self) noexcept
     cdef void give_up(self, object error) noexcept

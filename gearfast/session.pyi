@@ -39,6 +39,17 @@ class Service:
     @property
     def sessions(self) -> dict[int, Session]:
         """Every connection by its serial number, the oldest first."""
+    write: Callable[[], None] | None
+    """Has the store take what is gathered for it; called at the end of a turn."""
+    @property
+    def largest(self) -> int:
+        """Bytes of a background job that the store takes."""
+    def keep_in(self, largest: int, write: Callable[[], None]) -> None:
+        """Background jobs go into a store that takes jobs of so many bytes."""
+    def settle(self) -> None:
+        """Let go of the answers that the store has no more to do with."""
+    def refuse_jobs(self, numbers: set[int], text: bytes) -> None:
+        """Answer QUEUE_ERROR to those who wait for one of these jobs to be stored."""
     @property
     def opened(self) -> int:
         """Connections so far; the serial number of the newest."""

@@ -1,13 +1,16 @@
 """One connection's talk with the server: requests in, packets and admin text out (protocol section 1)."""
 
 cimport cython
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, strlen
 
 from gearfast.broker cimport QUEUE_FULL, UNKNOWN
-from gearfast.jobqueue cimport Job
+from gearfast.fence cimport Fence, fences_add, fences_close, fences_pass
+from gearfast.jobqueue cimport GATHERED, STORED, WRITING, Job
+from gearfast.journal cimport Journal
 from gearfast.packet cimport (
-    ERROR, JOB_CREATED, NOOP, READY, TEXT, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS,
-    WORK_WARNING,
+    ERROR, HEADER_SIZE, JOB_CREATED, NOOP, READY, TEXT, UNFENCED, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL,
+    WORK_STATUS, WORK_WARNING, body_size,
 )
 from gearfast.peer cimport EXCEPTION
 
@@ -45,6 +48,35 @@ cdef class Service:
         self.output_pause = config.output_pause
         self.output_limit = config.output_limit
         self.now = 0
+        self.fenced = []
+        self.store_backlog = config.store_backlog
+        self.largest = <size_t>-1
+        self.write = None
+
+    def keep_in(self, size_t largest, write):
+        """There is a store: it takes jobs of so many bytes, and `write` has it take what is gathered."""
+        self.largest = largest
+        self.write = write
+
+    def settle(self):
+        """The store has written something: who waited for that may be told."""
+        cdef uint64_t settled = self.broker.journal.first
+        cdef Session session
+        cdef list fenced = self.fenced
+        self.fenced = []
+        for session in fenced:
+            if not session.let_go(settled):
+                self.fenced.append(session)
+            session.outlet.ready()
+
+    def refuse_jobs(self, set numbers not None, bytes text not None):
+        """The store did not take these jobs: who waits for one of them is told why."""
+        cdef Session session
+        for session in self.fenced:
+            try:
+                session.refuse_jobs(numbers, text)
+            except MemoryError as error:
+                session.give_up(error)
 
 
 @cython.final
@@ -61,6 +93,9 @@ cdef class Session(Peer):
         service.opened += 1
         self.serial = service.opened
         service.sessions[self.serial] = self
+
+    def __dealloc__(self):
+        fences_close(&self.fences)
 
     # --- in ---
 
@@ -98,7 +133,9 @@ cdef class Session(Peer):
         return not self.cut and (self.answer is not None or self.stopped) and not self.too_much_waits()
 
     cdef bint too_much_waits(self) noexcept:
-        return self.out.waiting() > self.service.output_pause
+        return self.out.waiting() > self.service.output_pause or (
+            self.fences.count > 0 and self.service.broker.journal.bytes > self.service.store_backlog
+        )
 
     cdef int handle(self, const Packet* packet) except -1:
         cdef const Row* row = &self.service.table[packet.type]
@@ -238,6 +275,8 @@ cdef class Session(Peer):
         cdef Job* job = NULL
         if wanted.unique.size > MOST_UNIQUE or wanted.reducer.size > MOST_UNIQUE:
             return self.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
+        if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > self.service.largest:
+            return self.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % self.service.largest)
         try:
             if self.service.broker.submit(self, wanted, self.service.now, &job) == QUEUE_FULL:
                 return self.refuse(b"QUEUE_ERROR", b"Job queue is full")
@@ -245,7 +284,53 @@ cdef class Session(Peer):
             return self.refuse(b"QUEUE_ERROR", str(error).encode())
         if self.service.log_jobs:
             self.service.log.log(logs.NOTICE, "accepted,%s,%s,%.0f", text(wanted.function), text(wanted.unique), wanted.due)
+        if wanted.background and job.kept & (GATHERED | WRITING) and not job.kept & STORED:
+            self.wait_for_store(job)
         return self.send_handle(JOB_CREATED, job.number)
+
+    # --- answers that wait for the store ---
+
+    cdef int wait_for_store(self, const Job* job) except -1:
+        cdef Journal journal = self.service.broker.journal
+        cdef uint64_t ticket = journal.newest() if job.kept & GATHERED else journal.first + journal.flying - 1
+        cdef uint64_t place = self.out.base + self.out.size
+        fences_add(&self.fences, Fence(ticket, job.number, place))
+        if self.fences.count == 1:
+            self.out.fence = place
+            self.service.fenced.append(self)
+        return 0
+
+    cdef bint let_go(self, uint64_t settled) noexcept:
+        fences_pass(&self.fences, settled)
+        self.out.fence = UNFENCED if self.fences.count == 0 else self.fences.fence[self.fences.first].place
+        return self.fences.count == 0
+
+    cdef int refuse_jobs(self, set numbers, bytes text) except -1:
+        """Write the answers anew from the first fence on: an ERROR in place of each JOB_CREATED for one of these."""
+        cdef PacketWriter old = self.out, to = self.to, new = PacketWriter()
+        cdef Fence* fence = self.fences.fence + self.fences.first
+        cdef uint32_t count = self.fences.count, at
+        cdef size_t place = old.sent, start, size
+        new.base = old.base + old.sent
+        self.out = self.to = new
+        self.fences.count = 0
+        for at in range(count):
+            start = <size_t>(fence[at].place - old.base)
+            size = HEADER_SIZE + body_size(old.data + start)
+            new.write(old.data + place, start - place)
+            place = start + size
+            if fence[at].number in numbers:
+                self.refuse(b"QUEUE_ERROR", text)
+            else:
+                fence[self.fences.count] = fence[at]
+                fence[self.fences.count].place = new.base + new.size
+                self.fences.count += 1
+                new.write(old.data + start, size)
+        new.write(old.data + place, old.size - place)
+        if to is not old:                          # a long answer goes on, and packets wait behind it
+            self.to = to
+        self.let_go(0)
+        return 0
 
 
 cdef str text(Slice slice):

@@ -62,7 +62,7 @@ cdef class Transport(Member):
         if not self.blocked and not session.cut:
             if session.has_more_to_do():
                 session.go_on()
-            if session.out.waiting() > 0 and not self.send_waiting():
+            if session.out.sendable() > 0 and not self.send_waiting():
                 session.cut = True
         if session.cut:
             self.close()
@@ -177,13 +177,13 @@ cdef class SocketTransport(Transport):
 
     cdef bint send_waiting(self) except -1:
         cdef Session session = self.session
-        cdef ssize_t size = send(self.fd, session.out.data + session.out.sent, session.out.waiting(), 0)
+        cdef ssize_t size = send(self.fd, session.out.data + session.out.sent, session.out.sendable(), 0)
         if size < 0:
             if errno not in (EAGAIN, EINTR):
                 return False
             size = 0
         session.out.sent += size
-        if session.out.waiting() > 0 and not self.blocked:
+        if session.out.sendable() > 0 and not self.blocked:
             self.blocked = True
             self.loop.add_writer(self.fd, self.writable)
         return True
@@ -194,7 +194,7 @@ cdef class SocketTransport(Transport):
         cdef iovec parts[2]
         cdef msghdr message
         cdef ssize_t size
-        if self.blocked or not self.open:
+        if self.blocked or not self.open or waiting > out.sendable():
             return 0
         parts[0].iov_base = out.data + out.sent
         parts[0].iov_len = waiting
@@ -213,7 +213,7 @@ cdef class SocketTransport(Transport):
         if not self.send_waiting():
             self.turn.begin()
             self.close()
-        elif self.session.out.waiting() == 0:
+        elif self.session.out.sendable() == 0:
             self.blocked = False
             self.loop.remove_writer(self.fd)
             self.ready()
@@ -265,7 +265,7 @@ cdef class TlsTransport(Transport):
         self.eof = True
         self.turn.begin()
         latest = self.turn.service.now + LAST_ANSWERS
-        while self.open and self.turn.service.now < latest and \
+        while self.open and self.turn.service.now < latest and self.session.fences.count == 0 and \
                 self.stream.get_write_buffer_size() <= self.turn.service.output_limit:
             self.blocked = False
             self.turn_over()
@@ -296,8 +296,9 @@ cdef class TlsTransport(Transport):
 
     cdef bint send_waiting(self) except -1:
         cdef Session session = self.session
-        self.stream.write(session.out.data[session.out.sent:session.out.size])
-        session.out.forget()
+        cdef size_t size = session.out.sendable()
+        self.stream.write(session.out.data[session.out.sent:session.out.sent + size])
+        session.out.sent += size
         return True
 
     cdef void shut(self):

@@ -25,5 +25,7 @@ class Turn:
         """Call this once, as soon as no job is left."""
     def tick(self) -> None:
         """Let the broker do what is due by now. Called by the loop's timer."""
+    def settle(self) -> None:
+        """Tell who waited that the store has written, at once."""
     def close(self) -> None:
         """Stop the timer."""

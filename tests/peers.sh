@@ -1,6 +1,7 @@
 #!/bin/sh
 # Puts the real peers of the tests (gearmand, beanstalkd, gearman, gearadmin, php, perl, nc) into
-# build/peers/, and what looks at our own work: valgrind, chromium (half a gigabyte when unpacked).
+# build/peers/, the databases that keep durable jobs (PostgreSQL, MariaDB, Redis, each with its client),
+# and what looks at our own work: valgrind, chromium (half a gigabyte when unpacked).
 #
 # Nothing is installed and no service is started: the Debian packages are fetched with apt's own resolver
 # against private lists and a private cache, and unpacked with `dpkg -x`. No root is needed. Programs are
@@ -13,7 +14,7 @@ base=$(cd "$(dirname "$0")/.." && pwd)/build/peers
 root=$base/root
 apt=$base/apt
 stamp=$base/stamp
-version=2 # raise it to have every machine fetch again
+version=3 # raise it to have every machine fetch again
 
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$version" ]; then
     exit 0
@@ -86,6 +87,9 @@ get_packages() {
     group php php-cli php-gearman
     group perl libgearman-client-perl
     group nc netcat-openbsd
+    group "postgres initdb psql" postgresql-15 postgresql-client-15
+    group "mariadbd mariadb-install-db mariadb" mariadb-server-core mariadb-client-core
+    group "redis-server redis-cli" redis-server redis-tools
     group valgrind valgrind
     group chromium chromium fonts-dejavu-core
     for deb in "$apt"/cache/archives/*.deb; do
@@ -110,7 +114,7 @@ first() { # the first of the given files that can be run
 script() { # name, shell text; $here is the private folder at run time, so the tree may be moved
     # shellcheck disable=SC2016
     printf '%s\n' '#!/bin/sh' 'here=$(cd "$(dirname "$0")/.." && pwd)' 'root=$here/root' "$2" >"$base/bin/$1"
-    chmod +x "$base/bin/$1"
+    chmod 755 "$base/bin/$1" # whatever the umask: a database that refuses to run as root runs as somebody else
 }
 
 wrapper() { # name, shell text: a script with the path of the private libraries
@@ -162,6 +166,24 @@ perl_wrapper() {
 done
 export PERL5LIB
 exec perl "$@"'
+}
+
+postgresql_wrappers() { # they find their libraries and their share folder by where they are
+    for name in postgres initdb psql; do
+        program "$name" "$root"/usr/lib/postgresql/*/bin/"$name" /usr/lib/postgresql/*/bin/"$name"
+    done
+}
+
+mariadb_wrappers() { # these are told; and no option file of the machine is read
+    program mariadb "$root/usr/bin/mariadb"
+    for name in sbin/mariadbd bin/mariadb-install-db; do
+        peer=${name#*/}
+        if [ -x "$root/usr/$name" ] && [ ! -e "$base/missing/$peer" ]; then
+            wrapper "$peer" "exec \"\$root/usr/$name\" --no-defaults \"--basedir=\$root/usr\" \"\$@\""
+        else
+            program "$peer"
+        fi
+    done
 }
 
 valgrind_wrapper() { # no library path: what runs inside it is a program of the machine
@@ -222,6 +244,10 @@ program beanstalkd "$root/usr/bin/beanstalkd"
 program gearman "$root/usr/bin/gearman"
 program gearadmin "$root/usr/bin/gearadmin"
 program nc "$root/bin/nc.openbsd" "$root/usr/bin/nc.openbsd"
+program redis-server "$root/usr/bin/redis-server"
+program redis-cli "$root/usr/bin/redis-cli"
+postgresql_wrappers
+mariadb_wrappers
 php_wrapper
 perl_wrapper
 valgrind_wrapper
@@ -232,6 +258,15 @@ works gearman -H
 works gearadmin --help
 works php -r 'exit(class_exists("GearmanClient") ? 0 : 1);'
 works perl -MGearman::Client -MGearman::Worker -e 1
+works postgres --version
+works initdb --version
+works psql --version
+works mariadbd --version
+works mariadb-install-db "--datadir=$base/try" "--user=$(id -un)" --innodb-log-file-size=4M
+rm -rf "$base/try"
+works mariadb --version
+works redis-server --version
+works redis-cli --version
 works valgrind --tool=callgrind --callgrind-out-file=/dev/null true
 works chromium --dump-dom about:blank
 

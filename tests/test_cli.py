@@ -11,6 +11,7 @@ from gearfast import cli, command, logs, options
 from gearfast.command import Command, Wish
 from gearfast.config import HANDLE_PREFIX_SIZE, VERSION, Config
 from gearfast.errors import ConfigError
+from gearfast.plugins import StoreSettings
 from tests.peers import peer
 
 GOOD = (
@@ -108,8 +109,27 @@ OURS = (
     ("-dP", "the required argument for option '--pid-file' is missing"),
     ("--job-retries=256", "job-retries must be -1 (no limit), 0 (no retries), or between 1 and 255"),
     ("--job-retries=-2", "job-retries must be -1 (no limit), 0 (no retries), or between 1 and 255"),
-    ("--queue-type=libsqlite3", "Error while initializing the queue : libsqlite3 (this version keeps jobs in memory: "
-     "use --queue-type=builtin)"),
+    ("--queue-type=libsqlite3", "Error while initializing the queue : libsqlite3 (missing required "
+     "--libsqlite3-db=<dbfile> argument)"),
+    ("-q bogus", "Error while initializing the queue : bogus (unknown; there are builtin, libsqlite3, MySQL, Postgres "
+     "and redis)"),
+    ("-q LibMemcached", "Error while initializing the queue : LibMemcached (memcached keeps nothing on disk and drops "
+     "what it has no room for: use --store=sqlite:FILE)"),
+    ("-q libtokyocabinet", "Error while initializing the queue : libtokyocabinet (not a store of this version: use "
+     "--store=sqlite:FILE)"),
+    ("-q libdrizzle", "Error while initializing the queue : libdrizzle (Drizzle is no more: use --queue-type=MySQL, or "
+     "--store=sqlite:FILE)"),
+    ("-q redis --redis-port=abc",
+     "the argument ('abc') for option '--redis-port' is no port (0 to 65535) or service"),
+    ("--store=sqlite:f -q redis", "--store and --queue-type=redis both say where jobs are kept: leave one of them out"),
+    ("--store=", "the argument for option '--store' should follow immediately after the equal sign"),
+    ("--durability=normal", "--durability needs --store: without it jobs are kept in memory, and survive nothing"),
+    ("--store-timeout=1", "--store-timeout needs --store: without it jobs are kept in memory, and survive nothing"),
+    ("--store=sqlite:f --durability=most", "the argument ('most') for option '--durability' is invalid"),
+    ("--store=sqlite:f --store-timeout=0", "the argument ('0') for option '--store-timeout' is invalid"),
+    ("--store=sqlite:f --store-timeout=1e3", "the argument ('1e3') for option '--store-timeout' is invalid"),
+    ("--store=sqlite:f --store-timeout=86400.1", "the argument ('86400.1') for option '--store-timeout' is invalid"),
+    ("--skip-bad", "unrecognised option '--skip-bad' (it belongs to the words of gearfast store)"),
     ("-r http", "Unknown protocol module : http (this version speaks Gearman's own: leave --protocol out)"),
     ("--port=abc", "the argument ('abc') for option '--port' is no port (0 to 65535) or service"),
     ("--port=65536", "the argument ('65536') for option '--port' is no port (0 to 65535) or service"),
@@ -188,16 +208,16 @@ def test_every_option_reaches_its_place() -> None:
         "-d -u nobody -f 1024 -P /p -l /l --verbose=INFO --syslog -L a -L unix:/s -p 5000 -b 7 -j 3 --exceptions "
         "--job-handle-prefix=H:x -w 2 --worker-wakeup-grace=20 --max-packet-size=1M --keepalive-idle=1 "
         "--keepalive-interval=2 --keepalive-count=3 --ssl --ssl-ca-file=/ca --ssl-certificate=/crt --ssl-key=/key "
-        "--ssl-verify-client"
+        "--ssl-verify-client --store=sqlite:/s --durability=off --store-timeout=2.5 --store-queue-on-shutdown"
     )
     assert asked == Command(
         wish=Wish.SERVE, daemon=True, user="nobody", file_descriptors=1024, pid_file="/p", log_file="/l",
-        log_level="INFO", syslog=True,
+        log_level="INFO", syslog=True, store=StoreSettings(url="sqlite:/s", durability="off"),
         config=Config(
             listen=("a", "unix:/s"), port=5000, backlog=7, job_retries=3, exceptions=True, job_handle_prefix="H:x",
             worker_wakeup=2, wakeup_grace=0.020, max_packet_size=1 << 20, keepalive_idle=1, keepalive_interval=2,
             keepalive_count=3, ssl=True, ssl_ca_file="/ca", ssl_certificate="/crt", ssl_key="/key",
-            ssl_verify_client=True,
+            ssl_verify_client=True, store_timeout=2.5, store_on_shutdown=True,
         ),
     )  # fmt: skip
 
@@ -323,7 +343,7 @@ PACKAGING = Path(__file__).parent.parent / "packaging"
 def test_service_units_start_with_options_that_exist(unit: str) -> None:
     text = (PACKAGING / unit).read_text()
     (line,) = re.findall(r"^ExecStart=\S+/gearfast (.*)$", text, re.MULTILINE)
-    (more,) = re.findall(r"PARAMS=([^.]*?)\"$|^Environment=OPTIONS=$", text.replace("/gearmand.log", ""), re.MULTILINE)
+    (more,) = re.findall(r"^Environment=\"?(?:PARAMS|OPTIONS)=(.*?)\"?$", text, re.MULTILINE)
     asked = read(re.sub(r"\$\w+", more, line))
     assert asked.config.listen == ("localhost",)
     assert asked.daemon == (unit == "gearfast-forking.service")
@@ -360,7 +380,7 @@ def test_help_names_every_option_once(capsys: pytest.CaptureFixture[str]) -> Non
     words = printed.replace(",", " ").split()
     for option in options.OPTIONS.values():
         if option.name != "check-args":
-            assert f"--{option.name}" in words, option.name
+            assert (f"--{option.name}" in words) != option.store_only, option.name
     assert max(map(len, printed.splitlines())) <= 100
 
 

@@ -33,6 +33,9 @@ MAY_USE: dict[str, set[str]] = {
     "unique": {"index", "jobqueue", "roster"},
     "peer": {"pool", "jobqueue", "late", "roster"},
     "census": {"handle", "index", "rotation", "jobqueue", "numbers", "roster"},
+    "journal": {"jobqueue", "numbers"},
+    "record": {"jobqueue"},
+    "fence": set(),
     # room 3
     "broker": {
         "handle",
@@ -46,24 +49,55 @@ MAY_USE: dict[str, set[str]] = {
         "unique",
         "peer",
         "census",
+        "journal",
     },
+    # what the store gets to know of it
+    "ledger": {"handle", "heap", "jobqueue", "numbers", "roster", "unique", "journal", "record", "broker"},
     # room 4: the same talk in this process, and over a wire
     "inprocess": {"jobqueue", "roster", "peer", "broker"},
-    "session": {"handle", "packet", "jobqueue", "peer", "broker"},
+    "session": {"handle", "packet", "jobqueue", "journal", "fence", "peer", "broker"},
     "request": {"handle", "packet", "jobqueue", "roster", "peer", "broker", "session"},
     # bytes in and out
     "turn": {"session"},
     "transport": {"packet", "session", "turn"},
     "listener": set(),
     "tls": set(),
-    "server": {"broker", "request", "session", "turn", "transport", "listener", "tls"},
+    "keeper": {"ledger", "session", "turn"},
+    "server": {"broker", "ledger", "request", "session", "turn", "transport", "listener", "tls", "keeper"},
     "plugins.admin": {"broker"},
+    # the stores
+    "plugins.stock": set(),
+    "plugins.sqlite.file": set(),
+    "plugins.sqlite.store": {"plugins.stock", "plugins.sqlite.file"},
+    "plugins.sqlite.__init__": {"plugins.sqlite.store"},
+    "plugins.postgresql.url": set(),
+    "plugins.postgresql.link": {"plugins.postgresql.url"},
+    "plugins.postgresql.jobs": {"plugins.postgresql.link"},
+    "plugins.postgresql.stock": {"plugins.stock", "plugins.postgresql.link", "plugins.postgresql.jobs"},
+    "plugins.postgresql.store": {f"plugins.postgresql.{part}" for part in ("link", "jobs", "stock")},
+    "plugins.postgresql.__init__": {"plugins.postgresql.store"},
+    "plugins.mysql.link": set(),
+    "plugins.mysql.jobs": {"plugins.mysql.link"},
+    "plugins.mysql.stock": {"plugins.stock", "plugins.mysql.link", "plugins.mysql.jobs"},
+    "plugins.mysql.store": {f"plugins.mysql.{part}" for part in ("link", "jobs", "stock")},
+    "plugins.mysql.__init__": {"plugins.mysql.store"},
+    "plugins.redis.link": set(),
+    "plugins.redis.jobs": {"plugins.stock"},
+    "plugins.redis.stock": {"plugins.stock", "plugins.redis.link"},
+    "plugins.redis.store": {"plugins.stock", *(f"plugins.redis.{part}" for part in ("link", "jobs", "stock"))},
+    "plugins.redis.__init__": {"plugins.redis.store"},
+    "plugins.stores": {f"plugins.{store}.__init__" for store in ("sqlite", "postgresql", "mysql", "redis")},
+    "testing": set(),
     # the process
     "options": set(),
     "arguments": {"options"},
     "command": {"options", "arguments"},
     "daemon": {"options"},
-    "cli": {"server", "plugins.admin", "options", "command", "daemon"},
+    "jobfile": set(),
+    "progress": set(),
+    "jobimport": {"jobfile", "progress"},
+    "store_command": {"options", "arguments", "command", "daemon", "jobfile", "jobimport", "progress"},
+    "cli": {"server", "plugins.admin", "plugins.stores", "options", "command", "daemon", "store_command"},
     "__main__": {"cli"},
     # the public names
     "__init__": {"broker", "inprocess", "jobqueue", "packet", "server"},
@@ -75,7 +109,11 @@ FOR_TYPING_ONLY: dict[str, set[str]] = {
     "plugins.__init__": {"server"},
     "plugins.admin": {"server", "session"},
 }
-CONTRACT: dict[str, set[str]] = {"server": {"plugins.__init__"}, "plugins.admin": {"plugins.__init__"}}
+KEEPS_TO_THE_CONTRACT = {
+    *("record", "server", "keeper", "testing", "command", "cli", "store_command", "jobfile", "jobimport"),
+    *(room for room in MAY_USE if room.startswith("plugins.") and not room.endswith(".__init__")),
+}
+CONTRACT: dict[str, set[str]] = dict.fromkeys(KEEPS_TO_THE_CONTRACT, {"plugins.__init__"})
 
 COMPILED = re.compile(r"^\s*from\s+gearfast(?:\.([\w.]+))?\s+c?import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 BARE = re.compile(r"^\s*c?import\s+gearfast\b", re.MULTILINE)
@@ -90,15 +128,19 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(HOUSE).with_suffix("").parts)
 
 
+def is_folder(module: str) -> bool:
+    return (HOUSE / module.replace(".", "/")).is_dir()
+
+
 def room_of(module: str) -> str:
     """The room that a module name leads to: a folder stands for its `__init__`."""
-    return f"{module}.__init__" if (HOUSE / module).is_dir() else module
+    return f"{module}.__init__" if is_folder(module) else module
 
 
 def targets(module: str | None, imported: list[str]) -> set[str]:
     """What `from gearfast.module import imported` uses."""
     inside = "" if not module else f"{module}."
-    if not module or (HOUSE / module).is_dir():
+    if not module or is_folder(module):
         submodules = {name for name in imported if list((HOUSE / inside.replace(".", "/")).glob(f"{name}.*"))}
         whole = {room_of(module or "__init__")} if set(imported) - submodules else set()
         return {inside + name for name in submodules} | whole

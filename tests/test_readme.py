@@ -49,7 +49,7 @@ def test_opens_with_the_two_commands() -> None:
 
 
 def test_options_exist() -> None:
-    named = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", README)) - OF_OTHER_PROGRAMS
+    named = set(re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*)", README)) - OF_OTHER_PROGRAMS
     assert "listen" in named
     of_the_benchmarks = {word[2:] for word in re.findall(r"--[a-z-]+", parser().format_help())}
     assert named - options.OPTIONS.keys() - of_the_benchmarks == set()

@@ -1,6 +1,8 @@
-"""What a plugin is: a part of the server that lives and ends with it."""
+"""The two contracts: what a plugin is, and what a store of durable jobs is."""
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from gearfast.server import Server
@@ -14,3 +16,74 @@ class Plugin(Protocol):
 
     async def stop(self) -> None:
         """Give everything back."""
+
+
+class StoredJob(NamedTuple):
+    """A background job as it is kept; names and payload are any bytes."""
+
+    number: int
+    """Of its handle, below 2**63: the key. Never used twice."""
+    function: bytes
+    unique: bytes
+    """Empty: none."""
+    priority: int
+    """0 high, 1 normal, 2 low."""
+    due: float
+    """Seconds since 1970 before which it does not run; 0: at once."""
+    attempts: int
+    """How often a worker was given it and lost it."""
+    payload: bytes
+    more: bytes
+    """What else there is to a job, in a versioned form of the server's own (record.pyx); mostly empty."""
+
+
+class Batch(NamedTuple):
+    """What is to be written together: all of it or nothing."""
+
+    removes: list[int]
+    """Numbers of jobs to be forgotten, first; one that is not there is no error."""
+    adds: list[StoredJob]
+    """Jobs to keep, in the order of their numbers but for a few; one whose number is there already replaces it."""
+    facts: Mapping[str, str]
+    """What the server wants to know again at its next start; adds to the facts that are there."""
+
+
+class Store(Protocol):
+    """Keeps background jobs beyond the life of the server.
+
+    Every method may raise StoreError (or anything else) with a reason for a person. After a ``write`` that failed or
+    was cancelled nothing is known of its batch. What it had comes again in later ones, jobs to be removed first and
+    alone, for as long as it takes; it is the store that then makes a new connection. Only one call runs at a time.
+    """
+
+    largest: int
+    """Bytes of function, unique and payload together that one job may have; a larger one is refused at once."""
+
+    async def open(self) -> Mapping[str, str]:
+        """Connect, make what is missing, take over what gearmand left, and return the facts.
+
+        Raise StoreError when the store cannot be used, or another server uses it.
+        """
+
+    def replay(self) -> AsyncIterator[list[StoredJob]]:
+        """Yield every job, by its number, a few thousand at a time. What cannot be read is logged, and stays."""
+
+    async def write(self, batch: Batch) -> None:
+        """Return when the whole batch is durable."""
+
+    async def close(self) -> None:
+        """Give everything back; nothing of what was written is lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Which store, and how it is to be used. A store is made by a function that takes these (``gearfast.stores``)."""
+
+    url: str
+    """What ``--store`` says, such as ``sqlite:/var/lib/gearfast/jobs.db``."""
+    table: str = ""
+    """Of gearmand's jobs: a table, or the prefix of keys. The store's own names derive from it. Empty: gearmand's."""
+    durability: str = "full"
+    """What a job that was acknowledged survives: ``full``, ``normal`` or ``off``."""
+    timeout: float = 5.0
+    """Seconds that making a connection may take."""

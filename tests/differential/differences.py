@@ -461,12 +461,74 @@ PROCESS = [
     ),
 ]
 
+DURABLE = [
+    Difference(
+        "JOB_CREATED of a job that is stored",
+        "Sent when its row is written, one transaction for each job; nobody is served meanwhile.",
+        "Sent when the batch it belongs to is written; other connections are served meanwhile.",
+        "Nobody in what they get; servers with a store in what it costs.",
+        "A disk that is waited for once can have written a thousand jobs.",
+    ),
+    Difference(
+        "Handles after a restart",
+        "Stored jobs get new ones; whoever asks by the old one is told that it is unknown, or about another job.",
+        "Stored jobs keep theirs, and a number is never used twice.",
+        "Clients that remember handles.",
+        "JOB_CREATED promises a handle by which to ask.",
+    ),
+    Difference(
+        "Stored jobs with an empty unique id, or with `-`",
+        "Share one row of each function: the last one is kept, or (MySQL, Postgres) the others get `QUEUE_ERROR`.",
+        "Each is kept.",
+        "Clients that give no unique id.",
+        "JOB_CREATED promises that the job will be run.",
+    ),
+    Difference(
+        "What comes back from the store",
+        "Postgres: every job as HIGH and due at once. Redis: payloads up to their first NUL, and 1.1.20 cuts function "
+        "names at a hyphen; delayed jobs are refused. SQLite: an empty payload makes the next start fail.",
+        "Every job as it was: function, unique id, priority, payload, due time, attempts.",
+        "Nobody who counted on it.",
+        "A store is to give back what it was given.",
+    ),
+    Difference(
+        "A row that cannot be read at the start",
+        "The server ends with exit code 1 (SQLite, MySQL, Postgres) until somebody deletes it.",
+        "It is named in the log and stays where it is; everything else is served.",
+        "Operators of a server that was damaged once.",
+        "One bad job must not keep all others from being run.",
+    ),
+    Difference(
+        "A database that goes away",
+        "The server stands still or answers `QUEUE_ERROR` to all; 1.1.20 never connects to Postgres or Redis again.",
+        "Submits wait up to `--store-timeout`, then get `QUEUE_ERROR`; work on jobs that are there goes on, and the "
+        "store connects again by itself.",
+        "Who restarts databases.",
+        "Databases are restarted.",
+    ),
+    Difference(
+        "`--store-queue-on-shutdown`",
+        "Only with libsqlite3, and without effect and without a word elsewhere. 1.1.20 deletes rows while it runs.",
+        "With any store; without one it is warned of. Nothing is written while the server runs.",
+        "Nobody.",
+        "An option that is accepted does what it says.",
+    ),
+    Difference(
+        "`--queue-type=libmemcached`, `libtokyocabinet`, `libdrizzle`",
+        "Keep jobs there (Debian's 1.1.20 has only the first).",
+        "Refused, with a line that says what to use.",
+        "Who uses them.",
+        "memcached drops what it has no room for, and nothing of it survives its end: no place for a promise.",
+    ),
+]
+
 SECTIONS = {
     "Framing": FRAMING,
     "Limits": LIMITS,
     "Workers": WORKERS,
     "Jobs": JOBS,
     "Admin commands": ADMIN,
+    "Durable queues": DURABLE,
     "Process": PROCESS,
 }
 

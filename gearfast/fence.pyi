@@ -1,0 +1,1 @@
+"""Answers that wait for the store; there is nothing here for Python (see fence.pxd)."""

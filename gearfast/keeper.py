@@ -1,0 +1,241 @@
+"""Keeps background jobs in a store: one batch is written while the next one gathers.
+
+A batch that fails is tried again until it succeeds. Meanwhile jobs go on being gathered, and whoever
+waits longer than ``store_timeout`` for one of them is told that it was not kept. What the store has to
+forget waits for as long as it takes.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from gearfast.config import Config, default_handle_prefix
+from gearfast.errors import GearfastError, StoreError
+from gearfast.ledger import Ledger
+from gearfast.logs import NOTICE
+from gearfast.plugins import Batch, Store
+from gearfast.session import Service
+from gearfast.turn import Turn
+
+log = logging.getLogger("gearfast")
+
+REMOVES_PER_ADD = 4
+"""In a batch: a number costs so much less than a job."""
+CEILING = "ceiling"
+"""Fact: no job number above it was ever given out."""
+PREFIX = "prefix"
+"""Fact: what stands before the number in a handle."""
+
+
+class Keeper:
+    """Between the broker, which knows no store, and the store, which knows no broker."""
+
+    def __init__(self, store: Store, service: Service, config: Config) -> None:
+        self.store = store
+        self.service = service
+        self.config = config
+        self.ledger = Ledger(service.broker)
+        self.replayed = 0
+        self.facts: dict[str, str] = {}
+        self.most = config.store_batch
+        self.task: asyncio.Task[None] | None = None
+        self.clock: asyncio.TimerHandle | None = None
+        self.away_since = 0.0
+        self.eased = False  # the last batch had only jobs to be forgotten, for the store's sake
+        self.reason = "it has not answered"
+        self.delay = config.store_retry[0]
+        self.settled = asyncio.Event()
+
+    # --- the start ---
+
+    async def start(self, turn: Turn) -> None:
+        """Open the store, replay its jobs, and have the broker tell it what follows. Raises StoreError, ConfigError."""
+        self.turn = turn
+        self.loop = asyncio.get_running_loop()
+        began = time.monotonic()
+        try:
+            facts = await self.store.open()
+            try:
+                await self.replay(facts)
+            except BaseException:
+                await self.store.close()
+                raise
+        except GearfastError:
+            raise
+        except Exception as error:
+            raise StoreError(f"it failed with {error!r}") from error
+        if self.replayed:
+            log.log(NOTICE, "%d jobs replayed in %.1f s", self.replayed, time.monotonic() - began)
+
+    async def replay(self, facts: Mapping[str, str]) -> None:
+        """Take the jobs of the store into the broker, and reserve numbers above all that were ever used."""
+        last = int(facts.get(CEILING, "0"))
+        async for jobs in self.store.replay():
+            bad = self.ledger.restore(jobs)
+            for number, reason in bad:
+                log.error("job %d stays in the store and is not run: %s", number, reason)
+            self.replayed += len(jobs) - len(bad)
+            last = max(last, max(job.number for job in jobs))
+        prefix = self.handle_prefix(facts.get(PREFIX, ""))
+        self.ledger.open(prefix.encode("utf-8", "surrogateescape"), last, self.config.store_on_shutdown)
+        self.facts = {PREFIX: prefix}
+        self.reserve()
+        await self.store.write(Batch([], [], self.facts))
+        self.facts = {}
+        self.service.keep_in(self.store.largest, self.begin)
+
+    def handle_prefix(self, stored: str) -> str:
+        """Return what handles begin with: the command line's, the store's, or this machine's."""
+        asked = self.config.job_handle_prefix
+        if asked and stored and asked != stored:
+            log.warning("Handles begin with %s from now on; those with %s are no longer known", asked, stored)
+        return asked or stored or default_handle_prefix()
+
+    def reserve(self) -> None:
+        """Have the next batch say that numbers are used up to somewhere above the last one."""
+        ahead = self.config.store_numbers
+        self.facts[CEILING] = str(self.ledger.last + ahead)
+        self.ledger.reserve(self.ledger.last + ahead // 2)
+
+    # --- while the server runs ---
+
+    def begin(self) -> None:
+        """Write what has gathered. Called at the end of a turn that has something for the store, and no write runs."""
+        self.service.broker.journal.busy = True
+        self.task = self.loop.create_task(self.write_all())
+        self.task.add_done_callback(self.ended)
+        if self.clock is None:
+            self.clock = self.loop.call_later(self.config.store_timeout / 16, self.look)
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """Let the next turn begin again if something went wrong that nobody thought of."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("What was to be stored is tried again: %r", error, exc_info=error)
+            self.ledger.failed()
+            self.service.broker.journal.busy = False
+
+    async def write_all(self) -> None:
+        """Write batch after batch until nothing is left."""
+        ledger, journal = self.ledger, self.service.broker.journal
+        while True:
+            if ledger.crowded:
+                self.reserve()
+            await self.write_next()
+            journal.busy = ledger.waits
+            self.turn.settle()
+            self.settled.set()
+            if not journal.busy:
+                return
+
+    async def write_next(self) -> None:
+        """Write one batch, or wait a little after a failure.
+
+        While the store takes nothing, jobs to be forgotten go first and alone: a store that is full takes only them.
+        """
+        alone = self.away_since > 0 and self.ledger.removes_wait and not self.eased
+        self.eased = alone
+        removes, adds = self.ledger.collect(
+            0 if alone else self.most, self.config.store_batch_bytes, self.most * REMOVES_PER_ADD
+        )
+        batch = Batch(removes, adds, {} if alone else self.facts)
+        try:
+            if not (removes or adds or batch.facts):
+                self.ledger.written()
+                return
+            async with asyncio.timeout(self.config.store_timeout):
+                await self.store.write(batch)
+        except Exception as error:
+            self.failed(error)
+            await self.pause()
+        else:
+            self.ledger.written()
+            if not alone:
+                self.facts = {}
+                self.succeeded()
+
+    def failed(self, error: Exception) -> None:
+        """What was being written waits again; smaller batches have a better chance when time was short."""
+        self.ledger.failed()
+        if isinstance(error, TimeoutError):
+            self.most = max(self.most // 4, 50)
+            self.reason = f"it did not answer for {self.config.store_timeout:g} s"
+        else:
+            self.reason = str(error) or repr(error)
+        if not self.away_since:
+            self.away_since = time.monotonic()
+            self.delay = self.config.store_retry[0]
+            unexpected = not isinstance(error, (StoreError, TimeoutError, OSError))
+            log.error(
+                "The store is away: %s. Submits wait up to %g s and are then refused; it is tried again all the time",
+                self.reason,
+                self.config.store_timeout,
+                exc_info=error if unexpected else None,
+            )
+
+    def succeeded(self) -> None:
+        """Say that the store is back, if it was away."""
+        self.most = min(self.most * 2, self.config.store_batch)
+        if self.away_since:
+            log.error("The store is back after %.1f s", time.monotonic() - self.away_since)
+            self.away_since = 0.0
+
+    async def pause(self) -> None:
+        """Wait before the next attempt, longer each time."""
+        await asyncio.sleep(self.delay)
+        self.delay = min(self.delay * 2, self.config.store_retry[1])
+
+    def look(self) -> None:
+        """Give an answer to those who have waited too long."""
+        now = time.monotonic()
+        self.clock = None
+        numbers = self.ledger.overdue(now - self.config.store_timeout, now)
+        if numbers:
+            text = f"The job could not be stored within {self.config.store_timeout:g} s: {self.reason}"
+            self.service.refuse_jobs(set(numbers), text.encode("utf-8", "replace"))
+            self.ledger.unkeep(numbers)
+        self.turn.settle()
+        self.settled.set()
+        if self.ledger.waits:
+            self.clock = self.loop.call_later(self.config.store_timeout / 16, self.look)
+
+    # --- the end ---
+
+    async def flush(self) -> None:
+        """Return when all that waits now is written, or was refused."""
+        ledger = self.ledger
+        if self.config.store_on_shutdown:
+            return
+        newest = ledger.newest
+        while ledger.settled <= newest:  # `look` sees to it that this ends
+            self.settled.clear()
+            await self.settled.wait()
+
+    def hold(self) -> None:
+        """Nothing that happens from now on is for the store: the server takes its peers down."""
+        if self.config.store_on_shutdown:
+            self.ledger.gather_all(time.monotonic())
+        self.ledger.close()
+
+    async def stop(self) -> None:
+        """Write what is left, and close the store. Raises StoreError, with what is lost, if that cannot be done."""
+        try:
+            async with asyncio.timeout(self.config.store_last_writes):
+                if self.task is not None:
+                    await self.task
+                await self.write_rest()
+        except TimeoutError:
+            raise StoreError(f"The store is away, and not everything could be written to it: {self.reason}") from None
+        finally:
+            if self.clock is not None:
+                self.clock.cancel()
+            with suppress(TimeoutError):  # a disk that hangs
+                await asyncio.wait_for(self.store.close(), self.config.store_last_writes)
+
+    async def write_rest(self) -> None:
+        """The last batches, and that no number beyond the last one was used."""
+        ledger = self.ledger
+        self.facts = {CEILING: str(ledger.last)}
+        while ledger.waits or self.facts:
+            await self.write_next()

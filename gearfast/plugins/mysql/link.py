@@ -1,0 +1,243 @@
+"""A connection to MySQL or MariaDB that is made again by itself, and keeps other servers off the same jobs."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import os
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlsplit
+
+import asyncmy
+from asyncmy.errors import MySQLError
+
+from gearfast.errors import ConfigError, StoreError
+
+log = logging.getLogger("gearfast")
+
+Result = TypeVar("Result")
+
+PORT: Final = 3306
+SOCKETS: Final = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")
+"""Where packages put the Unix socket that libmysql means by ``localhost``."""
+PATIENCE: Final = 2.0
+"""Seconds a server that has just ended may take to let go of the jobs, when the timeout leaves as many."""
+LOST: Final = {0, 1053, 1927, 2006, 2013, 2055, 4031}
+"""Error numbers that say no more than that the connection is gone: ended, killed, or idle for too long."""
+
+# Names and payloads are any bytes, so no text may be converted. A value that does not fit is an error, a table without
+# transactions is no substitute for one that has them, and a backslash escapes. The lock on the jobs is the
+# connection's: it should not be ended for having nothing to do (24 days are the most that every platform takes).
+SET_UP: Final = (
+    b"SET NAMES binary;"
+    b"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO',"
+    b" autocommit = 1, sql_notes = 0, wait_timeout = 2147483;"
+    b"SELECT @@max_allowed_packet"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """What a URL says."""
+
+    host: str
+    port: int
+    socket: str
+    """The path of a Unix socket; empty: TCP."""
+    user: str
+    """Empty: whoever we are."""
+    password: bytes
+    database: str
+    tls: dict[str, str] | bool
+
+    def __str__(self) -> str:
+        """Without the password."""
+        return f"{self.socket or f'{self.host}:{self.port}'}/{self.database}"
+
+
+def address_of(url: str) -> Address:
+    """Read ``mysql://user:password@host:port/database``. Raises ConfigError.
+
+    Options: ``unix_socket=PATH``, ``ssl=1`` (encrypted), ``ssl_ca=FILE`` (and the server's certificate is checked).
+    """
+    form = "is no mysql://user:password@host:port/database"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "localhost", parts.port
+        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+    except ValueError as error:
+        raise ConfigError(f"the store {hidden(url)!r} {form}: {error}") from None
+    database = unquote(parts.path.removeprefix("/"))
+    if parts.scheme not in ("mysql", "mariadb") or not url.partition(":")[2].startswith("//") or "/" in database:
+        raise ConfigError(f"the store {hidden(url)!r} {form}")
+    if not database:
+        raise ConfigError(f"the store {hidden(url)!r} names no database; write mysql://user:password@host/database")
+    if unknown := options.keys() - {"unix_socket", "ssl", "ssl_ca"}:
+        raise ConfigError(f"the store's option {min(unknown)!r} is unknown; there are unix_socket, ssl and ssl_ca")
+    socket = options.get("unix_socket", "")
+    if not socket and host == "localhost" and port in (None, PORT):
+        usual = (os.environ.get("MYSQL_UNIX_PORT", ""), *SOCKETS)
+        socket = next((path for path in usual if path and Path(path).is_socket()), "")
+    authority: dict[str, str] | bool = {"ca": options["ssl_ca"]} if options.get("ssl_ca") else False
+    return Address(
+        host=host,
+        port=port or PORT,
+        socket=socket,
+        user=unquote(parts.username or ""),
+        password=unquote_to_bytes(parts.password or ""),
+        database=database,
+        tls=authority or options.get("ssl", "0").lower() in ("1", "true", "yes", "on"),
+    )
+
+
+def hidden(url: str) -> str:
+    """Return the URL without what may be a password."""
+    scheme, slashes, rest = url.partition("://")
+    before, at, after = rest.rpartition("@")
+    return f"{scheme}{slashes}{before.partition(':')[0]}{at}{after}"
+
+
+class Link:
+    """One connection at a time, which alone may touch the jobs of a table.
+
+    Two named locks of the server's belong to it. One is the table's: whoever has it may write. The other one has a
+    name that only this object knows: the connection that holds it is ours, also when we have given it up and the server
+    has not noticed yet. So an old connection, which may still be busy with a write that we have given up, is out of
+    the way before the next write begins, and can never come after it.
+    """
+
+    def __init__(self, address: Address, table: str, timeout: float) -> None:
+        """``timeout`` is in seconds, for making a connection."""
+        self.address = address
+        self.table = table
+        self.packet = 1 << 20
+        """The server's ``max_allowed_packet``, bytes: no statement and no row may be larger."""
+        self._timeout = timeout
+        self._connection: Any = None
+        self._prepared = dict[bytes, Any]()
+        name = hashlib.blake2b(f"{address.database}.{table}".lower().encode(), digest_size=16).hexdigest()
+        self._lock = b"'gearfast.%b'" % name.encode()
+        self._own = b"'gearfast.%b'" % uuid.uuid4().hex.encode()
+
+    async def do(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Have something done over the connection, which is made when there is none. Raises StoreError.
+
+        When a connection that was there before turns out to be dead, ``work`` is done again, from its start: it must
+        not matter how much of it was done already. After any failure there is no connection, and so no transaction.
+        """
+        while True:
+            fresh = self._connection is None
+            try:
+                if fresh:
+                    await self._connect()
+                return await work()
+            except BaseException as error:
+                self.drop()
+                if isinstance(error, MySQLError):
+                    if not fresh and error.args[:1] and error.args[0] in LOST:
+                        continue
+                    raise self._refusal(error) from error
+                raise
+
+    def drop(self) -> None:
+        """Give the connection up at once: a server that hangs is not waited for."""
+        connection, self._connection = self._connection, None
+        self._prepared.clear()
+        if connection is not None:
+            # What waits to be sent must not be sent: close() alone would go on with that for as long as it takes.
+            transport = getattr(connection, "_transport", None)
+            if transport is not None:
+                transport.abort()
+            connection.close()
+
+    async def close(self) -> None:
+        """Say good-bye and end the connection. A server that does not answer is waited for no longer than allowed."""
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(MySQLError, OSError, TimeoutError):
+                async with asyncio.timeout(self._timeout):
+                    # The server has let go of the locks when this is answered, so the next server need not wait.
+                    await self.run(b"SELECT RELEASE_LOCK(%b), RELEASE_LOCK(%b)" % (self._lock, self._own))
+                    await connection.ensure_closed()
+            self.drop()
+
+    async def run(self, statements: bytes) -> list[Any]:
+        """Execute statements, separated by ``;``, in one round trip; return the rows of the last one."""
+        cursor = self._cursor()
+        await cursor.execute(statements)
+        while await cursor.nextset():
+            pass
+        return list(await cursor.fetchall() or ())
+
+    async def each(self, statements: bytes) -> AsyncIterator[int]:
+        """Execute statements likewise; yield how many rows each one changed, until one fails."""
+        cursor = self._cursor()
+        await cursor.execute(statements)
+        yield cursor.rowcount
+        while await cursor.nextset():
+            yield cursor.rowcount
+
+    async def prepare(self, statement: bytes) -> Any:
+        """Return a statement of asyncmy's with ``?`` for what it is given each time, up to the size of a packet."""
+        found = self._prepared.get(statement)
+        if found is None:
+            assert self._connection is not None, "only from within do()"
+            found = self._prepared[statement] = await self._connection.prepare(statement)
+        return found
+
+    def _cursor(self) -> Any:
+        assert self._connection is not None, "only from within do()"
+        return self._connection.cursor()
+
+    async def _connect(self) -> None:
+        there = self.address
+        try:
+            async with asyncio.timeout(self._timeout):
+                self._connection = await asyncmy.connect(
+                    host=there.host, port=there.port, unix_socket=there.socket or None, ssl=there.tls or None,
+                    user=there.user or None, password=there.password, database=there.database,
+                    connect_timeout=self._timeout, autocommit=None, use_unicode=False, program_name="gearfast",
+                )  # fmt: skip
+                ((self.packet,),) = await self.run(SET_UP)
+                await self._take_locks()
+        except TimeoutError as error:
+            raise StoreError(f"MySQL at {there} did not answer within {self._timeout:g} s") from error
+
+    async def _take_locks(self) -> None:
+        names = self._own, self._lock
+        ((old, holder),) = await self.run(b"SELECT IS_USED_LOCK(%b), IS_USED_LOCK(%b)" % names)
+        if old is not None:
+            log.debug("MySQL at %s: ending connection %d, which we gave up", self.address, old)
+            with contextlib.suppress(MySQLError):  # it has gone by itself meanwhile, or may not be killed: wait for it
+                await self.run(b"KILL %d" % old)
+        wait = min(PATIENCE, self._timeout / 4)
+        for name in names:
+            ((taken,),) = await self.run(b"SELECT GET_LOCK(%b, %.3f)" % (name, wait))
+            if taken != 1:
+                break
+        else:
+            return
+        if old is not None and old == holder:
+            raise StoreError(f"MySQL at {self.address} has not yet ended connection {old}, which we gave up")
+        ((holder,),) = await self.run(b"SELECT IS_USED_LOCK(%b)" % self._lock)
+        raise StoreError(
+            f"another server uses the jobs of table {self.table} at {self.address}: stop it, or name another table "
+            f"(if its host is gone, end what is left of it with KILL {holder or 'and the id from SHOW PROCESSLIST'})"
+        )
+
+    def _refusal(self, error: MySQLError) -> StoreError:
+        """Say in one line what the server said, and what helps where we know."""
+        number, said = (*error.args, "", "")[:2]
+        text = " ".join(str(said or error).split())
+        advice = {
+            1044: "; GRANT ALL ON the database TO that user",
+            1045: "; check the user and the password in the store's URL",
+            1049: f"; CREATE DATABASE `{self.address.database}` first, or name another one",
+            1114: "; it needs more room",
+            1153: "; raise max_allowed_packet on the server",
+        }.get(number, "")
+        return StoreError(f"MySQL at {self.address}: {text} ({number}){advice}")

@@ -1,0 +1,115 @@
+"""MySQL and MariaDB as a store: one transaction for each batch, in as few round trips as it fits into."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from typing import Final
+
+from gearfast.errors import ConfigError
+from gearfast.logs import NOTICE
+from gearfast.plugins import Batch, StoredJob, StoreSettings
+from gearfast.plugins.mysql.jobs import ROWS, JobTables
+from gearfast.plugins.mysql.link import Link, address_of
+from gearfast.plugins.mysql.stock import NOTED, StockTable
+
+log = logging.getLogger("gearfast")
+
+TABLE: Final = "gearman_queue"
+LONGEST: Final = 64 - len("gearfast__facts")
+"""Characters of a table's name, of which the names of ours are made: 64 is the most."""
+GIVEN_AT_ONCE: Final = 8 << 20
+"""Bytes of large payloads that `replay` has in memory at once."""
+
+
+class MySql:
+    """The jobs in a table of InnoDB's. A lost connection is made again by itself; see ``Link`` for how that is safe."""
+
+    def __init__(self, settings: StoreSettings) -> None:
+        """Check the settings. Raises ConfigError."""
+        table = settings.table or TABLE
+        if len(table) > LONGEST:
+            raise ConfigError(f"the name of table {table} is too long: {LONGEST} characters are the most")
+        self._durability = settings.durability
+        self._link = Link(address_of(settings.url), table, settings.timeout)
+        self._tables = JobTables(self._link, table)
+        self._stock = StockTable(self._link, table, self._tables)
+        self.largest = self._tables.largest
+
+    async def open(self) -> Mapping[str, str]:
+        """Connect, make our tables, take over what gearmand left, and return the facts. Raises StoreError."""
+        facts = await self._link.do(self._open)
+        self.largest = self._tables.largest
+        return facts
+
+    async def _open(self) -> Mapping[str, str]:
+        engines = await self._tables.engines(*self._tables.names, self._stock.name)
+        await self._say_durability()
+        await self._tables.make(engines)
+        if self._stock.name in engines:
+            await self._stock.take_over(engines[self._stock.name])
+        facts = await self._tables.read_facts()
+        return {name.decode(): value.decode() for name, value in facts.items() if name != NOTED}
+
+    async def replay(self) -> AsyncIterator[list[StoredJob]]:
+        """Yield every job, by its number. Raises StoreError."""
+        start = 0
+        while True:
+            jobs = await self._link.do(partial(self._tables.read, start))
+            if any(job.payload is None for job in jobs):
+                async for some in self._with_payloads(jobs):
+                    yield some
+            elif jobs:
+                yield jobs
+            if len(jobs) < ROWS:
+                return
+            start = jobs[-1].number + 1
+
+    async def _with_payloads(self, jobs: list[StoredJob]) -> AsyncIterator[list[StoredJob]]:
+        """Yield jobs, few enough at a time that their payloads fit into memory."""
+        held, size = list[StoredJob](), 0
+        for job in jobs:
+            found: StoredJob | None = job
+            if job.payload is None:
+                found = await self._link.do(partial(self._tables.read_large, job))
+            if found is not None:
+                held.append(found)
+                size += len(found.payload)
+            if size > GIVEN_AT_ONCE:
+                yield held
+                held, size = [], 0
+        if held:
+            yield held
+
+    async def write(self, batch: Batch) -> None:
+        """Write a batch in one transaction. Raises StoreError.
+
+        When the connection has died meanwhile, also while it was used, the batch is written once more over a new one.
+        """
+        await self._link.do(partial(self._tables.change, batch))
+        self.largest = self._tables.largest
+
+    async def give_back(self) -> tuple[int, list[str]]:
+        """Move the jobs into gearmand's table; return how many, and a line on each that stays. Raises StoreError."""
+        return await self._stock.give_back()
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self._link.close()
+
+    async def _say_durability(self) -> None:
+        """Say in the log what the server does about a crash: a setting of the server's, and not ours to change."""
+        ((flush, binary_log, sync),) = await self._link.run(
+            b"SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.log_bin, @@GLOBAL.sync_binlog"
+        )
+        missing = [] if flush == 1 else [f"innodb_flush_log_at_trx_commit = 1 (it is {flush})"]
+        if binary_log and sync != 1:  # what is not in the binary log after a crash, InnoDB rolls back
+            missing.append(f"sync_binlog = 1 (it is {sync})")
+        if not missing:
+            log.log(NOTICE, "MySQL at %s writes every commit to its disk", self._link.address)
+        elif self._durability == "full":
+            log.warning(
+                "MySQL at %s may lose the last second of acknowledged jobs when its machine fails; for durability full"
+                " set on that server: %s", self._link.address, ", ".join(missing),
+            )  # fmt: skip
+        else:
+            log.log(NOTICE, "MySQL at %s may lose the last second when its machine fails", self._link.address)

@@ -1,0 +1,282 @@
+"""One SQLite file that this process has for itself, and the thread that works on it."""
+
+import asyncio
+import contextlib
+import os
+import queue
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from gearfast.errors import StoreError
+
+T = TypeVar("T")
+Statement = tuple[str, Sequence[Any]]
+"""SQL, and the values of its marks."""
+
+BUSY_SECONDS: Final = 0.5
+"""How long another program may have the file: a reader for a moment, not a server."""
+LOOK_SECONDS: Final = 1.0
+"""Between looks at whether the file is still where it was."""
+SPARE: Final = 1 << 20
+"""Bytes of the disk that are left to deletes: without them a full disk would never become emptier."""
+PRAGMAS: Final = (
+    "locking_mode=EXCLUSIVE",
+    "secure_delete=OFF",  # Debian's default overwrites what is deleted: twice the pages
+    "cache_size=-8192",  # KiB
+    "wal_autocheckpoint=4000",  # pages, 16 MB: a stall of some 30 ms, and less to write than with SQLite's 1000
+    "journal_size_limit=67108864",  # bytes
+)
+IN_USE: Final = "{path} is in use by another server or program: stop that one, or use another file"
+TEXTS: Final = {
+    sqlite3.SQLITE_BUSY: IN_USE,
+    sqlite3.SQLITE_LOCKED: IN_USE,
+    sqlite3.SQLITE_NOTADB: "{path} is no SQLite database: move it away, or use another file",
+    sqlite3.SQLITE_FULL: "the disk of {path} is full: make room there",
+    sqlite3.SQLITE_READONLY: "{path} cannot be written: give this user the right to write it",
+    sqlite3.SQLITE_CANTOPEN: "{path} cannot be opened: check the folder, and who may write there",
+    sqlite3.SQLITE_CORRUPT: "{path} is damaged: stop the server, and save what is left with sqlite3's .recover",
+}
+HARMLESS: Final = (
+    0,  # no error of SQLite's
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_TOOBIG,
+    sqlite3.SQLITE_MISMATCH,
+)
+"""Errors after which a connection is as good as before."""
+
+
+class Desk(threading.Thread):
+    """Does one thing after the other, away from the event loop: in two thirds of an executor's time."""
+
+    def __init__(self) -> None:
+        super().__init__(name="gearfast-sqlite", daemon=True)
+        self._work: queue.SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self.start()
+
+    def call(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Have it done; to cancel the future only means that nobody waits for it."""
+        future = asyncio.get_running_loop().create_future()
+        self._work.put((future, work))
+        return future
+
+    def end(self) -> None:
+        """End the thread, behind what it was given."""
+        self._work.put(None)
+
+    def run(self) -> None:
+        """Work until the end."""
+        while (task := self._work.get()) is not None:
+            future, work = task
+            result = error = None
+            try:
+                result = work()
+            except BaseException as reason:
+                error = reason
+            # A loop that was closed in a hurry raises: then nobody waits.
+            with contextlib.suppress(RuntimeError):
+                future.get_loop().call_soon_threadsafe(settle, future, result, error)
+            del task, future, work, result, error
+
+
+def settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
+    """Wake who waits for the future, if somebody does."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+
+
+class SqliteFile:
+    """The file, its connection and its thread. All but ``open``, ``call`` and ``close`` is for the thread."""
+
+    def __init__(self, path: str, synchronous: str, setup: Callable[[sqlite3.Connection], None]) -> None:
+        """Take an absolute path; ``setup`` makes the tables, in a transaction on every new connection."""
+        self.path = path
+        self._synchronous = synchronous
+        self._setup = setup
+        self._desk: Desk | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._looked = 0.0
+        self._room = 0
+
+    def open(self) -> None:
+        """Start the thread. Raises StoreError when it runs already."""
+        if self._desk is not None:
+            raise StoreError(f"{self.path} is open already")
+        self._desk = Desk()
+        self._identity = None
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Return what the work returns. Raises StoreError for what SQLite raises."""
+        if self._desk is None:
+            raise StoreError(f"{self.path} is not open")
+        return await self._desk.call(partial(self._explained, work))
+
+    async def close(self) -> None:
+        """Bring everything into the one file, close it, and end the thread."""
+        desk, self._desk = self._desk, None
+        if desk is not None:
+            done = desk.call(self._close)
+            desk.end()
+            await done
+
+    # --- in the thread ---
+
+    def connection(self) -> sqlite3.Connection:
+        """Return the connection; make one at first, and when the last one broke."""
+        if self._connection is None:
+            self._check_place()
+            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+            status = os.stat(self.path)
+            self._identity = status.st_dev, status.st_ino
+        return self._connection
+
+    def transact(self, statements: list[Statement], growth: int = 0) -> None:
+        """Run the statements as one transaction, by which the file may grow so many bytes; 0 for what only deletes."""
+        connection = self.connection()
+        now = time.monotonic()
+        self._room -= 2 * growth  # in the log, and then in the file
+        if (growth and self._room < 0) or now >= self._looked + LOOK_SECONDS:
+            self._look()
+            self._looked = now
+            self._make_room(connection, growth)
+        try:
+            self._transact(statements)
+        except sqlite3.Error as error:
+            if primary(error) != sqlite3.SQLITE_FULL:
+                raise
+            # If the log still fits into the file, its own room is free again.
+            checkpoint(connection, "RESTART")
+            self._transact(statements)
+
+    @contextlib.contextmanager
+    def transaction(self, *, explicit: bool = True) -> Iterator[sqlite3.Connection]:
+        """Commit what is done with the connection, or undo it; what is only one statement needs no more than itself."""
+        connection = self.connection()
+        try:
+            if explicit:
+                connection.execute("BEGIN")
+            yield connection
+            if explicit:
+                connection.execute("COMMIT")
+        except BaseException as error:
+            if not (undone(connection) and primary(error) in HARMLESS):
+                self._connection = None
+                with contextlib.suppress(sqlite3.Error):
+                    connection.close()
+            raise
+
+    def _transact(self, statements: list[Statement]) -> None:
+        with self.transaction(explicit=len(statements) != 1) as connection:
+            for sql, values in statements:
+                connection.execute(sql, values)
+
+    def _explained(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except sqlite3.Error as error:
+            text = TEXTS.get(primary(error), "{path}: {error}")
+            raise StoreError(text.format(path=self.path, error=error)) from error
+
+    def _check_place(self) -> None:
+        """Say in our words what SQLite calls "unable to open database file"."""
+        folder = os.path.dirname(self.path)
+        if self._identity is not None:
+            self._look()
+        elif os.path.isdir(self.path):
+            raise StoreError(f"{self.path} is a folder: name a file in it")
+        elif not os.path.isdir(folder):
+            raise StoreError(f"the folder {folder} does not exist: make it, or use another file")
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            raise StoreError(f"the folder {folder} cannot be written: give this user the right to write there")
+        elif os.path.exists(self.path) and not os.access(self.path, os.R_OK | os.W_OK):
+            raise StoreError(TEXTS[sqlite3.SQLITE_READONLY].format(path=self.path))
+
+    def _look(self) -> None:
+        """Raise StoreError when the file is not the one that was opened: what is written there would be lost."""
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            status = None
+        if status is None or (status.st_dev, status.st_ino) != self._identity:
+            raise StoreError(f"{self.path} was moved or replaced while in use: put it back, or restart the server")
+
+    def _make_room(self, connection: sqlite3.Connection, growth: int) -> None:
+        """Keep so much of the disk free that jobs can still be deleted. Raises StoreError for what makes it fuller."""
+        self._room = self._left(connection, growth)
+        if growth and self._room < 0:
+            checkpoint(connection, "TRUNCATE")
+            self._room = self._left(connection, growth)
+            if self._room < 0:
+                raise StoreError(TEXTS[sqlite3.SQLITE_FULL].format(path=self.path))
+
+    def _left(self, connection: sqlite3.Connection, growth: int) -> int:
+        """Return the bytes left once so many more are written, and all of the log is in the file; below 0: too few."""
+        disk = os.statvfs(os.path.dirname(self.path))
+        if not disk.f_blocks:  # a file system that does not say
+            return sys.maxsize
+        unused: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+        page: int = connection.execute("PRAGMA page_size").fetchone()[0]
+        try:
+            log = os.stat(f"{self.path}-wal").st_size
+        except OSError:
+            log = 0
+        return disk.f_bavail * disk.f_frsize - SPARE - growth - max(log + growth - unused * page, 0)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.text_factory = bytes  # gearmand's names are any bytes in columns of text
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != b"wal":
+            raise StoreError(f"{self.path} cannot have a write-ahead log where it is: use another disk")
+        connection.execute(f"PRAGMA synchronous={self._synchronous}")
+        # Only a transaction that writes takes the file for good; that is when another server is found out.
+        connection.execute("BEGIN IMMEDIATE")
+        self._setup(connection)
+        connection.execute("COMMIT")
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("PRAGMA synchronous=FULL")  # an orderly end is durable, whatever the durability
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
+
+
+def checkpoint(connection: sqlite3.Connection, kind: str) -> None:
+    """Bring the log into the file, if that is possible now; nothing is lost if not."""
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute(f"PRAGMA wal_checkpoint({kind})").fetchall()
+
+
+def undone(connection: sqlite3.Connection) -> bool:
+    """Roll back what is left of a transaction; return whether that worked."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        return False
+    return True
+
+
+def primary(error: BaseException) -> int:
+    """Return SQLite's primary result code, 0 when the error is not SQLite's."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
