@@ -48,7 +48,7 @@ SANITIZER := LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detec
 
 test-sanitize: $(VENV)/.testable
 	rm -rf build/sanitize && mkdir -p build/sanitize/build && ln -s ../../peers build/sanitize/build/peers
-	cp -Rp gearfast tests packaging docs setup.py pyproject.toml README.md Makefile build/sanitize/
+	cp -Rp gearfast tests benchmarks packaging docs setup.py pyproject.toml README.md Makefile build/sanitize/
 	rm -f build/sanitize/gearfast/*.so
 	cd build/sanitize && GEARFAST_SANITIZE=1 ../../$(PYTHON) setup.py -q build_ext --inplace --parallel 2
 	cd build/sanitize && $(SANITIZER) PYTHONPATH="$$PWD" ../../$(PYTHON) -m pytest $(or $(ARGS),$(SANITIZED))

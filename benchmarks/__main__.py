@@ -91,6 +91,8 @@ def play(options: Options, runner: Runner, subjects: list[Subject]) -> int:
     for subject in subjects:
         if subject.missing:
             print(f"{subject.label} is left out, {subject.missing}", file=sys.stderr)
+    for name, reason in runner.missing_stores.items():
+        print(f"{name} is left out, {reason}", file=sys.stderr)
     print(f"{runner.measurements()} measurements, about {estimate(runner)}", file=sys.stderr)
     began, interrupted = time.monotonic(), False
     try:

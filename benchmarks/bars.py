@@ -11,7 +11,24 @@ from typing import Protocol
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks.figures import CPU, LIMIT, MEMORY, OURS, P99, STOCK, Figure, bare, between, count, factor, ratio, size
+from benchmarks.figures import (
+    COMMITS,
+    CPU,
+    LIMIT,
+    MEMORY,
+    OURS,
+    P99,
+    START,
+    STOCK,
+    TIME,
+    Figure,
+    bare,
+    between,
+    count,
+    factor,
+    ratio,
+    size,
+)
 from benchmarks.results import Results, Row, Spread
 
 
@@ -118,23 +135,56 @@ class Grows:
 
 @dataclass(frozen=True)
 class Takes:
-    """The bytes that gearfast takes for each."""
+    """What gearfast takes for each: bytes, or another figure."""
 
     scenario: str
     most: float
+    figure: Figure = MEMORY
+    commits: float = 0.0
+    """transactions per second: judged only on a disk that does so many"""
 
     def what(self) -> str:
         """Say what is judged."""
-        return f"{self.scenario}: each"
+        on = f", on a disk with {count(self.commits)} commits/s" if self.commits else ""
+        return f"{self.scenario}: {'each' if self.figure is MEMORY else self.figure.name}{on}"
 
     def find(self, results: Results) -> Found | None:
-        """Return the bytes."""
+        """Return the figures."""
         row = _row(results, self.scenario)
-        return _found(MEMORY.of(row.of(OURS))) if row else None
+        disk = COMMITS.spread(row, OURS) if row and self.commits else None
+        if row is None or (self.commits and (disk is None or disk.median < self.commits)):
+            return None
+        return _found(self.figure.of(row.of(OURS)))
 
     def write(self, value: float) -> str:
         """Write one figure."""
-        return size(value)
+        return self.figure.write(value)
+
+
+@dataclass(frozen=True)
+class Besides:
+    """A figure of gearfast in one scenario against that in another: through it, or less it."""
+
+    scenario: str
+    plain: str
+    most: float
+    figure: Figure
+    less: bool = False
+
+    def what(self) -> str:
+        """Say what is judged."""
+        return f"{self.scenario}: {self.figure.name} {'less' if self.less else 'to'} that of {self.plain}"
+
+    def find(self, results: Results) -> Found | None:
+        """Return the ratios or differences, round by round."""
+        rows = [_row(results, name) for name in (self.scenario, self.plain)]
+        one, two = (self.figure.of(row.of(OURS)) if row else [] for row in rows)
+        pairs = zip(one, two, strict=False)
+        return _found([a - b if self.less else a / b for a, b in pairs])
+
+    def write(self, value: float) -> str:
+        """Write one figure."""
+        return self.figure.write(value) if self.less else factor(value)
 
 
 @dataclass(frozen=True)
@@ -188,6 +238,16 @@ BARS: tuple[Bar, ...] = (
     Takes("memory, queued jobs with a unique id", 260),
     Takes("memory, idle workers", 4096),
     GivesBack("memory, 10 M queued and drained", 1.5, 20 * MB),
+    Against("durable, SQLite, 8 x 50", STOCK, 1 / 40, TIME),
+    Takes("durable, SQLite, 8 x 50", 10.0, TIME, commits=5_000.0),
+    Against("durable, SQLite, 1 x 1", STOCK, 1.0, TIME),
+    Against("durable, SQLite, 4 x 100, 8 workers", STOCK, 1 / 30, TIME),
+    Against("durable, PostgreSQL, 8 x 50", STOCK, 1 / 20, TIME),
+    Against("durable, MariaDB, 8 x 50", STOCK, 1 / 20, TIME),
+    Against("durable, Redis, 8 x 50", STOCK, 1 / 20, TIME),
+    Besides("durable, SQLite, foreground beside 50 k/s", "durable, SQLite, foreground alone", 2.0, P99),
+    Takes("durable, SQLite, 1 M jobs", 5e6, START),
+    Besides("durable, SQLite, 1 M jobs", "durable, 1 M jobs in memory", 16.0, MEMORY, less=True),
     Against("latency, round trip, 8 clients, 8 workers", STOCK, 1 / 2, P99),
     Against("latency, submit, 8 clients", STOCK, 1 / 2, P99),
 )

@@ -17,14 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.figures import CPU, MEMORY, OURS, P99, RATE, Figure
+from benchmarks.figures import CPU, MEMORY, OURS, P99, RATE, START, Figure
 from benchmarks.results import Results, Row
 
 LEAST = 0.03
 """a smaller change of the median is none"""
 FEWEST = 3
 """with fewer rounds nothing can be told"""
-COMPARED = (CPU, RATE, P99, MEMORY)
+COMPARED = (CPU, RATE, P99, MEMORY, START)
 
 Word = Literal["faster", "slower", "unchanged", "machine", "too few rounds"]
 

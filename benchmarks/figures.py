@@ -136,11 +136,14 @@ P999 = Figure("p99.9", "latency", lambda one: one.latency.p999 if one.latency el
 WORST = Figure("max", "latency", lambda one: one.latency.max if one.latency else None, duration)
 MEMORY = Figure("memory", "bytes each", lambda one: one.memory, size)
 FRESH = Figure("fresh", "resident bytes", lambda one: one.fresh, size)
+TIME = Figure("time", "us per job", lambda one: 1e6 / one.rate if one.rate else None, microseconds)
+START = Figure("start", "seconds", lambda one: one.start * 1e6 if one.start else None, duration)
+COMMITS = Figure("commits", "transactions per second", lambda one: one.commits, rate, less_is_better=False)
 AFTER = Figure("after", "resident bytes", lambda one: one.after, size)
 
 LATENCIES = (P50, P99, P999, WORST)
 MEMORIES = (MEMORY, FRESH, AFTER)
-EACH = (CPU, RATE, *LATENCIES, *MEMORIES)
+EACH = (CPU, RATE, *LATENCIES, *MEMORIES, START)
 
 
 def subjects(rows: list[Row]) -> list[str]:

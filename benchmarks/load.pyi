@@ -31,8 +31,16 @@ class Outcome:
     polls: list[tuple[int, int]]
     """the same for the pollers' answers, from asking to the end of the answer"""
 
+    beside: list[tuple[int, int]]
+    """the same for the jobs of clients beside that were answered while the run went on, from when each was due"""
+
     def __init__(
-        self, jobs: int, seconds: float, latencies: list[tuple[int, int]], polls: list[tuple[int, int]]
+        self,
+        jobs: int,
+        seconds: float,
+        latencies: list[tuple[int, int]],
+        polls: list[tuple[int, int]],
+        beside: Sequence[tuple[int, int]] = (),
     ) -> None: ...
 
 class Load:
@@ -87,6 +95,13 @@ class Load:
         before the last was answered) and reads the whole answer.
         """
 
+    def beside(self, count: int, *, rate: float, payload: int = 64, unique: int = 0) -> None:
+        """Connect clients that together submit background jobs of the function "beside" at a fixed rate per second
+        during runs, sent when due whether or not earlier ones were answered. They are no jobs of the run: no worker
+        does the function, and nothing but `beside` of the outcome counts them. Once for a Load (ValueError), unless
+        they were hung up. The payload carries a number as `clients` does; `unique` likewise.
+        """
+
     def run(self, jobs: int, *, seconds: float = 0.0) -> Outcome:
         """Closed loop: play `jobs` jobs, or what can be begun in `seconds` (0: no limit); all begun are finished.
 
@@ -103,4 +118,6 @@ class Load:
         """
 
     def hang_up(self, kinds: Sequence[str] = ()) -> None:
-        """Close all connections, or those of some kinds: "clients", "callers", "workers", "idle", "deaf", "poll"."""
+        """Close all connections, or those of some kinds: "clients", "callers", "workers", "idle", "deaf", "poll",
+        "beside".
+        """

@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 from benchmarks.generator.course cimport Course
 from benchmarks.generator.ledger cimport Ledger
 from benchmarks.generator.peer cimport (
-    CALLER, CLIENT, DEAF, IDLE, KINDS, POLLER, WORKER, Peer, Question
+    BESIDE, CALLER, CLIENT, DEAF, IDLE, KINDS, POLLER, WORKER, Peer, Question
 )
 from benchmarks.generator.tally cimport Tally, bucket_for, counted
 from benchmarks.generator.talk cimport Plan, Talk
@@ -27,7 +27,8 @@ from benchmarks.processes import allow_open_files
 __all__ = ["Load", "Outcome", "Stalled", "WrongAnswer", "bucket_of"]
 
 KINDS_BY_NAME = {
-    "clients": CLIENT, "callers": CALLER, "workers": WORKER, "idle": IDLE, "deaf": DEAF, "poll": POLLER
+    "clients": CLIENT, "callers": CALLER, "workers": WORKER, "idle": IDLE, "deaf": DEAF, "poll": POLLER,
+    "beside": BESIDE,
 }
 TALKS = {"gearman": Gearman, "beanstalk": Beanstalk}
 # Fields of each line of an answer, less one; of other dotted answers any number.
@@ -45,10 +46,11 @@ def bucket_of(uint64_t nanoseconds):
 
 
 class Outcome:
-    __slots__ = ("jobs", "latencies", "polls", "seconds")
+    __slots__ = ("beside", "jobs", "latencies", "polls", "seconds")
 
-    def __init__(self, jobs, seconds, latencies, polls):
+    def __init__(self, jobs, seconds, latencies, polls, beside=()):
         self.jobs, self.seconds, self.latencies, self.polls = jobs, seconds, latencies, polls
+        self.beside = list(beside)
 
     def __repr__(self):
         return f"Outcome(jobs={self.jobs}, seconds={self.seconds:.6f})"
@@ -164,6 +166,22 @@ cdef class Load:
         self.connect(POLLER, 1, Plan(False, 0, 0, 0, 0), 0)
         self.course.crews[<int>POLLER].peers[self.course.crews[<int>POLLER].count - 1].question = question
 
+    def beside(self, int count, *, double rate, ssize_t payload=64, int unique=0):
+        within("count", count, 1, MOST_PEERS)
+        within("rate", rate, 1e-6, 1e9)
+        within("payload", payload, 0, LARGEST)
+        if unique:
+            within("unique", unique, 6, 64)
+        self.only_gearman(beside=True)
+        self.must_be_whole()
+        if self.course.crews[<int>BESIDE].count:
+            raise ValueError("there are clients beside already: hang them up first")
+        self.provide(payload, 1)
+        self.course.beside_interval = 1e9 / rate
+        memcpy(self.course.beside_name.text, b"beside", 7)
+        self.course.beside_name.size = 6
+        self.connect(BESIDE, count, Plan(False, payload, unique, 0, 1), 0)
+
     def hang_up(self, kinds=()):
         for name in kinds:
             if name not in KINDS_BY_NAME:
@@ -278,6 +296,7 @@ cdef class Load:
             (course.last - course.started) / 1e9,
             counted(&course.latencies),
             counted(&course.polls),
+            counted(&course.besides),
         )
 
     cdef uint64_t allowed(self, uint64_t jobs) except? 0:
@@ -303,6 +322,8 @@ cdef class Load:
             course.foreground |= course.crews[<int>CLIENT].peers[at].plan.foreground
         memset(&course.latencies, 0, sizeof(Tally))
         memset(&course.polls, 0, sizeof(Tally))
+        memset(&course.besides, 0, sizeof(Tally))
+        course.beside_begun = 0
 
     cdef int see_calls_ended(self) except -1:
         """Have one more peer answered: by then the server has seen the callers hang up."""

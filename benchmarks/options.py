@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     much = made.add_mutually_exclusive_group()
-    much.add_argument("--quick", action="store_true", help="about 2 minutes instead of 15: fewer jobs and scenarios")
+    much.add_argument("--quick", action="store_true", help="about 2 minutes instead of 20: fewer jobs and scenarios")
     much.add_argument("--full", action="store_true", help="more jobs, and the scenarios that take long")
     made.add_argument("--only", action="append", default=[], metavar="TEXT", help="part of a name, or a group; repeat")
     made.add_argument("--against", default=",".join(OTHERS), metavar="LIST", help="default: %(default)s; or none")

@@ -28,6 +28,7 @@ Lines = dict[str, list[Point]]
 def pictures(results: Results, columns: int = 1) -> list[Picture]:
     """Return all that the results give reason for, `columns` panels beside each other: 1 for a phone, 2 otherwise."""
     plain = [row for row in results.rows if row.group == "plain" and CPU.there(row)]
+    stored = [row for row in results.rows if row.group == "durable" and CPU.there(row)]
     kept = [row for row in results.rows if MEMORY.there(row)]
     drained = [row for row in results.rows if AFTER.there(row)]
     late = [row for row in results.rows if row.group == "latency" and any(one for one in _percentiles(row).values())]
@@ -35,6 +36,12 @@ def pictures(results: Results, columns: int = 1) -> list[Picture]:
     width = columns * PHONE + (columns - 1) * GUTTER
     draws: list[tuple[str, str, object, Callable[[str], Paper]]] = [
         ("bars", "Server CPU per job in each plain scenario, by server", plain, partial(_plain, plain, width, columns)),
+        (
+            "durable",
+            "Durable jobs per second with each store, by server",
+            stored,
+            partial(_durable, stored, width, columns),
+        ),
         (
             "growth",
             "Server CPU per job as there is more of something",
@@ -67,6 +74,11 @@ def growth(results: Results) -> dict[str, Lines]:
 def _plain(rows: Sequence[Row], width: float, columns: int, ink: str) -> Paper:
     heading = ("Server CPU per job: less is better", *_scales(columns))
     return _bars(heading, rows, CPU, width, columns, ink)
+
+
+def _durable(rows: Sequence[Row], width: float, columns: int, ink: str) -> Paper:
+    heading = ("Durable jobs per second: more is better", *_scales(columns))
+    return _bars(heading, rows, RATE, width, columns, ink)
 
 
 def _memory(rows: Sequence[Row], width: float, columns: int, ink: str) -> Paper:

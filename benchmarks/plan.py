@@ -13,6 +13,7 @@ from benchmarks.processes import Cores, allow_open_files
 from benchmarks.results import Results, Subject
 from benchmarks.runner import PACER, Runner
 from benchmarks.scenarios import SCENARIOS, Scenario
+from benchmarks.stores import STORES
 from benchmarks.subjects import MissingError
 from benchmarks.subjects import Subject as Server
 from benchmarks.trial import WARM_UP
@@ -21,7 +22,7 @@ OPEN_FILES = 11_000  # of the scenario with ten thousand idle connections
 START_SECONDS = 0.1  # of a server, with its end and what is connected between; measured, for the estimate
 NEVER = (
     "Networks: servers and generator are on one machine, over loopback TCP.",
-    "TLS, Unix sockets, and queues that survive a restart.",
+    "TLS and Unix sockets.",
 )
 
 
@@ -48,7 +49,13 @@ def plan(options: Options, scenarios: Sequence[Scenario]) -> tuple[Runner, list[
     files = allow_open_files()
     if files < OPEN_FILES and any(scenario.curve == "idle connections" for scenario in scenarios):
         raise UnusableError(f"only {files:,} open files are allowed, idle connections need {OPEN_FILES:,}: ulimit -n")
-    return Runner(found, unfound, scenarios, options.profile, options.rounds, options.share, cores), stated
+    away = {name: why for name in used(scenarios) if (why := STORES[name].missing())}
+    return Runner(found, unfound, scenarios, options.profile, options.rounds, options.share, cores, away), stated
+
+
+def used(scenarios: Sequence[Scenario]) -> list[str]:
+    """Return the names of the stores that scenarios keep their jobs in."""
+    return list(dict.fromkeys(scenario.store for scenario in scenarios if scenario.store))
 
 
 def words(command: Sequence[str]) -> str:
@@ -64,7 +71,7 @@ def estimate(runner: Runner) -> str:
         budget = scenario.budget(runner.profile, runner.share)
         counted = 0.0 if scenario.whole else budget.seconds * (1 + WARM_UP)
         once = START_SECONDS + counted + scenario.besides * runner.share
-        seconds += once * len(runner.taking_part(scenario)) * runner.rounds
+        seconds += once * len(runner.taking_part(scenario)) * scenario.rounds(runner.rounds)
     return f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} seconds"
 
 
@@ -74,12 +81,18 @@ def results(options: Options, runner: Runner, subjects: list[Subject], seconds: 
     return Results(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit(),
-        machine=machine(runner.cores),
+        machine={**machine(runner.cores), **stores(runner)},
         options=told,
         subjects=subjects,
         rows=runner.rows,
         not_measured=not_measured(options, runner, interrupted),
     )
+
+
+def stores(runner: Runner) -> dict[str, str]:
+    """Return the versions of the stores that were there."""
+    there = (name for name in used(runner.scenarios) if name not in runner.missing_stores)
+    return {f"store {name}": STORES[name].version() for name in there}
 
 
 def not_measured(options: Options, runner: Runner, interrupted: bool) -> list[str]:
@@ -90,6 +103,7 @@ def not_measured(options: Options, runner: Runner, interrupted: bool) -> list[st
     if interrupted:
         said.append("What would have come after the run was interrupted.")
     said += [f"{label}: {reason}." for label, reason in runner.unfound.items()]
+    said += [f"Durable queues in {name}: {reason}." for name, reason in runner.missing_stores.items()]
     if runner.pacer() != PACER and any(scenario.closed for scenario in runner.scenarios):
         said.append(f"Latency at {PACER}'s rate: without it, the rate was half of what {runner.pacer()} can do.")
     if not options.only:

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import figures, results
-from benchmarks.figures import CPU, LIMIT, OURS, STOCK
+from benchmarks.figures import COMMITS, CPU, LIMIT, MEMORY, OURS, P99, RATE, START, STOCK, Figure
 from benchmarks.results import Results, Row
 from benchmarks.table import named, where
 
@@ -75,6 +75,7 @@ def section(found: Results) -> str:
         )
     )
     alt = "Bars: server CPU per job in each scenario of the table below"
+    stored = [row for row in found.rows if row.group == "durable" and RATE.spread(row, OURS) and CPU.spread(row, OURS)]
     return "\n".join(
         [
             BEGIN,
@@ -84,6 +85,8 @@ def section(found: Results) -> str:
             "|---|--:|--:|--:|--:|",
             *map(_line, rows),
             "",
+            *(_durable(stored) if stored else ()),
+            *_promises(found),
             _origin(found, rows),
             END,
         ]
@@ -120,6 +123,57 @@ def _line(row: Row) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _durable(rows: Sequence[Row]) -> list[str]:
+    """Return the table of the jobs that are kept in a store."""
+    return [
+        f"| durable jobs per second | {OURS} | {STOCK} | {OURS} / {STOCK} | CPU per job | of {STOCK} |",
+        "|---|--:|--:|--:|--:|--:|",
+        *map(_stored, rows),
+        "",
+    ]
+
+
+def _stored(row: Row) -> str:
+    cells = [row.name.removeprefix("durable, ")]
+    for subject in (OURS, STOCK):
+        spread = RATE.spread(row, subject)
+        cells.append(figures.rate(spread.median) if spread else "-")
+    against = RATE.ratio(row, OURS, STOCK)
+    cells.append(figures.factor(against.median) if against else "-")
+    for subject in (OURS, STOCK):
+        spread = CPU.spread(row, subject)
+        cells.append(figures.microseconds(spread.median) if spread else "-")
+    return f"| {' | '.join(cells)} |"
+
+
+def _promises(found: Results) -> list[str]:
+    """Say what the durable queue costs besides, as far as it was measured."""
+    rows = {row.name: row for row in found.rows if row.group == "durable"}
+
+    def of(figure: Figure, name: str) -> str:
+        spread = figure.spread(rows[name], OURS) if name in rows else None
+        return figure.write(spread.median) if spread else ""
+
+    disk = of(COMMITS, "durable, SQLite, 8 x 50")
+    alone, beside = of(P99, "durable, SQLite, foreground alone"), of(P99, "durable, SQLite, foreground beside 50 k/s")
+    memory, start = of(MEMORY, "durable, SQLite, 1 M jobs"), of(START, "durable, SQLite, 1 M jobs")
+    bare = of(MEMORY, "durable, 1 M jobs in memory")
+    said = [
+        disk and f"Clients x jobs unanswered at a time; the disk commits {disk} by itself.",
+        alone
+        and beside
+        and f"Of 100 foreground round trips 99 take at most {beside} while 50,000 durable jobs come "
+        f"in each second, {alone} without them.",
+        start and f"A server killed with a million jobs in SQLite listens again, with all of them, after {start}.",
+        memory and bare and f"Each takes {memory} of memory, {bare} without a store.",
+    ]
+    return [_filled(" ".join(filter(None, said))), ""] if any(said) else []
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False)
+
+
 def _origin(found: Results, rows: Sequence[Row]) -> str:
     """Say when, where and how it was measured."""
     stock = next((named(subject) for subject in found.subjects if subject.label == STOCK), STOCK)
@@ -132,4 +186,4 @@ def _origin(found: Results, rows: Sequence[Row]) -> str:
         "*limit* is a bare C loop on one thread that moves the same bytes and does nothing else. All figures: "
         f"[{KEPT}]({KEPT})."
     )
-    return textwrap.fill(said, COLUMNS, break_long_words=False, break_on_hyphens=False)
+    return _filled(said)

@@ -19,6 +19,7 @@ TEMPLATE = Path(__file__).parent / "report.html"
 # what is told in which order: heading, the groups whose tables it has, the pictures it has
 CHAPTERS = (
     ("Plain work", ("plain",), ("bars",)),
+    ("Durable", ("durable",), ("durable",)),
     ("Growth", ("growth",), ("growth",)),
     ("Latency", ("latency",), ("latency",)),
     ("Memory", ("memory",), ("memory", "drained")),

@@ -14,7 +14,7 @@ import msgspec
 
 FORMAT = 1
 
-Group = Literal["plain", "growth", "latency", "memory", "trouble"]
+Group = Literal["plain", "durable", "growth", "latency", "memory", "trouble"]
 
 
 class BadResultsError(ValueError):
@@ -49,6 +49,12 @@ class Round(msgspec.Struct, frozen=True, omit_defaults=True):
     """resident bytes of the server before the load"""
     after: float | None = None
     """resident bytes of the server after the queue was drained"""
+    start: float | None = None
+    """seconds from the start of the process until it listens, with all jobs of the store in its queue"""
+    beside: float | None = None
+    """background jobs per second that were stored beside the load"""
+    commits: float | None = None
+    """transactions per second that the disk of the store made durable, just before"""
 
 
 class Measured(msgspec.Struct, frozen=True, omit_defaults=True):

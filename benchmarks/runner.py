@@ -8,12 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
+from benchmarks.disk import commits
 from benchmarks.errors import Stalled, WrongAnswer
 from benchmarks.processes import Cores
 from benchmarks.results import Measured, Round, Row
 from benchmarks.scenarios import Profile, Scenario
 from benchmarks.scenarios.latency import SHARE_OF_MOST
 from benchmarks.scenarios.scenario import Play
+from benchmarks.stores import folder
 from benchmarks.subjects import StartError, Subject
 from benchmarks.trial import TooSlowError, trial
 
@@ -21,6 +25,12 @@ PACER = "gearmand"  # whose greatest rate the latency scenarios go by
 PACER_TRIALS = 3
 # why a subject has no part in a scenario that it does not translate to
 NO_PART = {"limit": "does nothing of the kind", "beanstalkd": "its protocol has no words for it"}
+
+# and where jobs are kept
+NO_STORE = {
+    "limit": "keeps nothing",
+    "beanstalkd": "has none of these stores",
+}
 
 
 class Progress(Protocol):
@@ -60,11 +70,15 @@ class Runner:
     rounds: int
     share: float
     cores: Cores
+    missing_stores: Mapping[str, str] = field(default_factory=dict)
+    """name: why not, of the stores that cannot be had"""
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     def taking_part(self, scenario: Scenario) -> list[str]:
         """Return the labels that a scenario is played with."""
+        if scenario.store in self.missing_stores:
+            return []
         return [label for label in self.subjects if self._part(scenario, label)]
 
     def _part(self, scenario: Scenario, label: str) -> bool:
@@ -72,7 +86,7 @@ class Runner:
 
     def measurements(self) -> int:
         """Return how many there will be."""
-        each = (self.rounds * len(self.taking_part(scenario)) for scenario in self.scenarios)
+        each = (scenario.rounds(self.rounds) * len(self.taking_part(scenario)) for scenario in self.scenarios)
         return sum(each) + PACER_TRIALS * sum(scenario.closed is not None for scenario in self.scenarios)
 
     def run(self, progress: Progress) -> None:
@@ -92,7 +106,7 @@ class Runner:
                 self.failures.append(pace)
                 failed = dict.fromkeys(found, f"no rate to go by, {pace.label}: {pace.message}")
                 pace = 0.0
-            for label in in_turn(list(found), self.rounds):
+            for label in in_turn(list(found), scenario.rounds(self.rounds)):
                 if label not in failed:
                     progress.doing(f"{scenario.name}: {label}")
                     done = self._measure(scenario, scenario.play, label, pace)
@@ -110,10 +124,12 @@ class Runner:
         """Return all subjects of a scenario: each with its rounds or with the reason why there are none."""
         reasons = {label: scenario.too_much_for(label, self.profile) for label in self.subjects}
         reasons |= {**self.unfound, **failed}
+        if scenario.store in self.missing_stores:
+            reasons = dict.fromkeys(reasons, f"{scenario.store}: {self.missing_stores[scenario.store]}")
         measured = []
         for label in [*self.subjects, *self.unfound]:
             if label not in scenario.subjects:
-                measured.append(Measured(label, missing=NO_PART[label]))
+                measured.append(Measured(label, missing=self._no_part(scenario, label)))
             elif reasons.get(label):
                 measured.append(Measured(label, missing=reasons[label]))
             elif rounds := found.get(label):
@@ -121,6 +137,10 @@ class Runner:
             else:
                 measured.append(Measured(label, missing="the run was interrupted"))
         return Row(scenario.name, scenario.sentence, scenario.group, measured, scenario.curve, scenario.x)
+
+    @staticmethod
+    def _no_part(scenario: Scenario, label: str) -> str:
+        return NO_STORE[label] if scenario.group == "durable" else NO_PART[label]
 
     def pacer(self) -> str:
         """Return the label of the subject that fixed rates go by."""
@@ -144,10 +164,12 @@ class Runner:
     def _measure(self, scenario: Scenario, play: Play, label: str, pace: float) -> Round | Failure:
         """Measure one subject once."""
         subject = self.subjects[label]
+        budget = scenario.budget(self.profile, self.share)
+        disk = _disk() if scenario.store else None
         try:
-            with trial(subject, self.cores, scenario.budget(self.profile, self.share), pace) as one:
+            with trial(subject, self.cores, budget, pace, scenario.store) as one:
                 try:
-                    return play(one)
+                    return msgspec.structs.replace(play(one), commits=disk)
                 except (WrongAnswer, Stalled, OSError, TooSlowError) as error:
                     message = f"{type(error).__name__}: {error}. {death(subject)}".rstrip(". ")
                     return Failure(label, scenario.name, message, isinstance(error, WrongAnswer))
@@ -160,6 +182,12 @@ def in_turn(labels: Sequence[str], rounds: int) -> Iterator[str]:
     for first in range(rounds):
         for at in range(len(labels)):
             yield labels[(first + at) % len(labels)]
+
+
+def _disk() -> float:
+    """Return what the disk does just now."""
+    with folder() as place:
+        return commits(place)
 
 
 def death(subject: Subject) -> str:

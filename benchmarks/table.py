@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks import figures
-from benchmarks.figures import CPU, LATENCIES, LIMIT, MEMORIES, OURS, RATE, STOCK, Figure
+from benchmarks.figures import COMMITS, CPU, LATENCIES, LIMIT, MEMORIES, OURS, RATE, START, STOCK, Figure
 from benchmarks.results import Group, Results, Row, Subject
 
 NARROW = 72
@@ -40,6 +40,8 @@ def tables(results: Results, *, narrow: bool = False) -> list[Table]:
         found.append(
             _table(group, f"{names[group]}: server CPU per job, less is better", rows, results, *_work(narrow))
         )
+        if group == "plain":
+            found += _durable(results, narrow)
     late = [row for row in results.rows if row.group == "latency"]
     found.append(_table("latency", "Latency of jobs due at a fixed rate", late, results, *_latency(narrow)))
     asked = [row for row in results.rows if row.group == "trouble" and figures.P50.there(row)]
@@ -105,6 +107,40 @@ def _work(narrow: bool) -> tuple[list[str], Cells]:
 
     heads = ["CPU" if narrow else "CPU per job", f"to {STOCK}", f"to {LIMIT}", "min..max", "jobs"]
     return heads[: 3 if narrow else 5], cells
+
+
+def _durable(results: Results, narrow: bool) -> list[Table]:
+    """Return the tables of the queues that are kept in a store."""
+    rows = [row for row in results.rows if row.group == "durable"]
+    late = [row for row in rows if figures.P99.there(row)]
+    started = [row for row in rows if START.there(row)]
+    # with those that nobody could be measured in: their reasons are told below it
+    stored = [row for row in rows if row not in late and not MEMORIES[0].there(row)]
+    return [
+        _table("durable", "Durable: jobs per second; disk: its commits per second", stored, results, *_stored(narrow)),
+        _table("durable", "Durable: latency of foreground jobs", late, results, *_latency(narrow)),
+        _table("durable", "Durable: from the start, after a kill, to listening", started, results, *_started(narrow)),
+    ]
+
+
+def _stored(narrow: bool) -> tuple[list[str], Cells]:
+    def cells(row: Row, subject: str) -> list[str]:
+        spread = RATE.spread(row, subject)
+        kept = [_median(RATE, row, subject), _ratio(RATE, row, subject, STOCK), _median(CPU, row, subject)]
+        between = RATE.between(spread) if spread else ""
+        return kept if narrow else [*kept, between, _median(COMMITS, row, subject)]
+
+    heads = ["jobs", f"to {STOCK}", "CPU per job", "min..max", "disk"]
+    return heads[: 3 if narrow else 5], cells
+
+
+def _started(narrow: bool) -> tuple[list[str], Cells]:
+    def cells(row: Row, subject: str) -> list[str]:
+        spread = START.spread(row, subject)
+        kept = [_median(START, row, subject), START.between(spread) if spread else "", _median(COMMITS, row, subject)]
+        return kept[: 2 if narrow else 3]
+
+    return ["listens after", "min..max", "disk"][: 2 if narrow else 3], cells
 
 
 def _latency(narrow: bool) -> tuple[list[str], Cells]:

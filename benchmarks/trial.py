@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from benchmarks.latency import latency
 from benchmarks.processes import Cores, Tree
 from benchmarks.results import Round
+from benchmarks.stores import STORES
 from benchmarks.subjects import Subject
 from benchmarks.subjects.subject import free_port
 
@@ -35,6 +37,10 @@ class Budget:
     seconds: float
 
 
+def _never() -> float:
+    raise NotImplementedError("this trial's server is started once")
+
+
 @dataclass(frozen=True)
 class Trial:
     """What a scenario plays with."""
@@ -45,11 +51,13 @@ class Trial:
     budget: Budget
     pace: float = 0.0
     """jobs per second, where the scenario has a fixed rate"""
+    again: Callable[[], float] = _never
+    """kills the server and starts it again on its store; returns the seconds until it listens"""
 
-    def fill(self, jobs: int, *, payload: int = 64, unique: int = 0) -> None:
+    def fill(self, jobs: int, *, payload: int = 64, unique: int = 0, in_flight: int = FILL_IN_FLIGHT) -> None:
         """Queue background jobs, and leave; nothing of it is counted. Raises TooSlowError."""
         if jobs:
-            self.load.clients(FILL_CLIENTS, in_flight=FILL_IN_FLIGHT, payload=payload, unique=unique)
+            self.load.clients(FILL_CLIENTS, in_flight=in_flight, payload=payload, unique=unique)
             self._queue(self.load, jobs)
 
     def fill_delayed(self, jobs: int, seconds: int) -> None:
@@ -67,6 +75,11 @@ class Trial:
         load.hang_up(["clients"])
         if queued < jobs:
             raise TooSlowError(f"queued only {queued:,} of {jobs:,} jobs in {FILL_SECONDS:.0f} s")
+
+    def restart(self) -> float:
+        """Kill the server, start it again on the jobs of its store, and return the seconds until it listened."""
+        self.load.hang_up()
+        return self.again()
 
     def warm_up(self) -> None:
         """Play a part of the jobs."""
@@ -100,15 +113,24 @@ class Trial:
 
 
 @contextlib.contextmanager
-def trial(subject: Subject, cores: Cores, budget: Budget, pace: float = 0.0) -> Iterator[Trial]:
-    """Start a server for one trial and end it. Raises MissingError, StartError."""
+def trial(subject: Subject, cores: Cores, budget: Budget, pace: float = 0.0, store: str = "") -> Iterator[Trial]:
+    """Start a server for one trial, on an empty store if one is named, and end it. Raises MissingError, StartError."""
     from benchmarks.load import Load  # only here: it is compiled when a run begins
 
-    port = free_port()
-    tree = subject.start(port, cores)
-    load = Load(port, protocol=subject.protocol, spin=cores.pinned)
-    try:
-        yield Trial(port, load, tree, budget, pace)
-    finally:
-        load.hang_up()
-        subject.stop()
+    with contextlib.ExitStack() as ending:
+        with cores.for_servers():
+            words = ending.enter_context(STORES[store].running()) if store else {}
+        more = words.get(subject.label, [])
+        port = free_port()
+
+        def again() -> float:
+            subject.kill()
+            began = time.monotonic()
+            subject.start(port, cores, more)
+            return time.monotonic() - began
+
+        ending.callback(subject.stop)
+        tree = subject.start(port, cores, more)
+        load = Load(port, protocol=subject.protocol, spin=cores.pinned)
+        ending.callback(load.hang_up)
+        yield Trial(port, load, tree, budget, pace, again)

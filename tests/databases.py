@@ -11,7 +11,7 @@
 What a test may do with one that others use too: its own table. For stops, kills and freezes it starts its own, which
 takes about a second: an empty data folder is made once in a test run, and copied. `Redis` takes `appendonly` and
 `appendfsync`; all take `options` for more words on the server's command line. They are durable as in production (each
-commit is synced), but small.
+commit is synced), but small. They are those of the benchmarks, found as the tests find their peers.
 
 A test file that wants one for all its tests says `from tests.databases import run_postgresql as run_postgresql` and
 takes the fixture `postgresql` (`run_mariadb`: `mariadb`; `run_redis`: `redis`).
@@ -19,311 +19,42 @@ takes the fixture `postgresql` (`run_mariadb`: `mariadb`; `run_redis`: `redis`).
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import functools
-import os
-import pwd
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Self
 
 import pytest
 
-from tests.peers import END_SECONDS, HOST, PEERS, START_SECONDS, free_port, peer, until
+from benchmarks import databases
+from benchmarks.databases import DATABASE, PASSWORD, USER, Database
+from tests import peers
 
-USER = "gearfast"
-PASSWORD = "secret"
-DATABASE = "gearfast"
+__all__ = ["DATABASE", "PASSWORD", "USER", "Database", "MariaDb", "PostgreSql", "Redis"]
 
 
-class Database:
-    """A database server of the tests' own. Made stopped; as a context it is started, and ended with its folder."""
-
-    program: ClassVar[str]
-    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
-
-    def __init__(self, options: Sequence[str] = ()) -> None:
-        self.options = list(options)
-        self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-        empty = self.empty()
-        self.folder = _own_folder(self.program, self.owner())
-        atexit.register(self.end)
-        self.data = self.folder / "data"
-        self.log = self.folder / "log"
-        subprocess.run(["cp", "-a", str(empty), str(self.data)], check=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-    # What the kinds differ in.
+class Fetched(Database):
+    """A database whose program is a peer of the tests."""
 
     @classmethod
-    def empty(cls) -> Path:
-        """A data folder with nothing of ours in it, to be copied."""
-        raise NotImplementedError
-
-    def command(self) -> list[str]:
-        """How it is started."""
-        raise NotImplementedError
-
-    def ready(self) -> bool:
-        """Whether it takes connections."""
-        raise NotImplementedError
-
-    @property
-    def url(self) -> str:
-        """What `--store` takes."""
-        raise NotImplementedError
-
-    def run(self, statement: str) -> list[list[str]]:
-        """Have the database's own client do this; return the rows it printed. Raises RuntimeError with what it said."""
-        raise NotImplementedError
+    def find(cls, name: str) -> Path:
+        """The peer; skips the test when it cannot be had, or fails it on CI."""
+        return peers.peer(name)
 
     @classmethod
-    def owner(cls) -> pwd.struct_passwd | None:
-        """The user it must run as, when not ours."""
-        return None
-
-    # What they have in common.
-
-    @property
-    def pid(self) -> int:
-        """The first process's id, while it runs."""
-        assert self.process is not None, f"{self.program} does not run"
-        return self.process.pid
-
-    def start(self) -> None:
-        """Start on the data that are there, and wait until it takes connections."""
-        assert self.process is None, f"{self.program} runs already"
-        user, group, groups = _identity(self.owner())
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                self.command(),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                cwd="/",
-                env=_environment(),
-                start_new_session=True,  # an interrupt from the keyboard is for the tests, which then end it
-                user=user,
-                group=group,
-                extra_groups=groups,
-            )
-        limit = time.monotonic() + START_SECONDS
-        while not self.ready():
-            if self.process.poll() is not None or time.monotonic() > limit:
-                self.end_processes()
-                raise RuntimeError(f"{self.program} did not start: {self.log.read_text(errors='replace')[-2000:]}")
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        """End it as an administrator would: what it holds is written, its clients are cut off."""
-        self.thaw()
-        if self.process is not None:
-            self.process.send_signal(self.stop_signal)
-            self.process.wait(END_SECONDS)
-            self.process = None
-
-    def restart(self) -> None:
-        """Stop in order, and start on the same port and data."""
-        self.stop()
-        self.start()
-
-    def kill(self) -> None:
-        """End all its processes at once, as a crash does."""
-        self.end_processes()
-
-    def freeze(self) -> None:
-        """Stop all its processes: connections stay, and nothing answers."""
-        if self.process is None:
-            return
-        self._signal(signal.SIGSTOP, self.pid)  # it starts no more others from here on
-        until(lambda: _state(self.pid) == "T", f"{self.program} is frozen")
-        for child in _children(self.pid):
-            self._signal(signal.SIGSTOP, child)
-            until(lambda pid=child: _state(pid) in "TZX", f"all of {self.program} is frozen")  # type: ignore[misc]
-
-    def thaw(self) -> None:
-        """Let all its processes go on."""
-        if self.process is not None:
-            for pid in (*_children(self.pid), self.pid):
-                self._signal(signal.SIGCONT, pid)
-
-    @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Frozen until the block is left."""
-        self.freeze()
-        try:
-            yield
-        finally:
-            self.thaw()
-
-    def end_processes(self) -> None:
-        """Leave none of its processes."""
-        if self.process is None:
-            return
-        if self.process.poll() is None:
-            self.freeze()  # so that none is born while they are counted
-        children = _children(self.pid)
-        for pid in (self.pid, *children):
-            self._signal(signal.SIGKILL, pid)
-        self.process.wait(END_SECONDS)
-        for child in children:  # a database looks for left-over processes at its next start
-            until(lambda pid=child: _state(pid) in "ZX", f"all of {self.program} has ended")  # type: ignore[misc]
-        self.process = None
-
-    def end(self) -> None:
-        """Leave no process and no file of it."""
-        self.end_processes()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        atexit.unregister(self.end)
-
-    @staticmethod
-    def _signal(number: signal.Signals, pid: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
+    def free_port(cls) -> int:
+        """One that no other server of the tests is given."""
+        return peers.free_port()
 
 
-class PostgreSql(Database):
+class PostgreSql(Fetched, databases.PostgreSql):
     """PostgreSQL. As root it runs as somebody else: it refuses to be root."""
 
-    program = "postgres"
-    stop_signal = signal.SIGINT  # the "fast" shutdown: does not wait for clients to leave
 
-    @classmethod
-    def owner(cls) -> pwd.struct_passwd | None:
-        return pwd.getpwnam("nobody") if os.getuid() == 0 else None
-
-    @classmethod
-    @functools.cache
-    def empty(cls) -> Path:
-        folder = _own_folder("postgres-empty", cls.owner())
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        words = ["-U", USER, "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync", "--no-instructions"]
-        _do([cls._program("initdb"), "-D", str(folder / "data"), *words], cls.owner())
-        single = [cls._program("postgres"), "--single", "-D", str(folder / "data"), "postgres"]
-        _do(single, cls.owner(), f"CREATE DATABASE {DATABASE}\n")
-        return folder / "data"
-
-    @classmethod
-    def _program(cls, name: str) -> str:
-        found = peer(name)
-        owner = cls.owner()
-        return str(found if owner is None or _open_to_all() else _readable_copy() / "bin" / name)
-
-    def command(self) -> list[str]:
-        settings = ("shared_buffers=32MB", "max_connections=30", "unix_socket_directories=", f"listen_addresses={HOST}")
-        words = [word for setting in settings for word in ("-c", setting)]
-        return [self._program("postgres"), "-D", str(self.data), "-p", str(self.port), *words, *self.options]
-
-    def ready(self) -> bool:
-        with contextlib.suppress(OSError, IndexError):
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
-            return lines[0] == str(self.pid) and lines[7].strip() == "ready"
-        return False
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://{USER}@{HOST}:{self.port}/{DATABASE}"
-
-    @property
-    def conninfo(self) -> str:
-        """The same, as gearmand's `--libpq-conninfo` takes it."""
-        return f"host={HOST} port={self.port} user={USER} dbname={DATABASE}"
-
-    def run(self, statement: str) -> list[list[str]]:
-        words = ["-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", statement]
-        return _rows([str(peer("psql")), self.url, *words])
-
-
-class MariaDb(Database):
+class MariaDb(Fetched, databases.MariaDb):
     """MariaDB, with a user of the tests' and a database of theirs."""
 
-    program = "mariadbd"
 
-    @classmethod
-    @functools.cache
-    def empty(cls) -> Path:
-        folder = _own_folder("mariadb-empty", None)
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        words = [f"--datadir={folder / 'data'}", "--auth-root-authentication-method=normal", "--skip-test-db"]
-        _do([str(peer("mariadb-install-db")), *words, *cls._settings()], None)
-        return folder / "data"
-
-    @staticmethod
-    def _settings() -> list[str]:
-        small = ["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M", "--max-connections=30"]
-        user = pwd.getpwuid(os.getuid()).pw_name
-        return [*small, "--skip-name-resolve", *(["--user=root"] if user == "root" else [])]
-
-    def command(self) -> list[str]:
-        first = self.folder / "first.sql"
-        first.write_text(
-            f"CREATE DATABASE IF NOT EXISTS {DATABASE};\n"
-            f"CREATE USER IF NOT EXISTS {USER}@'%' IDENTIFIED BY '{PASSWORD}';\n"
-            f"GRANT ALL ON {DATABASE}.* TO {USER}@'%';\n"
-        )
-        files = [f"--datadir={self.data}", f"--socket={self.folder / 'socket'}", f"--init-file={first}"]
-        network = [f"--bind-address={HOST}", f"--port={self.port}", f"--pid-file={self.folder / 'pid'}"]
-        return [str(peer("mariadbd")), *files, *network, *self._settings(), *self.options]
-
-    def ready(self) -> bool:
-        return _greeting(self.port, b"")[4:5] == b"\x0a"  # the version of its protocol
-
-    @property
-    def url(self) -> str:
-        return f"mysql://{USER}:{PASSWORD}@{HOST}:{self.port}/{DATABASE}"
-
-    def run(self, statement: str) -> list[list[str]]:
-        words = ["--no-defaults", f"--socket={self.folder / 'socket'}", "-u", "root", "-N", "-B", "-D", DATABASE]
-        return _rows([str(peer("mariadb")), *words, "-e", statement])
-
-
-class Redis(Database):
+class Redis(Fetched, databases.Redis):
     """Redis; by default each command is in its log, and on the disk, before it is answered."""
-
-    program = "redis-server"
-
-    def __init__(self, appendonly: bool = True, appendfsync: str = "always", options: Sequence[str] = ()) -> None:
-        self.appendonly = appendonly
-        self.appendfsync = appendfsync
-        super().__init__(options)
-
-    @classmethod
-    @functools.cache
-    def empty(cls) -> Path:
-        folder = _own_folder("redis-empty", None)
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        (folder / "data").mkdir()
-        return folder / "data"
-
-    def command(self) -> list[str]:
-        log = ["--appendonly", "yes" if self.appendonly else "no", "--appendfsync", self.appendfsync, "--save", ""]
-        network = ["--bind", HOST, "--port", str(self.port), "--dir", str(self.data)]
-        return [str(peer("redis-server")), *network, *log, *self.options]
-
-    def ready(self) -> bool:
-        return _greeting(self.port, b"PING\r\n").startswith(b"+PONG")
-
-    @property
-    def url(self) -> str:
-        return f"redis://{HOST}:{self.port}/0"
-
-    def run(self, statement: str) -> list[list[str]]:
-        """The words of one command, split at blanks; for bytes use the Python driver."""
-        return _rows([str(peer("redis-cli")), "-e", "-h", HOST, "-p", str(self.port), *statement.split()])
 
 
 @pytest.fixture(scope="session", name="postgresql")
@@ -345,93 +76,3 @@ def run_redis() -> Iterator[Redis]:
     """A Redis for tests that keep to a prefix of their own."""
     with Redis() as database:
         yield database
-
-
-def _environment() -> dict[str, str]:
-    """Ours, less what would lead a database or its client elsewhere."""
-    lead = ("PG", "MYSQL", "MARIADB", "REDIS")
-    return {**{key: value for key, value in os.environ.items() if not key.startswith(lead)}, "LC_ALL": "C.UTF-8"}
-
-
-def _own_folder(name: str, owner: pwd.struct_passwd | None) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
-    if owner is not None:
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-    return folder
-
-
-def _identity(owner: pwd.struct_passwd | None) -> tuple[int | None, int | None, list[int] | None]:
-    return (None, None, None) if owner is None else (owner.pw_uid, owner.pw_gid, [])
-
-
-def _do(command: list[str], owner: pwd.struct_passwd | None, given: str = "") -> None:
-    user, group, groups = _identity(owner)
-    done = subprocess.run(
-        command,
-        input=given,
-        capture_output=True,
-        text=True,
-        cwd="/",
-        env=_environment(),
-        check=False,
-        user=user,
-        group=group,
-        extra_groups=groups,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"{command[0]} failed: {done.stdout[-1000:]}{done.stderr[-1000:]}")
-
-
-def _rows(command: list[str]) -> list[list[str]]:
-    done = subprocess.run(command, capture_output=True, env=_environment(), timeout=60, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{command[0]} failed: {(done.stderr or done.stdout).decode(errors='replace').strip()}")
-    return [line.split("\t") for line in done.stdout.decode(errors="surrogateescape").splitlines()]
-
-
-def _greeting(port: int, said: bytes) -> bytes:
-    with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1.0) as sock:
-        sock.sendall(said)
-        return sock.recv(256)
-    return b""
-
-
-def _open_to_all() -> bool:
-    """Whether any user may run what is in build/peers: nobody else may enter a checkout below /root."""
-    inside = (PEERS / "bin", PEERS / "root/usr/lib", *PEERS.parents)
-    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in (*inside, PEERS, PEERS / "root"))
-
-
-@functools.cache
-def _readable_copy() -> Path:
-    """The programs and what they load, where every user may read them."""
-    copy = Path(tempfile.mkdtemp(prefix="peers-"))
-    atexit.register(shutil.rmtree, copy, ignore_errors=True)
-    for part in ("bin", "root/usr/lib/postgresql", "root/usr/share/postgresql"):
-        shutil.copytree(PEERS / part, copy / part, symlinks=True)
-    for folder in (PEERS / "root/usr/lib").glob("*-linux-*"):
-        target = copy / "root/usr/lib" / folder.name
-        target.mkdir()
-        for library in folder.glob("*.so*"):
-            shutil.copy2(library, target / library.name, follow_symlinks=False)
-    subprocess.run(["chmod", "-R", "a+rX", str(copy)], check=True)
-    return copy
-
-
-def _state(pid: int) -> str:
-    """The letter of a process's state; X: there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    except OSError:
-        return "X"
-
-
-def _children(parent: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                if int(fields[1]) == parent:
-                    found.append(int(entry.name))
-    return found

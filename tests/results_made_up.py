@@ -35,6 +35,16 @@ GROWTH = {
     "unique ids": ((0, 1e4, 1e5, 1e6, 3e6), 0.5, 0.05, 3.2, 1.5),
     "payload bytes": ((0, 64, 1024, 65536, 1 << 20), 5.0, 0.6, 12.0, 0.55),
 }
+# name: jobs per second of gearfast and gearmand, and their server CPU in microseconds per job
+DURABLE = {
+    "SQLite, 8 x 50": (140e3, 900, 6.2, 440),
+    "SQLite, 1 x 1": (1900, 900, 190, 420),
+    "SQLite, 4 x 100, 8 workers": (90e3, 480, 11.0, 830),
+    "PostgreSQL, 8 x 50": (75e3, 2300, 4.9, 63),
+    "MariaDB, 8 x 50": (70e3, 2300, 5.8, 76),
+    "Redis, 8 x 50": (80e3, 2200, 5.1, 64),
+    "Redis everysec, 8 x 50": (95e3, 13.5e3, 5.0, 47),
+}
 MEMORY = {
     "queued jobs of 64 B": (158, 880),
     "queued jobs with a unique id": (246, 1010),
@@ -119,6 +129,37 @@ class MakesUp:
             rows.append(Row(name, "Jobs due at a fixed rate, half of gearmand's greatest.", "latency", measured))
         return rows
 
+    def evenly(self, value: float) -> list[float]:
+        """A figure for each round, spread evenly over the noise, in any order: no two runs lie apart by chance."""
+        steps = [(2 * at + 1) / self.rounds - 1 for at in range(self.rounds)]
+        return [value * (1 + self.noise * step) for step in self.chance.sample(steps, len(steps))]
+
+    def durable(self) -> list[Row]:
+        rows = []
+        for name, (ours, stock, *cpus) in DURABLE.items():
+            slow = self.slower.get(f"durable, {name}", 1.0)
+            measured = [
+                Measured(
+                    subject,
+                    [
+                        Round(1000, 1000 / many, cpu=each, rate=many, commits=self.near(6e3))
+                        for each, many in zip(self.evenly(cpu), self.evenly(rate), strict=True)
+                    ],
+                )
+                for subject, rate, cpu in zip(SUBJECTS, (ours / slow, stock), cpus, strict=False)
+            ]
+            rows.append(Row(f"durable, {name}", f"Jobs are kept: {name}.", "durable", measured))
+        for name, middle in (("alone", 120.0), ("beside 50 k/s", 170.0)):
+            latencies = (self.latency(middle, 0.3) for _ in range(self.rounds))
+            rounds = [Round(3000, 1.5, rate=2000.0, latency=one) for one in latencies]
+            measured = [Measured("gearfast", rounds), Measured("gearmand", missing="it is too slow")]
+            rows.append(Row(f"durable, SQLite, foreground {name}", f"Foreground jobs {name}.", "durable", measured))
+        for name, each, start in (("1 M jobs in memory", 130.0, 0.0), ("SQLite, 1 M jobs", 138.0, 3.2)):
+            once = Round(10**6, 0.0, memory=each, fresh=28e6, start=start or None)
+            rounds = [once] * self.rounds
+            rows.append(Row(f"durable, {name}", f"A million: {name}.", "durable", [Measured("gearfast", rounds)]))
+        return rows
+
     def memory(self) -> list[Row]:
         rows = []
         for name, (ours, stock) in MEMORY.items():
@@ -167,6 +208,7 @@ def made_up(
 ) -> Results:
     """Return a whole run; the same seed makes the same run."""
     makes = MakesUp(seed, noise, rounds, slower, machine)
+    keeps = MakesUp(seed + 1000, noise, rounds, slower, machine)
     return Results(
         made="2026-08-01T12:34:56Z",
         commit=commit,
@@ -186,6 +228,6 @@ def made_up(
             Subject("beanstalkd", "1.12", "beanstalkd -l 127.0.0.1"),
             Subject("limit", "", "build/benchmarks/limit"),
         ],
-        rows=[*makes.plain(), *makes.growth(), *makes.latencies(), *makes.memory(), *makes.trouble()],
+        rows=[*makes.plain(), *keeps.durable(), *makes.growth(), *makes.latencies(), *makes.memory(), *makes.trouble()],
         not_measured=["TLS, and Unix sockets.", "Other machines."],
     )

@@ -70,7 +70,7 @@ def test_every_scenario_of_a_quick_run_can_be_played(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     results = read(kept)
     assert each_played(results) == [scenario.name for scenario in SCENARIOS if scenario.since is Profile.QUICK]
-    assert {row.group for row in results.rows} == {"plain", "latency", "growth", "memory", "trouble"}
+    assert {row.group for row in results.rows} == {"plain", "durable", "latency", "growth", "memory", "trouble"}
     assert any(sentence.startswith("Latency at gearmand's rate") for sentence in results.not_measured)
 
 

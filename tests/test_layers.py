@@ -113,7 +113,7 @@ KEEPS_TO_THE_CONTRACT = {
     *("record", "server", "keeper", "testing", "command", "cli", "store_command", "jobfile", "jobimport"),
     *(room for room in MAY_USE if room.startswith("plugins.") and not room.endswith(".__init__")),
 }
-CONTRACT: dict[str, set[str]] = dict.fromkeys(KEEPS_TO_THE_CONTRACT, {"plugins.__init__"})
+CONTRACT: dict[str, set[str]] = {room: {"plugins.__init__"} for room in KEEPS_TO_THE_CONTRACT}
 
 COMPILED = re.compile(r"^\s*from\s+gearfast(?:\.([\w.]+))?\s+c?import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 BARE = re.compile(r"^\s*c?import\s+gearfast\b", re.MULTILINE)

@@ -30,6 +30,10 @@ NONSENSE: dict[str, tuple[Callable[[Load], object], str]] = {
     "two lines": (lambda load: load.poll("status\nversion", hertz=1), "a command is one line"),
     "no command": (lambda load: load.poll("", hertz=1), "a command is one line"),
     "never": (lambda load: load.poll("status", hertz=0), "hertz must be from"),
+    "nobody beside": (lambda load: load.beside(0, rate=1), "count must be from 1"),
+    "beside, never": (lambda load: load.beside(1, rate=0), "rate must be from"),
+    "beside, payload": (lambda load: load.beside(1, rate=1, payload=-1), "payload must be from 0"),
+    "beside, unique": (lambda load: load.beside(1, rate=1, unique=5), "unique must be from 6 to 64, not 5"),
     "nobody": (lambda load: load.run(1), "nobody is there to play"),
     "nobody, open": (lambda load: load.run_at(1, 1), "an open loop needs clients or callers"),
     "rate": (lambda load: load.run_at(0, 1), "rate must be"),
@@ -69,6 +73,7 @@ def test_a_load_of_nothing_is_refused(words: dict[str, Any], message: str) -> No
         (lambda load: load.workers(1, functions=2), "functions"),
         (lambda load: load.workers(1, result=5), "result"),
         (lambda load: load.poll("status", hertz=1), "poll"),
+        (lambda load: load.beside(1, rate=1), "beside"),
     ],
 )
 def test_beanstalk_is_not_asked_for_what_it_has_not(ask: Callable[[Load], object], what: str) -> None:

@@ -24,7 +24,7 @@ from benchmarks.pictures import pictures
 from benchmarks.results import Results, Row
 from tests.browser import Browser, browser
 from tests.peers import PROJECT, peer
-from tests.results_made_up import MEMORY, PLAIN, made_up
+from tests.results_made_up import DURABLE, MEMORY, PLAIN, made_up
 
 MADE = made_up()
 NAMES = [row.name for row in MADE.rows]
@@ -145,8 +145,9 @@ def test_the_report_says_what_was_measured_where_and_how() -> None:
 
 
 def test_a_report_of_less_has_less_in_it() -> None:
-    less = report.html(without(MADE, "latency", "memory", "growth", "trouble"))
+    less = report.html(without(MADE, "durable", "latency", "memory", "growth", "trouble"))
     assert "<h2>Plain work</h2>" in less
+    assert "<h2>Durable</h2>" not in less
     assert "<h2>Latency</h2>" not in less
     assert "<h2>Memory</h2>" not in less
     alone = report.html(only(MADE, "gearfast"))
@@ -209,7 +210,7 @@ def written(paper: Paper) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize("columns", [1, 2])
 def test_pictures_are_valid_and_say_all(columns: int) -> None:
     drawn = {picture.name.rstrip("12"): picture for picture in pictures(MADE, columns)}
-    assert list(drawn) == ["bars", "growth", "latency", "memory", "drained"]
+    assert list(drawn) == ["bars", "durable", "growth", "latency", "memory", "drained"]
     said = {}
     for name, picture in drawn.items():
         root = ElementTree.fromstring(picture.svg(DARK))
@@ -218,11 +219,18 @@ def test_pictures_are_valid_and_say_all(columns: int) -> None:
         assert len(list(root.iter(f"{SVG}path"))) > 4
         assert any("better" in text for text in said[name]), "say what is good"
     assert set(PLAIN) <= set(said["bars"])
+    assert {f"durable, {name}" for name in DURABLE} <= set(said["durable"])
     assert {row.curve for row in MADE.rows if row.curve} <= set(said["growth"])
     assert {f"memory, {name}" for name in MEMORY} <= set(said["memory"])
     for percent in ("50 %", "90 %", "99 %", "99.9 %", "99.99 %"):
         assert said["latency"].count(percent) == 2
-    for name, unit in (("bars", " µs"), ("growth", "µs per job"), ("latency", " ms"), ("memory", " KB")):
+    for name, unit in (
+        ("bars", " µs"),
+        ("growth", "µs per job"),
+        ("durable", " k/s"),
+        ("latency", " ms"),
+        ("memory", " KB"),
+    ):
         assert any(unit in text for text in said[name]), f"{name} has no unit"
 
 
@@ -305,7 +313,12 @@ def test_readme_is_made_from_results(tree: Path) -> None:
     assert text.endswith("\n\nAfter.\n")
     assert "old" not in text
     table = re.findall(r"^\| (.+) \|$", text, re.MULTILINE)
-    assert [line.split(" | ")[0] for line in table[1:]] == list(PLAIN)
+    assert [line.split(" | ")[0] for line in table] == [
+        "server CPU per job",
+        *PLAIN,
+        "durable jobs per second",
+        *DURABLE,
+    ]
     assert "2026-08-01" in text
     assert "`make bench`" in text
     for name in re.findall(r'(?:srcset|src)="([^"]+)"', text):
@@ -324,6 +337,27 @@ def test_readme_table_has_the_medians() -> None:
     assert cells[1:3] == [f"{gearfast:.1f} us", f"{gearmand:.0f} us"]
     assert re.fullmatch(r"1/2[123]", cells[3])
     assert cells[4] == f"{limit:.1f} us"
+
+
+def test_readme_tells_what_is_durable() -> None:
+    text = readme.section(MADE)
+    (line,) = [line for line in text.splitlines() if line.startswith("| PostgreSQL, 8 x 50")]
+    cells = line.strip("| ").split(" | ")
+    assert re.fullmatch(r"\d\d(\.\d)? k/s", cells[1])
+    assert cells[2].endswith(" k/s")
+    assert 30 < float(cells[3]) < 36
+    assert [cell.endswith(" us") for cell in cells[4:]] == [True, True]
+    told = " ".join(text.split())
+    for sentence in (
+        r"the disk commits \d(\.\d)? k/s by itself",
+        r"99 take at most \d+ us while 50,000 durable jobs come in each second, \d+ us without them",
+        r"listens again, with all of them, after 3\.2 s",
+        r"Each takes 138 B of memory, 130 B without a store",
+    ):
+        assert re.search(sentence, told), sentence
+    without_it = readme.section(without(MADE, "durable"))
+    assert "durable" not in without_it
+    assert "without a store" not in without_it
 
 
 def test_readme_that_was_typed_by_hand_is_seen(tree: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import statistics
 from pathlib import Path
 
@@ -14,11 +15,11 @@ import pytest
 from rich.console import Console
 
 from benchmarks import bars, figures, results, table
-from benchmarks.bars import BARS, Against, GivesBack, Grows, Plain, Takes
-from benchmarks.figures import CPU, LIMIT, OURS, STOCK
+from benchmarks.bars import BARS, Against, Besides, GivesBack, Grows, Plain, Takes
+from benchmarks.figures import COMMITS, CPU, LIMIT, OURS, RATE, STOCK
 from benchmarks.progress import Progress
 from benchmarks.results import BadResultsError, Measured, Results, Round, Row, Spread, Subject
-from benchmarks.scenarios import SCENARIOS
+from benchmarks.scenarios import SCENARIOS, Profile
 from tests.results_made_up import made_up
 
 MADE = made_up()
@@ -126,6 +127,25 @@ def test_tables_have_their_figures_in_columns() -> None:
     assert " ".join(line.split()).startswith(f"{OURS} {' '.join(expected)} {CPU.between(cpu)}")
 
 
+def test_the_durable_tables_have_rates_disk_and_what_else_was_promised() -> None:
+    text = printed(MADE, 100)
+    row = row_of(MADE, "durable, SQLite, 8 x 50")
+    rate, times, cpu = RATE.spread(row, OURS), RATE.ratio(row, OURS, STOCK), CPU.spread(row, OURS)
+    disk = COMMITS.spread(row, OURS)
+    assert rate is not None
+    assert times is not None
+    assert cpu is not None
+    assert disk is not None
+    (line,) = [line for line in text.partition(f"\n{row.name}\n")[2].splitlines()[:1] if OURS in line]
+    said = [figures.rate(rate.median), figures.ratio(times.median), figures.microseconds(cpu.median)]
+    assert " ".join(line.split()).startswith(f"{OURS} {' '.join(said)} ")
+    assert line.endswith(f" {figures.rate(disk.median)}")
+    late = text.partition("Durable: latency")[2]
+    assert late.index("foreground alone") < late.index("foreground beside 50 k/s")
+    started = text.partition("Durable: from the start")[2].partition("\n\n")[0]
+    assert re.search(r"SQLite, 1 M jobs\n  gearfast +3\.\d s", started)
+
+
 def test_tables_say_who_was_not_measured_and_why() -> None:
     absent = [Subject("beanstalkd", missing="not installed: apt install beanstalkd"), *MADE.subjects[:2]]
     text = printed(msgspec.structs.replace(MADE, subjects=absent), 100)
@@ -153,16 +173,21 @@ def test_bars_look_where_something_is_measured() -> None:
             assert bar.scenario in names
         elif isinstance(bar, Grows):
             assert {(bar.curve, bar.start), (bar.curve, bar.end)} <= points
+        elif isinstance(bar, Besides):
+            assert {bar.scenario, bar.plain} <= names
         else:
             assert isinstance(bar, Plain)
     assert {row.name for row in MADE.rows if row.group == "plain"} == {
         scenario.name for scenario in SCENARIOS if scenario.group == "plain"
     }
+    assert {row.name for row in MADE.rows if row.group == "durable"} == {
+        scenario.name for scenario in SCENARIOS if scenario.group == "durable" and scenario.since < Profile.FULL
+    }
 
 
 def test_all_bars_are_met_by_a_run_that_meets_them() -> None:
     assert [one.what for one in bars.verdicts(MADE) if one.met is not True] == []
-    assert len(BARS) == 25
+    assert len(BARS) == 35
 
 
 @pytest.mark.parametrize(
@@ -171,6 +196,8 @@ def test_all_bars_are_met_by_a_run_that_meets_them() -> None:
         ("submit 1 x 1", "submit 1 x 1: CPU to gearmand"),
         ("drain, 1 worker of 100 k", "plain scenarios, the worst: CPU to limit (drain, 1 worker of 100 k)"),
         ("queue depth 10,000,000", "queue depth, from 10 k to 10 M"),
+        ("durable, SQLite, 8 x 50", "durable, SQLite, 8 x 50: time, on a disk with 5 k commits/s"),
+        ("durable, Redis, 8 x 50", "durable, Redis, 8 x 50: time to gearmand"),
         ("sleeping workers 5,000", "sleeping workers, from 10 to 5 k"),
     ],
 )
@@ -194,6 +221,31 @@ def test_the_mean_is_geometric_and_over_each_round() -> None:
     found = verdict(MADE, "plain scenarios, geometric mean")
     assert found.found == figures.factor(statistics.median(means))
     assert found.between == f"{figures.factor(min(means))}..{figures.factor(max(means))}"
+
+
+def stored(commits: float, rate: float) -> Results:
+    """A run of one durable scenario, on such a disk."""
+    measured = [Measured(OURS, [Round(1, 1.0, rate=rate, commits=commits)])]
+    return msgspec.structs.replace(MADE, rows=[Row("any", "Any.", "durable", measured)])
+
+
+@pytest.mark.parametrize(
+    ("commits", "rate", "met"), [(5000, 100e3, True), (5000, 99e3, False), (4999, 150e3, None), (4999, 50e3, None)]
+)
+def test_a_bar_that_wants_a_quick_disk_is_judged_on_one_only(commits: float, rate: float, met: bool | None) -> None:
+    assert bars.judge(Takes("any", 10.0, figures.TIME, commits=5000), stored(commits, rate)).met is met
+
+
+def test_what_comes_besides_is_held_against_the_plain_scenario_round_by_round() -> None:
+    plain = Measured(OURS, [Round(1, 1.0, memory=each) for each in (100.0, 200.0)])
+    more = Measured(OURS, [Round(1, 1.0, memory=each) for each in (115.0, 217.0)])
+    rows = [Row("plain", "Any.", "durable", [plain]), Row("more", "Any.", "durable", [more])]
+    found = msgspec.structs.replace(MADE, rows=rows)
+    less = bars.judge(Besides("more", "plain", 16.0, figures.MEMORY, less=True), found)
+    assert (less.met, less.found, less.between) == (True, "16 B", "15..17 B")
+    through = bars.judge(Besides("more", "plain", 1.1, figures.MEMORY), found)
+    assert (through.met, through.between) == (False, "1.08..1.15")
+    assert bars.judge(Besides("gone", "plain", 1.1, figures.MEMORY), found).met is None
 
 
 def test_memory_has_to_be_given_back() -> None:

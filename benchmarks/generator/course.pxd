@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from benchmarks.generator.ledger cimport Ledger
+from benchmarks.generator.ledger cimport Ledger, Name
 from benchmarks.generator.peer cimport KINDS, Peer
 from benchmarks.generator.talk cimport Answer, Talk
 from benchmarks.generator.tally cimport Tally
@@ -28,6 +28,8 @@ cdef class Course:
     cdef const char* babble     # what deaf peers send, over and over
     cdef size_t babble_size
     cdef size_t babble_most
+    cdef Name beside_name       # the function of the jobs beside
+    cdef uint64_t beside_submitted
     cdef ssize_t result         # bytes that workers answer with; -1: the payload
 
     # --- of one run, times in nanoseconds
@@ -39,6 +41,8 @@ cdef class Course:
     cdef uint64_t patience
     cdef uint64_t looked        # when signals were last asked for
     cdef double interval        # open loop: between two requests; 0: closed loop
+    cdef double beside_interval # between two jobs beside the load
+    cdef uint64_t beside_begun
     cdef uint64_t limit         # jobs
     cdef uint64_t begun         # submitted
     cdef uint64_t answered
@@ -50,6 +54,7 @@ cdef class Course:
     cdef bint closing           # all jobs are done: only what is owed is waited for
     cdef Tally latencies
     cdef Tally polls
+    cdef Tally besides          # of the jobs beside that were answered while the run went on
 
     cdef Peer* add(self, int kind) except NULL
     cdef void remove_all(self, int kind) noexcept

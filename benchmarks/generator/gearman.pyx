@@ -40,7 +40,7 @@ cdef enum:
 
 cdef const char* MAGIC = b"\0RES"
 cdef const char* REQUEST = b"\0REQ"
-cdef const char* DIGITS = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
+cdef const char* DIGITS = b"0123456789abcdefghijklmnopqrstuv"
 cdef const char* HEXADECIMAL = b"0123456789abcdef"
 
 
@@ -84,11 +84,14 @@ cdef inline char* put_header(char* at, uint32_t kind, size_t size) noexcept nogi
 
 
 cdef inline char* put_unique(char* at, uint64_t ordinal, int size) noexcept nogil:
-    """Digits to the base of 64, the lowest first; the rest of a long one is the same for all."""
+    """Digits to the base of 32, the lowest first; the rest of a long one is the same for all.
+
+    They differ without regard to case, too: gearmand's table in MySQL has a key that compares so.
+    """
     cdef int i
     for i in range(min(size, 11)):
-        at[i] = DIGITS[ordinal & 63]
-        ordinal >>= 6
+        at[i] = DIGITS[ordinal & 31]
+        ordinal >>= 5
     if size > 11:
         memset(at + 11, 117, size - 11)
     return at + size

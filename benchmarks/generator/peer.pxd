@@ -14,9 +14,10 @@ cdef enum Kind:
     IDLE = 3
     DEAF = 4
     POLLER = 5
+    BESIDE = 6
 
 cdef enum:
-    KINDS = 6
+    KINDS = 7
 
 # What a worker is about.
 cdef enum State:
@@ -44,7 +45,7 @@ cdef struct Peer:
     bint spoke              # sent something in this run that no answer has proved to be read
     bint echoing            # an ECHO_REQ is not answered
     uint64_t token          # that it carries
-    # clients and callers
+    # clients, callers and those beside
     Plan plan
     size_t in_flight
     uint32_t origin

@@ -4,11 +4,14 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport uint64_t
 
+from benchmarks.generator.beside cimport beside_due, beside_told, send_beside
 from benchmarks.generator.client cimport client_heard, client_told, fill, submit
 from benchmarks.generator.course cimport clock, unasked
 from benchmarks.generator.deaf cimport babble
 from benchmarks.generator.epoll cimport EPOLLERR, EPOLLHUP, EPOLLIN, epoll_event, epoll_wait
-from benchmarks.generator.peer cimport ASLEEP, CALLER, CLIENT, DEAF, GRABBING, POLLER, READY, WORKER, Peer
+from benchmarks.generator.peer cimport (
+    ASLEEP, BESIDE, CALLER, CLIENT, DEAF, GRABBING, POLLER, READY, WORKER, Peer
+)
 from benchmarks.generator.pipe cimport pipe_keep, pipe_receive
 from benchmarks.generator.poller cimport ask, poller_told
 from benchmarks.generator.talk cimport ECHOED, Answer
@@ -125,6 +128,8 @@ cdef int turn(Course course) except -1 nogil:
     if not course.closing:
         if course.interval > 0:
             send_due(course)
+        if course.crews[<int>BESIDE].count > 0:
+            send_beside(course)
         ask_all(course)
     return watch_time(course)
 
@@ -169,6 +174,8 @@ cdef inline int tell(Course course, Peer* peer, const Answer* answer) except -1 
         return client_told(course, peer, answer)
     if peer.kind == WORKER:
         return worker_told(course, peer, answer)
+    if peer.kind == BESIDE:
+        return beside_told(course, peer, answer)
     return unasked(answer)
 
 
@@ -187,6 +194,8 @@ cdef int waiting_time(Course course) noexcept nogil:
     if not course.closing:
         if course.interval > 0 and course.begun < course.limit:
             until = min(until, due(course, course.begun))
+        if course.crews[<int>BESIDE].count > 0:
+            until = min(until, beside_due(course))
         if course.deadline > 0:
             until = min(until, course.deadline)
         for at in range(course.crews[<int>POLLER].count):

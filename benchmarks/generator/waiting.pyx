@@ -4,11 +4,11 @@ from libc.stdint cimport uint64_t
 
 from benchmarks.generator.course cimport Course, Crew
 from benchmarks.generator.flight cimport under_way
-from benchmarks.generator.peer cimport CALLER, CLIENT, GRABBING, POLLER, WORKER, Peer
+from benchmarks.generator.peer cimport BESIDE, CALLER, CLIENT, GRABBING, POLLER, WORKER, Peer
 
 from benchmarks.errors import Stalled
 
-TITLES = ("client", "caller", "worker", "idle peer", "deaf peer", "poller")
+TITLES = ("client", "caller", "worker", "idle peer", "deaf peer", "poller", "side client")
 
 
 def whose_turn(Course course):
@@ -18,7 +18,7 @@ def whose_turn(Course course):
 
 cdef uint64_t answers_due(Course course, Peer* peer) noexcept:
     cdef uint64_t due = peer.echoing
-    if peer.kind == CLIENT or peer.kind == CALLER:
+    if peer.kind == CLIENT or peer.kind == CALLER or peer.kind == BESIDE:
         due += under_way(&peer.flight)
     elif peer.kind == WORKER:
         due += peer.deleting + (peer.state == GRABBING)

@@ -1,12 +1,13 @@
 """What is measured: each scenario has a name that carries its parameters, a sentence, and a way to be played."""
 
-from benchmarks.scenarios import growth, latency, memory, plain, trouble
+from benchmarks.scenarios import durable, growth, latency, memory, plain, trouble
 from benchmarks.scenarios.scenario import Profile, Scenario
 
 __all__ = ["SCENARIOS", "Profile", "Scenario"]
 
 SCENARIOS: tuple[Scenario, ...] = (
     *plain.SCENARIOS,
+    *durable.SCENARIOS,
     *latency.SCENARIOS,
     *growth.SCENARIOS,
     *memory.SCENARIOS,

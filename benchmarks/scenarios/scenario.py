@@ -29,6 +29,7 @@ SHARES = {Profile.QUICK: 0.25, Profile.DEFAULT: 1.0, Profile.FULL: 5.0}
 # and the most seconds: chosen so that the whole profile keeps to its minutes; a high percentile needs many answers
 SECONDS: Mapping[Group, Mapping[Profile, float]] = {
     "plain": {Profile.QUICK: 0.15, Profile.DEFAULT: 0.7, Profile.FULL: 4.0},
+    "durable": {Profile.QUICK: 0.2, Profile.DEFAULT: 1.5, Profile.FULL: 5.0},
     "latency": {Profile.QUICK: 0.5, Profile.DEFAULT: 2.0, Profile.FULL: 10.0},
     "growth": {Profile.QUICK: 0.1, Profile.DEFAULT: 0.4, Profile.FULL: 4.0},
     "memory": {Profile.QUICK: 0.0, Profile.DEFAULT: 0.0, Profile.FULL: 0.0},
@@ -73,6 +74,10 @@ class Scenario:
     """seconds that each measurement takes besides what is counted, for the estimate: filling queues, mostly"""
     closed: Play | None = None
     """for a scenario with a fixed rate: how to find what a server can do at most"""
+    store: str = ""
+    """where the jobs are kept; empty: in memory"""
+    most_rounds: int = 0
+    """so many are enough, where a measurement takes long; 0: as many as are asked for"""
 
     def too_much_for(self, label: str, profile: Profile) -> str:
         """Return why a subject is not measured, or ""."""
@@ -84,6 +89,10 @@ class Scenario:
     def has(self, text: str) -> bool:
         """Tell whether it is meant by a part of its name or by its group."""
         return text.lower() in self.name.lower() or text == self.group
+
+    def rounds(self, asked: int) -> int:
+        """Return how many rounds are played."""
+        return min(asked, self.most_rounds) if self.most_rounds else asked
 
     def budget(self, profile: Profile, share: float) -> Budget:
         """Return the most that is played in one measurement."""
@@ -145,13 +154,15 @@ def round_trip(
     return play
 
 
-def submit_and_drain(clients: int, in_flight: int, workers: int, *, payload: int = 64, queued: int = 0) -> Play:
+def submit_and_drain(
+    clients: int, in_flight: int, workers: int, *, payload: int = 64, unique: int = 0, queued: int = 0
+) -> Play:
     """Background jobs come in while others go out."""
 
     def play(trial: Trial) -> Round:
         trial.fill(queued, payload=payload)
         trial.load.workers(workers)
-        trial.load.clients(clients, in_flight=in_flight, payload=payload)
+        trial.load.clients(clients, in_flight=in_flight, payload=payload, unique=unique)
         return trial.closed()[0]
 
     return play

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.processes import Cores, Tree
@@ -59,9 +60,9 @@ class Subject(ABC):
         """What the server prints."""
         return ROOT / "build" / "bench" / f"{self.label}.log"
 
-    def start(self, port: int, cores: Cores) -> Tree:
-        """Start it and wait until it accepts connections. Raises MissingError, StartError."""
-        words = self.command(self.find(), port)
+    def start(self, port: int, cores: Cores, more: Sequence[str] = ()) -> Tree:
+        """Start it, maybe with more words, and wait until it accepts connections. Raises MissingError, StartError."""
+        words = [*self.command(self.find(), port), *more]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log, cores.for_servers():
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT)
@@ -81,6 +82,12 @@ class Subject(ABC):
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        if self.process is not None:
             self.process.kill()
             self.process.wait()
 

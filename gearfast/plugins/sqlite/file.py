@@ -31,6 +31,9 @@ PRAGMAS: Final = (
     "wal_autocheckpoint=4000",  # pages, 16 MB: a stall of some 30 ms, and less to write than with SQLite's 1000
     "journal_size_limit=67108864",  # bytes
 )
+# To bind bytes, sqlite3 asks for two protocols that they have not, and makes an error for each: half of its time.
+sqlite3.register_adapter(bytes, bytes)
+
 IN_USE: Final = "{path} is in use by another server or program: stop that one, or use another file"
 TEXTS: Final = {
     sqlite3.SQLITE_BUSY: IN_USE,
