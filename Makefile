@@ -41,7 +41,7 @@ lint: build $(VENV)/.testable
 # nothing at its end: no leak check. What never runs compiled code of ours, or runs other servers too, is left out.
 SANITIZED := $(addprefix tests/test_, $(addsuffix .py, packet structures jobqueue pool large collector wakeups \
     broker_abilities broker_coalescing broker_reports broker_losing broker_time broker_limits broker_model \
-    durable store_away store_model server listening accepting promptness drain leaving misbehaving robustness tls \
+    durable store_away store_ends store_model server listening accepting promptness drain leaving misbehaving robustness tls \
     embedding))
 SANITIZER := LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=64 \
     PYTHONMALLOC=malloc GEARFAST_MODEL_EXAMPLES=200

@@ -20,6 +20,7 @@ cpdef enum Submitted:
     CREATED = 0
     COALESCED = 1                 # it is the job that has this unique id already
     QUEUE_FULL = 2
+    NO_NUMBERS = 3                # until the store is back
 
 cpdef enum Reported:
     TAKEN = 0
@@ -58,7 +59,7 @@ cdef class Broker:
 
     # There is something for the store, and it is not at work.
     cdef inline bint has_news(self) noexcept:
-        return self.journal.has_news() or self.handles.last > self.journal.reserved
+        return self.journal.has_news() or (self.handles.last > self.journal.crowd and not self.journal.busy)
 
     # --- clients ---
     cdef int submit(self, Peer client, const Submission* wanted, double now, Job** job) except -1    # Submitted

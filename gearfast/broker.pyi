@@ -32,6 +32,8 @@ class Submitted(IntEnum):
     """It is the job that has this unique id already (protocol section 3.2)."""
     QUEUE_FULL = 2
     """It was refused: its function has as many jobs as it may have (protocol section 3.9)."""
+    NO_NUMBERS = 3
+    """It was refused: all numbers that the store knows to be in use are in use, and it is away."""
 
 class Reported(IntEnum):
     """What became of a worker's report."""

@@ -90,6 +90,8 @@ cdef class Broker:
                 return COALESCED
         if 0 < function.limit[wanted.priority] <= function.total:
             return QUEUE_FULL
+        if self.handles.last >= self.handles.ceiling:
+            return NO_NUMBERS
         job = self.create(function, wanted, self.handles.last + 1)
         self.handles.last += 1
         if key.size > 0 or not wanted.background or wanted.due > 0 or self.journal.on:
@@ -134,8 +136,7 @@ cdef class Broker:
         return 0
 
     cdef int keep(self, Job* job, double now) except -1:
-        if self.journal.on:
-            self.journal.gather(job, now)
+        self.journal.gather(job, now)
         job.kept |= BACKGROUND
         return 0
 
@@ -331,8 +332,7 @@ cdef class Broker:
         elif self.job_retries >= 0 and job.attempts >= self.job_retries and not self.closing:
             self.fail(job)
         else:
-            if job.kept & BACKGROUND:
-                self.journal.gather_again(job, now)
+            self.journal.gather_again(job, now)
             self.enqueue(job, now)
 
     cdef void requeue_all(self, Peer worker, Function* function, double now) noexcept:

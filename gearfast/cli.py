@@ -145,7 +145,12 @@ async def serve(asked: Command, store: Store | None, name: str, parent: int | No
     loop.set_exception_handler(log_failure)
     server = Server(asked.config, [Admin()], store)
     handle_signals(loop, server)
-    await server.start()
+    try:
+        await server.start()
+    except StoreError:
+        if server.ending.is_set():  # it was told to stop while it read the store, and did
+            return
+        raise
     for address in server.addresses:
         log.info("Listening on %s", address)
     try:

@@ -112,14 +112,16 @@ class Config:
     """Bytes of jobs waiting to be written above which clients that wait for the store are not read from."""
     store_batch: int = 2000
     """Jobs written together at most: so many are handed over in about a millisecond, and the peers wait for that."""
-    store_batch_bytes: int = 16 * MIB
-    """Bytes of payload from which on a batch takes no further job."""
+    store_batch_bytes: int = 2 * MIB
+    """Bytes of jobs from which on a batch takes no further one: the same millisecond."""
     store_numbers: int = 10_000_000
     """Job numbers reserved in the store ahead of use, so that none is used twice: a write every some million jobs."""
     store_retry: tuple[float, float] = (0.05, 2.0)
     """Seconds before a failed write is tried again: at first, and at most; doubled each time."""
     store_last_writes: float = 60.0
-    """Seconds that an orderly stop waits for a store that is away: less than the 90 after which systemd kills."""
+    """Seconds without success after which an orderly stop gives the store up: less than the 90 of systemd."""
+    store_last_close: float = 15.0
+    """Seconds that closing the store may take then."""
 
     # --- admin answers ---
     answer_slice: int = 200

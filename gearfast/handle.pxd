@@ -13,6 +13,7 @@ cdef class Handles:
     cdef size_t start_size, size
     cdef uint64_t spelled
     cdef uint64_t last                    # given out
+    cdef uint64_t ceiling                 # none above it may be; all bits set while there is no store
 
     # The handle of a number; the text holds until the next one is spelled.
     cdef Slice spell(self, uint64_t number) noexcept nogil

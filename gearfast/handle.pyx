@@ -27,6 +27,7 @@ cdef class Handles:
         self.text[len(prefix)] = c":"
         self.size = self.start_size + write_digits(0, self.text + self.start_size)
         self.spelled = self.last = 0
+        self.ceiling = <uint64_t>-1
 
     cdef Slice spell(self, uint64_t number) noexcept nogil:
         if number == self.spelled + 1 and self.text[self.size - 1] != c"9":

@@ -51,7 +51,7 @@ cdef class InProcessPeer(Peer):
             raise ValueError(f"a unique id has at most 64 bytes, not {len(unique)}")
         if due > 0 and not background:
             raise ValueError("only a background job can be due later")
-        if self.broker.submit(self, &wanted, now, &job) == QUEUE_FULL:
+        if self.broker.submit(self, &wanted, now, &job) >= QUEUE_FULL:
             return None
         return self.broker.handles.format(job.number)
 

@@ -37,6 +37,7 @@ class Keeper:
         self.service = service
         self.config = config
         self.ledger = Ledger(service.broker)
+        self.journal = service.broker.journal
         self.replayed = 0
         self.facts: dict[str, str] = {}
         self.most = config.store_batch
@@ -47,6 +48,8 @@ class Keeper:
         self.reason = "it has not answered"
         self.delay = config.store_retry[0]
         self.settled = asyncio.Event()
+        self.ending = False
+        self.last_success = 0.0
 
     # --- the start ---
 
@@ -77,13 +80,12 @@ class Keeper:
             for number, reason in bad:
                 log.error("job %d stays in the store and is not run: %s", number, reason)
             self.replayed += len(jobs) - len(bad)
-            last = max(last, max(job.number for job in jobs))
+            last = max(last, *(job.number for job in jobs))
         prefix = self.handle_prefix(facts.get(PREFIX, ""))
         self.ledger.open(prefix.encode("utf-8", "surrogateescape"), last, self.config.store_on_shutdown)
-        self.facts = {PREFIX: prefix}
-        self.reserve()
+        self.facts = {PREFIX: prefix, CEILING: str(last + self.config.store_numbers)}
         await self.store.write(Batch([], [], self.facts))
-        self.facts = {}
+        self.facts_are_stored()
         self.service.keep_in(self.store.largest, self.begin)
 
     def handle_prefix(self, stored: str) -> str:
@@ -93,17 +95,20 @@ class Keeper:
             log.warning("Handles begin with %s from now on; those with %s are no longer known", asked, stored)
         return asked or stored or default_handle_prefix()
 
-    def reserve(self) -> None:
-        """Have the next batch say that numbers are used up to somewhere above the last one."""
-        ahead = self.config.store_numbers
-        self.facts[CEILING] = str(self.ledger.last + ahead)
-        self.ledger.reserve(self.ledger.last + ahead // 2)
+    def facts_are_stored(self) -> None:
+        """Use the numbers that the store knows to be in use; half of them before it is asked for more."""
+        if CEILING in self.facts:
+            ceiling = int(self.facts[CEILING])
+            self.ledger.reserve(max(ceiling - self.config.store_numbers // 2, 0), ceiling)
+        self.facts = {}
 
     # --- while the server runs ---
 
     def begin(self) -> None:
         """Write what has gathered. Called at the end of a turn that has something for the store, and no write runs."""
-        self.service.broker.journal.busy = True
+        if self.journal.busy:
+            raise RuntimeError("two batches cannot be written at a time")
+        self.journal.busy = True
         self.task = self.loop.create_task(self.write_all())
         self.task.add_done_callback(self.ended)
         if self.clock is None:
@@ -111,23 +116,21 @@ class Keeper:
 
     def ended(self, task: asyncio.Task[None]) -> None:
         """Let the next turn begin again if something went wrong that nobody thought of."""
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.critical("What was to be stored is tried again: %r", error, exc_info=error)
-            self.ledger.failed()
-            self.service.broker.journal.busy = False
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.critical("What was to be stored is tried again: %r", error, exc_info=error)
+        self.ledger.failed()
+        self.journal.busy = False
 
     async def write_all(self) -> None:
-        """Write batch after batch until nothing is left."""
-        ledger, journal = self.ledger, self.service.broker.journal
-        while True:
-            if ledger.crowded:
-                self.reserve()
+        """Write batch after batch until nothing is left, or the server ends."""
+        while (self.ledger.waits or self.ledger.crowded) and not self.ending:
+            if self.ledger.crowded:
+                self.facts[CEILING] = str(self.ledger.last + self.config.store_numbers)
             await self.write_next()
-            journal.busy = ledger.waits
-            self.turn.settle()
+            self.turn.settle()  # what this leads to is written by the next round: this one is still busy
             self.settled.set()
-            if not journal.busy:
-                return
+        self.journal.busy = False
 
     async def write_next(self) -> None:
         """Write one batch, or wait a little after a failure.
@@ -141,28 +144,30 @@ class Keeper:
         )
         batch = Batch(removes, adds, {} if alone else self.facts)
         try:
-            if not (removes or adds or batch.facts):
-                self.ledger.written()
-                return
-            async with asyncio.timeout(self.config.store_timeout):
-                await self.store.write(batch)
-        except Exception as error:
+            if removes or adds or batch.facts:
+                async with asyncio.timeout(self.config.store_timeout):
+                    await self.store.write(batch)
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                self.ledger.failed()
+                raise
             self.failed(error)
             await self.pause()
         else:
             self.ledger.written()
             if not alone:
-                self.facts = {}
+                self.facts_are_stored()
                 self.succeeded()
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """What was being written waits again; smaller batches have a better chance when time was short."""
         self.ledger.failed()
         if isinstance(error, TimeoutError):
             self.most = max(self.most // 4, 50)
             self.reason = f"it did not answer for {self.config.store_timeout:g} s"
         else:
-            self.reason = str(error) or repr(error)
+            self.reason = str(error).rstrip(".") or repr(error)
         if not self.away_since:
             self.away_since = time.monotonic()
             self.delay = self.config.store_retry[0]
@@ -197,45 +202,46 @@ class Keeper:
             self.ledger.unkeep(numbers)
         self.turn.settle()
         self.settled.set()
-        if self.ledger.waits:
+        if self.ledger.waits or self.journal.busy:
             self.clock = self.loop.call_later(self.config.store_timeout / 16, self.look)
 
     # --- the end ---
 
     async def flush(self) -> None:
         """Return when all that waits now is written, or was refused."""
-        ledger = self.ledger
-        if self.config.store_on_shutdown:
-            return
-        newest = ledger.newest
-        while ledger.settled <= newest:  # `look` sees to it that this ends
+        self.last_success = time.monotonic()
+        newest = self.ledger.newest
+        while self.ledger.settled <= newest and not self.config.store_on_shutdown:
+            if not self.journal.busy:
+                self.begin()
             self.settled.clear()
             await self.settled.wait()
 
     def hold(self) -> None:
-        """Nothing that happens from now on is for the store: the server takes its peers down."""
+        """No job is for the store from now on: the server takes its peers down."""
         if self.config.store_on_shutdown:
             self.ledger.gather_all(time.monotonic())
         self.ledger.close()
+        self.ending = True
 
     async def stop(self) -> None:
         """Write what is left, and close the store. Raises StoreError, with what is lost, if that cannot be done."""
+        if self.clock is not None:
+            self.clock.cancel()
         try:
-            async with asyncio.timeout(self.config.store_last_writes):
-                if self.task is not None:
-                    await self.task
-                await self.write_rest()
-        except TimeoutError:
-            raise StoreError(f"The store is away, and not everything could be written to it: {self.reason}") from None
+            if self.task is not None:
+                await asyncio.wait({self.task})  # it ends with its present batch
+            await self.write_rest()
         finally:
-            if self.clock is not None:
-                self.clock.cancel()
             with suppress(TimeoutError):  # a disk that hangs
-                await asyncio.wait_for(self.store.close(), self.config.store_last_writes)
+                await asyncio.wait_for(self.store.close(), self.config.store_last_close)
 
     async def write_rest(self) -> None:
         """The last batches, and that no number beyond the last one was used."""
-        ledger = self.ledger
-        self.facts = {CEILING: str(ledger.last)}
-        while ledger.waits or self.facts:
+        self.facts = {CEILING: str(self.ledger.last)}
+        while self.ledger.waits or self.facts:
             await self.write_next()
+            if not self.away_since:
+                self.last_success = time.monotonic()
+            elif time.monotonic() > self.last_success + self.config.store_last_writes:
+                raise StoreError(f"The store is away, and not everything could be written to it: {self.reason}")

@@ -23,8 +23,8 @@ class Ledger:
 
         Handles begin with ``prefix``, and numbers go on above ``last``. Raises ValueError if the prefix is too long.
         """
-    def reserve(self, number: int) -> None:
-        """A job with a higher number than this makes it ``crowded``."""
+    def reserve(self, crowd: int, ceiling: int) -> None:
+        """A job with a number above ``crowd`` makes it ``crowded``; none gets one above ``ceiling``."""
     def collect(self, jobs: int, size: int, removes: int) -> tuple[list[int], list[StoredJob]]:
         """Begin a batch: so many numbers to forget, and so many jobs, of about so many bytes, to keep, at most.
 
@@ -41,7 +41,7 @@ class Ledger:
     def gather_all(self, now: float) -> None:
         """Have every background job written that is not in the store."""
     def close(self) -> None:
-        """From now on nothing new is for the store."""
+        """From now on no job is for the store; what ends is still to be forgotten."""
     @property
     def last(self) -> int:
         """The number given out last."""

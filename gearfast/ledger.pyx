@@ -81,8 +81,9 @@ cdef class Ledger:
         self.broker.journal.on = True
         self.broker.journal.quiet = quiet
 
-    def reserve(self, uint64_t number):
-        self.broker.journal.reserved = number
+    def reserve(self, uint64_t crowd, uint64_t ceiling):
+        self.broker.journal.crowd = crowd
+        self.broker.handles.ceiling = ceiling
 
     # --- batches ---
 
@@ -101,11 +102,11 @@ cdef class Ledger:
         journal.take_off(jobs, size, removes)
         try:
             for at in range(journal.flying):
-                job = self.background(journal.entries[at].number)
+                job = self.background(journal.entry(at).number)
                 if job != NULL and job.kept & GATHERED:
                     adds.append(self.record(job))
                     job.kept = (job.kept & ~GATHERED) | WRITING
-            return [journal.gone[at] for at in range(journal.gone_flying)], adds
+            return [journal.gone[journal.gone_head + at] for at in range(journal.gone_flying)], adds
         finally:
             release_collector(collects)
 
@@ -120,7 +121,7 @@ cdef class Ledger:
         cdef size_t at
         cdef Job* job
         for at in range(journal.flying):
-            job = numbers_find(&self.broker.jobs, journal.entries[at].number)
+            job = numbers_find(&self.broker.jobs, journal.entry(at).number)
             if job != NULL and job.kept & WRITING:
                 job.kept = (job.kept & ~WRITING) | STORED
         journal.land()
@@ -130,7 +131,7 @@ cdef class Ledger:
         cdef size_t at
         cdef Job* job
         for at in range(journal.flying):
-            job = self.background(journal.entries[at].number)
+            job = self.background(journal.entry(at).number)
             if job != NULL and job.kept & WRITING:         # as far as anybody knows it may be in the store
                 job.kept |= GATHERED
         journal.call_back()
@@ -142,8 +143,8 @@ cdef class Ledger:
         cdef dict numbers = {}                     # one that was lost by its worker meanwhile stands twice
         cdef size_t at = 0, count = journal.count
         cdef Job* job
-        while at < count and journal.entries[at].since <= before:
-            job = self.background(journal.entries[at].number)
+        while at < count and journal.entry(at).since <= before:
+            job = self.background(journal.entry(at).number)
             if job != NULL and job.kept & STORED:
                 job.kept &= ~GATHERED
                 journal.gather_again(job, now)
@@ -178,8 +179,8 @@ cdef class Ledger:
                 return
 
     def close(self):
-        """From now on nothing new is for the store."""
-        self.broker.journal.on = False
+        """From now on nothing new is for the store; it may still be told what to forget."""
+        self.broker.journal.quiet = True
 
     # --- what waits ---
 
@@ -198,11 +199,11 @@ cdef class Ledger:
     @property
     def oldest(self) -> float:
         cdef Journal journal = self.broker.journal
-        return journal.entries[0].since if journal.count > 0 else INFINITY
+        return journal.entry(0).since if journal.count > 0 else INFINITY
 
     @property
     def crowded(self) -> bool:
-        return self.broker.handles.last > self.broker.journal.reserved
+        return self.broker.handles.last > self.broker.journal.crowd
 
     @property
     def removes_wait(self) -> bool:

@@ -158,9 +158,9 @@ DURABLE = Group(
                "Default: memory. [gearfast]"),
         Option("durability", "", "WORD", "full",
                "What a job that was acknowledged survives. full: a power cut. normal: the end of the server at any "
-               "moment, kill -9 included; a power cut may cost the last moments. off: the end of the server as with "
-               "normal, but nothing is forced to disk: a crash of the machine may cost the newest jobs or, SQLite, the "
-               "file. [gearfast]", one_of("full", "normal", "off")),
+               "moment, kill -9 included; a power cut may cost up to the last 16 MB. off: the end of the server as "
+               "with normal, but nothing is forced to disk: a crash of the machine may cost the newest jobs or, with "
+               "SQLite, the file. [gearfast]", one_of("full", "normal", "off")),
         Option("store-timeout", "", "S", "5",
                "Seconds, with fractions, that a submit waits for a store that is away before it is refused. [gearfast]",
                seconds),

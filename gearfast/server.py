@@ -10,6 +10,7 @@ from typing import cast
 
 from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
+from gearfast.errors import StoreError
 from gearfast.keeper import Keeper
 from gearfast.listener import close_listener, is_tcp, name_of, open_listeners
 from gearfast.logs import NOTICE
@@ -53,6 +54,7 @@ class Server:
         self.handshakes: set[asyncio.Task[None]] = set()
         self.context: ssl.SSLContext | None = None
         self.running = False
+        self.replaying: asyncio.Task[None] | None = None
         self.keeping = False
         self.addresses: list[str] = []
         self.ending = asyncio.Event()
@@ -63,7 +65,8 @@ class Server:
     async def start(self) -> None:
         """Replay what the store holds, start the plugins, bind and listen.
 
-        Raises ListenError, ConfigError or StoreError; nothing is left running then.
+        Raises ListenError, ConfigError or StoreError (also when it is told to stop while the store still replays);
+        nothing is left running then.
         """
         self.loop = asyncio.get_running_loop()
         self.turn = Turn(self.service, self.loop, self.config.receive_buffer)
@@ -73,8 +76,7 @@ class Server:
             if self.config.ssl:
                 self.context = server_context(self.config)
             if self.keeper is not None:
-                await self.keeper.start(self.turn)
-                self.keeping = True
+                await self.replay(self.keeper)
             for plugin in self.plugins:
                 await plugin.start(self)
                 self.started.append(plugin)
@@ -85,6 +87,17 @@ class Server:
         self.addresses = [name_of(listener) for listener in self.listeners]
         for listener in self.listeners:
             self.accept_from(listener)
+
+    async def replay(self, keeper: Keeper) -> None:
+        """Have the store's jobs; `stop` ends that too."""
+        self.replaying = asyncio.ensure_future(keeper.start(self.turn))
+        try:
+            await self.replaying
+        except asyncio.CancelledError:
+            if not self.ending.is_set():
+                raise
+            raise StoreError("the server was told to stop before it had read all jobs") from None
+        self.keeping = True
 
     def drain(self) -> None:
         """Accept nobody any more, serve who is there, and stop when no job is left (protocol section 3.10)."""
@@ -101,6 +114,8 @@ class Server:
 
     def stop(self) -> None:
         """End at once; what is in memory only is lost."""
+        if self.replaying is not None:
+            self.replaying.cancel()
         self.ending.set()
 
     async def closed(self) -> None:

@@ -81,7 +81,7 @@ cdef class Session(Peer):
     cdef int send_handle(self, uint32_t type, uint64_t number) except -1
     cdef int refuse(self, const char* code, const char* text) except -1
     cdef int submit(self, const Submission* wanted) except -1
-    cdef int wait_for_store(self, const Job* job) except -1
+    cdef int send_after_store(self, const Job* job) except -1
     cdef bint let_go(self, uint64_t settled) noexcept      # whether no answer waits for the store any more
     cdef int refuse_jobs(self, set numbers, bytes text) except -1
     cdef int check(self, Reported reported, const char* text) except -1

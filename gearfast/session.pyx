@@ -1,13 +1,12 @@
 """One connection's talk with the server: requests in, packets and admin text out (protocol section 1)."""
 
 cimport cython
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, strlen
 
-from gearfast.broker cimport QUEUE_FULL, UNKNOWN
+from gearfast.broker cimport NO_NUMBERS, QUEUE_FULL, UNKNOWN
 from gearfast.fence cimport Fence, fences_add, fences_close, fences_pass
-from gearfast.jobqueue cimport GATHERED, STORED, WRITING, Job
-from gearfast.journal cimport Journal
+from gearfast.jobqueue cimport Job
 from gearfast.packet cimport (
     ERROR, HEADER_SIZE, JOB_CREATED, NOOP, READY, TEXT, UNFENCED, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL,
     WORK_STATUS, WORK_WARNING, body_size,
@@ -67,7 +66,6 @@ cdef class Service:
         for session in fenced:
             if not session.let_go(settled):
                 self.fenced.append(session)
-            session.outlet.ready()
 
     def refuse_jobs(self, set numbers not None, bytes text not None):
         """The store did not take these jobs: who waits for one of them is told why."""
@@ -75,8 +73,9 @@ cdef class Service:
         for session in self.fenced:
             try:
                 session.refuse_jobs(numbers, text)
-            except MemoryError as error:
-                session.give_up(error)
+            except MemoryError:                    # half written anew: nothing of it may be sent
+                session.cut = True
+                session.outlet.ready()
 
 
 @cython.final
@@ -273,36 +272,45 @@ cdef class Session(Peer):
 
     cdef int submit(self, const Submission* wanted) except -1:
         cdef Job* job = NULL
+        cdef int submitted
         if wanted.unique.size > MOST_UNIQUE or wanted.reducer.size > MOST_UNIQUE:
             return self.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
         if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > self.service.largest:
             return self.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % self.service.largest)
         try:
-            if self.service.broker.submit(self, wanted, self.service.now, &job) == QUEUE_FULL:
-                return self.refuse(b"QUEUE_ERROR", b"Job queue is full")
+            submitted = self.service.broker.submit(self, wanted, self.service.now, &job)
         except MemoryError as error:
             return self.refuse(b"QUEUE_ERROR", str(error).encode())
+        if submitted == QUEUE_FULL:
+            return self.refuse(b"QUEUE_ERROR", b"Job queue is full")
+        if submitted == NO_NUMBERS:
+            return self.refuse(b"QUEUE_ERROR", b"No job numbers are left until the store is back")
         if self.service.log_jobs:
             self.service.log.log(logs.NOTICE, "accepted,%s,%s,%.0f", text(wanted.function), text(wanted.unique), wanted.due)
-        if wanted.background and job.kept & (GATHERED | WRITING) and not job.kept & STORED:
-            self.wait_for_store(job)
+        if wanted.background and self.service.broker.journal.expects(job):
+            return self.send_after_store(job)
         return self.send_handle(JOB_CREATED, job.number)
 
     # --- answers that wait for the store ---
 
-    cdef int wait_for_store(self, const Job* job) except -1:
-        cdef Journal journal = self.service.broker.journal
-        cdef uint64_t ticket = journal.newest() if job.kept & GATHERED else journal.first + journal.flying - 1
+    cdef int send_after_store(self, const Job* job) except -1:
         cdef uint64_t place = self.out.base + self.out.size
-        fences_add(&self.fences, Fence(ticket, job.number, place))
+        fences_add(&self.fences, Fence(self.service.broker.journal.ticket(job), job.number, place))
         if self.fences.count == 1:
             self.out.fence = place
             self.service.fenced.append(self)
-        return 0
+        try:
+            return self.send_handle(JOB_CREATED, job.number)
+        except MemoryError:                        # a fence is never without its packet
+            self.fences.count -= 1
+            raise
 
     cdef bint let_go(self, uint64_t settled) noexcept:
+        cdef uint32_t before = self.fences.count
         fences_pass(&self.fences, settled)
         self.out.fence = UNFENCED if self.fences.count == 0 else self.fences.fence[self.fences.first].place
+        if self.fences.count < before or before == 0:
+            self.outlet.ready()
         return self.fences.count == 0
 
     cdef int refuse_jobs(self, set numbers, bytes text) except -1:

@@ -37,14 +37,17 @@ class Obedient:
         self.largest = largest
         self.asked: list[Batch] = []
         self.written: list[Batch] = []
-        self.trouble: Exception | None = None
+        self.trouble: BaseException | None = None
         self.full = False
+        self.delay = 0.0
         self.trouble_afterwards: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
         self.cancelled = 0
         self.calls = 0
         self.is_open = False
+        self.broken = False
+        """Two writes at a time were asked for, or one before it was opened or after it was closed."""
 
     async def open(self) -> Mapping[str, str]:
         """Return the facts."""
@@ -61,11 +64,11 @@ class Obedient:
 
     async def write(self, batch: Batch) -> None:
         """Do as told by `gate` and `trouble`."""
-        assert self.is_open, "a store is opened before it is written to, and not written to after it was closed"
+        self.broken |= self.calls > 0 or not self.is_open
         self.calls += 1
-        assert self.calls == 1, "one write at a time"
         self.asked.append(batch)
         try:
+            await asyncio.sleep(self.delay)
             while not self.gate.is_set():
                 await asyncio.sleep(0.002)
             if self.trouble is not None:
@@ -148,6 +151,7 @@ class Served:
             self.loop.call_soon_threadsafe(self.server.stop)
         self.thread.join(60)
         assert not self.thread.is_alive()
+        assert not self.store.broken, "a store is asked for one write at a time, between open and close"
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure

@@ -33,7 +33,7 @@ MAY_USE: dict[str, set[str]] = {
     "unique": {"index", "jobqueue", "roster"},
     "peer": {"pool", "jobqueue", "late", "roster"},
     "census": {"handle", "index", "rotation", "jobqueue", "numbers", "roster"},
-    "journal": {"jobqueue", "numbers"},
+    "journal": {"jobqueue", "roster"},
     "record": {"jobqueue"},
     "fence": set(),
     # room 3
@@ -55,7 +55,7 @@ MAY_USE: dict[str, set[str]] = {
     "ledger": {"handle", "heap", "jobqueue", "numbers", "roster", "unique", "journal", "record", "broker"},
     # room 4: the same talk in this process, and over a wire
     "inprocess": {"jobqueue", "roster", "peer", "broker"},
-    "session": {"handle", "packet", "jobqueue", "journal", "fence", "peer", "broker"},
+    "session": {"handle", "packet", "jobqueue", "fence", "peer", "broker"},
     "request": {"handle", "packet", "jobqueue", "roster", "peer", "broker", "session"},
     # bytes in and out
     "turn": {"session"},

@@ -34,6 +34,9 @@ PRAGMAS: Final = (
 # To bind bytes, sqlite3 asks for two protocols that they have not, and makes an error for each: half of its time.
 sqlite3.register_adapter(bytes, bytes)
 
+NICE: Final = 10
+"""Of the thread: on a core that it shares with the event loop, peers go first."""
+
 IN_USE: Final = "{path} is in use by another server or program: stop that one, or use another file"
 TEXTS: Final = {
     sqlite3.SQLITE_BUSY: IN_USE,
@@ -74,6 +77,9 @@ class Desk(threading.Thread):
 
     def run(self) -> None:
         """Work until the end."""
+        if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while (task := self._work.get()) is not None:
             future, work = task
             result = error = None
@@ -166,6 +172,11 @@ class SqliteFile:
             # If the log still fits into the file, its own room is free again.
             checkpoint(connection, "RESTART")
             self._transact(statements)
+
+    def settle(self) -> None:
+        """Have what was written reach the disk where a commit does not see to that: for what is rare and dear."""
+        if self._synchronous == "NORMAL":
+            checkpoint(self.connection(), "FULL")
 
     @contextlib.contextmanager
     def transaction(self, *, explicit: bool = True) -> Iterator[sqlite3.Connection]:

@@ -204,6 +204,8 @@ class Sqlite:
 
     def _write(self, batch: Batch) -> None:
         self._file.transact(self._statements(batch), growth(batch.adds))
+        if batch.facts:
+            self._file.settle()
 
     def _statements(self, batch: Batch) -> list[Statement]:
         statements = [
