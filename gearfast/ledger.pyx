@@ -52,10 +52,8 @@ cdef class Ledger:
         number, name, unique, priority, due, attempts, payload, more = record
         if number == 0 or numbers_find(&broker.jobs, number) != NULL:
             raise ValueError("its number is none, or another job's")
-        if len(name) == 0 or <size_t>len(unique) > MOST_UNIQUE or not 0 <= priority < PRIORITIES or not 0 <= due < INFINITY:
-            raise ValueError(
-                f"its function, unique id, priority or due time cannot be ({name!r}, {unique!r}, {priority}, {due})"
-            )
+        if <size_t>len(unique) > MOST_UNIQUE or not 0 <= priority < PRIORITIES or not 0 <= due < INFINITY:
+            raise ValueError(f"its unique id, priority or due time cannot be ({unique!r}, {priority}, {due})")
         read_more(more, &wanted.reducer)
         wanted.function, wanted.unique, wanted.payload = slice_of(name), slice_of(unique), slice_of(payload)
         wanted.priority = priority

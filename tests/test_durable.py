@@ -215,10 +215,19 @@ def test_a_handle_prefix_stays_with_the_store_unless_another_is_asked_for() -> N
         assert status(client, b"H:new:1")[0] == b"1"
 
 
+def test_a_job_of_a_function_without_a_name_comes_back_too() -> None:
+    contents = Contents()
+    with serving(Obedient(contents)) as served, served.connect() as client:
+        assert client.call(BACKGROUND, "", "u", payload="x").name == "JOB_CREATED"
+    with serving(Obedient(contents)) as served, served.connect() as client:
+        assert served.server.replayed == 1
+        assert grab(worker_of(client, "")) == (b"H:t:1", b"x")
+
+
 def test_a_stored_job_that_cannot_be_run_is_reported_and_stays(caplog: pytest.LogCaptureFixture) -> None:
     good = StoredJob(7, b"f", b"", 1, 0.0, 0, b"x", b"")
     bad = [
-        good._replace(number=8, function=b""),
+        good._replace(number=8, unique=b"u" * 66),
         good._replace(number=9, unique=b"u" * 65),
         good._replace(number=10, priority=3),
         good._replace(number=11, due=float("nan")),
