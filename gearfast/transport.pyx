@@ -87,7 +87,8 @@ cdef class Transport(Member):
             self.session.closed()
             if self.open:
                 self.turn.leaving.add(self)
-            self.ready()                          # what it held may be news for the store
+            if self.turn.service.broker.has_news():         # what it held
+                self.turn.schedule()
 
     cdef void end_gently(self):
         """All was sent. After an error the peer may still be writing: closing now would cost it our answer."""
