@@ -4,7 +4,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memmove
 
-from gearfast.jobqueue cimport BACKGROUND, job_size
+from gearfast.jobqueue cimport BACKGROUND, STRUCK, job_size
 from gearfast.roster cimport Function
 
 cdef enum:
@@ -22,8 +22,14 @@ cdef class Journal:
 
     cdef int gather(self, Job* job, double now) except -1:
         cdef Entry* larger
+        cdef size_t at
         if not self.on or self.quiet or job.kept & GATHERED:
             return 0
+        if job.kept & STRUCK:         # not to be forgotten any more: that might be written after it
+            for at in range(self.gone_head, self.gone_head + self.gone_count):
+                if self.gone[at] == job.number:
+                    self.gone[at] = 0
+            job.kept &= ~STRUCK
         if self.head + self.count == self.room:
             larger = <Entry*>realloc(self.entries, (self.room * 2 + 64) * sizeof(Entry))
             if larger == NULL:
