@@ -83,7 +83,8 @@ class Served(Store):
 
     def version(self) -> str:
         """Return the first line that the server prints."""
-        return first_line(str(self.kind.find(self.programs[0])), "--version")
+        line = first_line(str(self.kind.find(self.programs[0])), "--version")
+        return line.rpartition("/")[2]  # some begin with the path of the program
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Words]:

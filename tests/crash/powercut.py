@@ -33,7 +33,7 @@ class PowerCutPlace(SqlitePlace):
         self.disk.mkdir()
         super().__init__(self.disk, durability)
         self.survives = SURVIVES[durability]
-        self.library = build(folder)
+        self.shim = build(folder)
         memory = Path("/dev/shm")
         self.shadow = Path(tempfile.mkdtemp(prefix="crash-shadow-", dir=memory if memory.is_dir() else folder))
 
@@ -41,7 +41,7 @@ class PowerCutPlace(SqlitePlace):
     def environment(self) -> dict[str, str]:
         """For the server."""
         return {
-            "LD_PRELOAD": str(self.library),
+            "LD_PRELOAD": str(self.shim),
             "POWERCUT_WATCH": str(self.disk.resolve()),
             "POWERCUT_SHADOW": str(self.shadow),
         }
