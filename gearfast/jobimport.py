@@ -11,7 +11,7 @@ from typing import BinaryIO, Self
 from gearfast.config import HANDLE_PREFIX_SIZE, MIB
 from gearfast.errors import ConfigError, StoreError
 from gearfast.jobfile import Entry, LineError, read_first_line, read_line
-from gearfast.plugins import Batch, Store, StoredJob
+from gearfast.plugins import CEILING, PREFIX, Batch, Store, StoredJob, ceiling_of
 from gearfast.progress import Progress
 
 BATCH_JOBS = 5000
@@ -73,9 +73,9 @@ class Import:
     def __init__(self, store: Store, facts: Mapping[str, str], prefix: str) -> None:
         """Begin; ``prefix`` is that of handles, if neither store nor file have one."""
         self.store = store
-        self.ceiling = int(facts.get("ceiling", "0"))
+        self.ceiling = ceiling_of(facts)
         """No number above it was ever given out by the store's server."""
-        self.noted_prefix = facts.get("prefix", "")
+        self.noted_prefix = facts.get(PREFIX, "")
         self.default_prefix = prefix
         self.file_prefix = ""
         self.top = self.ceiling
@@ -182,9 +182,9 @@ class Import:
         """Write a batch."""
         if not adds:
             return
-        facts = {"ceiling": str(self.top)}
+        facts = {CEILING: str(self.top)}
         if self.file_prefix and not self.noted_prefix:
-            facts["prefix"] = self.file_prefix
+            facts[PREFIX] = self.file_prefix
         await self.store.write(Batch([], sorted(adds), facts))
         self.added += len(adds)
 

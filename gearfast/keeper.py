@@ -15,7 +15,7 @@ from gearfast.config import Config, default_handle_prefix
 from gearfast.errors import GearfastError, StoreError
 from gearfast.ledger import Ledger
 from gearfast.logs import NOTICE
-from gearfast.plugins import Batch, Store
+from gearfast.plugins import CEILING, PREFIX, Batch, Store, ceiling_of
 from gearfast.session import Service
 from gearfast.turn import Turn
 
@@ -23,10 +23,6 @@ log = logging.getLogger("gearfast")
 
 REMOVES_PER_ADD = 4
 """In a batch: a number costs so much less than a job."""
-CEILING = "ceiling"
-"""Fact: no job number above it was ever given out."""
-PREFIX = "prefix"
-"""Fact: what stands before the number in a handle."""
 
 
 class Keeper:
@@ -74,7 +70,7 @@ class Keeper:
 
     async def replay(self, facts: Mapping[str, str]) -> None:
         """Take the jobs of the store into the broker, and reserve numbers above all that were ever used."""
-        last = int(facts.get(CEILING, "0"))
+        last = ceiling_of(facts)
         async for jobs in self.store.replay():
             bad = self.ledger.restore(jobs)
             for number, reason in bad:

@@ -52,9 +52,6 @@ class Ledger:
     def settled(self) -> int:
         """The first ticket that still waits."""
     @property
-    def oldest(self) -> float:
-        """Since when that one has waited, monotonic seconds; infinity if none does."""
-    @property
     def crowded(self) -> bool:
         """Whether more numbers should be reserved."""
     @property

@@ -195,11 +195,6 @@ cdef class Ledger:
         return self.broker.journal.first
 
     @property
-    def oldest(self) -> float:
-        cdef Journal journal = self.broker.journal
-        return journal.entry(0).since if journal.count > 0 else INFINITY
-
-    @property
     def crowded(self) -> bool:
         return self.broker.handles.last > self.broker.journal.crowd
 

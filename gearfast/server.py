@@ -55,7 +55,7 @@ class Server:
         self.context: ssl.SSLContext | None = None
         self.running = False
         self.replaying: asyncio.Task[None] | None = None
-        self.keeping = False
+        self.keeping: Keeper | None = None  # once it has the jobs
         self.addresses: list[str] = []
         self.ending = asyncio.Event()
         self.warned_of_descriptors = False
@@ -97,7 +97,7 @@ class Server:
             if not self.ending.is_set():
                 raise
             raise StoreError("the server was told to stop before it had read all jobs") from None
-        self.keeping = True
+        self.keeping = keeper
 
     def drain(self) -> None:
         """Accept nobody any more, serve who is there, and stop when no job is left (protocol section 3.10)."""
@@ -126,10 +126,10 @@ class Server:
     async def close(self) -> None:
         """Tell who waits for the store, close every connection, and stop the plugins and the store."""
         self.stop_listening()
-        if self.keeping and self.keeper is not None:
-            await self.keeper.flush()
+        if self.keeping is not None:
+            await self.keeping.flush()
             self.broker.closing = True
-            self.keeper.hold()
+            self.keeping.hold()
         for task in self.handshakes:
             task.cancel()
         for session in list(self.service.sessions.values()):
@@ -139,9 +139,9 @@ class Server:
             self.turn.close()
         while self.started:
             await self.started.pop().stop()
-        if self.keeping and self.keeper is not None:
-            self.keeping = False
-            await self.keeper.stop()
+        if self.keeping is not None:
+            keeper, self.keeping = self.keeping, None
+            await keeper.stop()
 
     # --- for the plugins ---
 

@@ -42,7 +42,12 @@ cdef class Service:                       # what all sessions of one server shar
     cdef list fenced                      # sessions that owe answers to the store
     cdef size_t store_backlog
     cdef readonly size_t largest          # bytes of a job that the store takes
-    cdef public object write              # called at the end of a turn that has something for the store
+    cdef public object write              # has the store take what is gathered for it
+
+    cdef inline int tell_store(self) except -1:          # at the end of every turn
+        if self.broker.has_news():
+            self.write()
+        return 0
 
 @cython.final
 cdef class Session(Peer):

@@ -309,7 +309,7 @@ cdef class Session(Peer):
         cdef uint32_t before = self.fences.count
         fences_pass(&self.fences, settled)
         self.out.fence = UNFENCED if self.fences.count == 0 else self.fences.fence[self.fences.first].place
-        if self.fences.count < before or before == 0:
+        if self.fences.count < before:
             self.outlet.ready()
         return self.fences.count == 0
 

@@ -26,7 +26,7 @@ from gearfast.errors import ConfigError, GearfastError, StoreError
 from gearfast.jobfile import PRIORITIES, first_line, line_of, summary_of
 from gearfast.jobimport import Import, Input, counted
 from gearfast.logs import LEVELS
-from gearfast.plugins import Store, StoredJob, StoreSettings
+from gearfast.plugins import PREFIX, Store, StoredJob, StoreSettings
 from gearfast.progress import Progress
 
 log = logging.getLogger("gearfast")
@@ -136,7 +136,7 @@ def run(errand: Errand, store: Store, name: str) -> int:
 async def look(store: Store, errand: Errand, name: str) -> int:
     """Do what needs nothing but the store."""
     async with opened(store, errand) as facts:
-        prefix = facts.get("prefix") or errand.prefix
+        prefix = facts.get(PREFIX) or errand.prefix
         if errand.to_gearmand:
             return await give_back(store, name)
         async with aclosing(jobs_of(store, errand.function)) as jobs:

@@ -62,8 +62,7 @@ cdef class Turn:
     cdef int served(self, bint waits) except -1:
         cdef Member member = self.serving
         self.serving = None
-        if self.service.broker.has_news():
-            self.service.write()
+        self.service.tell_store()
         if self.scheduled or not self.queue:
             return 0
         if waits or len(self.queue) > 1 or self.queue[0] is not member:
@@ -90,8 +89,7 @@ cdef class Turn:
         for member in queue:
             member.queued = False
             member.turn_over()
-        if self.service.broker.has_news():
-            self.service.write()
+        self.service.tell_store()
         self.arm()
         if self.idle is not None and self.service.broker.job_count == 0:
             idle, self.idle = self.idle, None
@@ -120,8 +118,7 @@ cdef class Turn:
         self.armed = INFINITY
         self.begin()
         self.service.broker.tick(self.service.now, clock(CLOCK_REALTIME))
-        if self.service.broker.has_news():
-            self.service.write()
+        self.service.tell_store()
         self.arm()
 
     def settle(self):

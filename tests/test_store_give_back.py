@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gearfast.errors import StoreError
-from gearfast.plugins import Batch
-from gearfast.plugins.stock import StockRow, ceiling_of, job_of, row_of
+from gearfast.plugins import Batch, ceiling_of
+from gearfast.plugins.stock import StockRow, job_of, row_of
 from gearfast.testing import a_job, adding, same
 from tests import wire
 from tests.stock_file import EVERY, LATER, SUBMITS, gearmand, given_back, kill, sql, stock_rows, submit, taken

@@ -2,10 +2,17 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from gearfast.errors import StoreError
 
 if TYPE_CHECKING:
     from gearfast.server import Server
+
+CEILING: Final = "ceiling"
+"""The fact that no job number above it was ever given out, in decimal."""
+PREFIX: Final = "prefix"
+"""The fact what stands before ``:<number>`` in the handles."""
 
 
 class Plugin(Protocol):
@@ -87,3 +94,12 @@ class StoreSettings:
     """What a job that was acknowledged survives: ``full``, ``normal`` or ``off``."""
     timeout: float = 5.0
     """Seconds that making a connection may take."""
+
+
+def ceiling_of(facts: Mapping[str, str]) -> int:
+    """Return the fact "ceiling", 0 when there is none. Raises StoreError when it is no number."""
+    text = facts.get(CEILING, "0")
+    # Digits of other scripts are numbers to int(), and were not written by us.
+    if not (text.isascii() and text.isdigit()):
+        raise StoreError(f"the store's fact {CEILING!r} is {text!r}, which is no number: it is damaged")
+    return int(text)

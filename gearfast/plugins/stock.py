@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from gearfast.config import UNIQUE_SIZE
@@ -12,11 +11,6 @@ from gearfast.logs import NOTICE
 from gearfast.plugins import StoredJob
 
 log = logging.getLogger("gearfast")
-
-CEILING: Final = "ceiling"
-"""The fact that no job number above it was ever given out, in decimal."""
-PREFIX: Final = "prefix"
-"""The fact what stands before ``:<number>`` in the handles."""
 
 PRIORITIES: Final = (0, 1, 2)
 LATEST: Final = 2**63 - 1
@@ -81,13 +75,9 @@ def row_of(job: StoredJob) -> StockRow:
     return StockRow(named[: UNIQUE_SIZE - 1], job.function, job.priority, job.payload, math.ceil(job.due))
 
 
-def ceiling_of(facts: Mapping[str, str]) -> int:
-    """Return the fact "ceiling", 0 when there is none. Raises StoreError when it is no number."""
-    text = facts.get(CEILING, "0")
-    # Digits of other scripts are numbers to int(), and were not written by us.
-    if not (text.isascii() and text.isdigit()):
-        raise StoreError(f"the store's fact {CEILING!r} is {text!r}, which is no number: it is damaged")
-    return int(text)
+def staying(job: StoredJob, reason: object) -> str:
+    """Return the line about a job that gearmand cannot hold."""
+    return f"job {job.number} of {shown(job.function)} stays: {reason}"
 
 
 class TakeOver:

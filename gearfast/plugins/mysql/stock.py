@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 from asyncmy.errors import MySQLError
 
 from gearfast.errors import StoreError
-from gearfast.plugins import Batch, StoredJob
+from gearfast.plugins import CEILING, Batch, StoredJob, ceiling_of
 from gearfast.plugins.mysql.jobs import COLUMNS, ROWS, JobTables, literal, quoted
 from gearfast.plugins.mysql.link import Link
-from gearfast.plugins.stock import CEILING, StockRow, TakeOver, ceiling_of, job_of, row_of
+from gearfast.plugins.stock import StockRow, TakeOver, job_of, row_of, staying
 
 CREATE: Final = (
     b"CREATE TABLE %b (unique_key VARCHAR(64), function_name VARCHAR(255), priority INT, data LONGBLOB,"
@@ -244,7 +244,7 @@ class StockTable:
                 row = row_of(job)
                 inserts.append((job, row, self._insert(job.number, row)))
             except StoreError as error:
-                lines.append(line_of(job, error))
+                lines.append(staying(job, error))
         await self._link.run(b"START TRANSACTION")
         while inserts:
             done, failed = await self._insert_some([statement for _, _, statement in inserts])
@@ -254,7 +254,7 @@ class StockTable:
                 if failed.args[0] == DUPLICATE and await self._is_there(job.number, row):
                     given.append(job.number)
                 else:
-                    lines.append(line_of(job, failed.args[1]))
+                    lines.append(staying(job, failed.args[1]))
             inserts = inserts[done + 1 :]
         await self._ours.change(Batch(given, [], {}), begin=False)
         return len(given), lines
@@ -305,8 +305,3 @@ def is_utf8(name: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def line_of(job: StoredJob, reason: object) -> str:
-    """Return one line on a job that gearmand's table cannot hold."""
-    return f"job {job.number} of function {job.function!r:.80}: {reason}"

@@ -6,10 +6,10 @@ from operator import itemgetter
 from typing import Any
 
 from gearfast.errors import StoreError
-from gearfast.plugins import StoredJob
+from gearfast.plugins import CEILING, StoredJob, ceiling_of
 from gearfast.plugins.postgresql.jobs import SLICE, SLICE_SIZE, Jobs
 from gearfast.plugins.postgresql.link import FAILURES, Connection, one_line, quoted
-from gearfast.plugins.stock import CEILING, StockRow, TakeOver, ceiling_of, job_of, row_of
+from gearfast.plugins.stock import StockRow, TakeOver, job_of, row_of, staying
 
 log = logging.getLogger("gearfast")
 
@@ -83,12 +83,14 @@ class StockTable:
         rows = []
         for job in jobs:
             try:
-                rows.append((job.number, row_of(job)))
+                rows.append((job, row_of(job)))
             except StoreError as error:
-                stay.append(f"job {job.number} stays: {error}")
+                stay.append(staying(job, error))
         return await self.insert_rows(connection, rows, stay) if rows else []
 
-    async def insert_rows(self, connection: Connection, rows: list[tuple[int, StockRow]], stay: list[str]) -> list[int]:
+    async def insert_rows(
+        self, connection: Connection, rows: list[tuple[StoredJob, StockRow]], stay: list[str]
+    ) -> list[int]:
         """Add rows, all at once; when that fails each half by itself, down to the row that is at fault."""
         try:
             async with connection.transaction():
@@ -98,12 +100,12 @@ class StockTable:
                     # gearmand too writes NULL for an empty payload.
                     [(*row[:3], row.payload or None, row.due) for _, row in rows],
                 )
-            return [number for number, _ in rows]
+            return [job.number for job, _ in rows]
         except FAILURES as error:
             if connection.is_closed():
                 raise
             if len(rows) == 1:
-                stay.append(f"job {rows[0][0]} stays: {one_line(error)}")
+                stay.append(staying(rows[0][0], one_line(error)))
                 return []
         half = len(rows) // 2
         first = await self.insert_rows(connection, rows[:half], stay)

@@ -25,11 +25,11 @@ from redis import exceptions as refused
 
 from gearfast.errors import StoreError
 from gearfast.logs import NOTICE
-from gearfast.plugins import Batch, StoredJob, StoreSettings
+from gearfast.plugins import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
 from gearfast.plugins.redis.jobs import BUCKET_BITS, NUMBER, SLICE, by_bucket, jobs_from, numbers_from, slices
 from gearfast.plugins.redis.link import Command, Link, connector, raise_first, reason_of
 from gearfast.plugins.redis.stock import OURS, fields_of, key_of, prefix_of, row_from
-from gearfast.plugins.stock import CEILING, NAMED, TakeOver, ceiling_of, job_of, shown
+from gearfast.plugins.stock import NAMED, TakeOver, job_of, shown, staying
 
 log = logging.getLogger("gearfast")
 
@@ -149,10 +149,6 @@ class Redis:
     async def give_back(self) -> tuple[int, list[str]]:
         """Move the jobs into keys that gearmand 1.1.20 reads; return how many, and a line for each that it cannot."""
         given, left = 0, list[str]()
-
-        def leave(job: StoredJob, why: object) -> None:
-            left.append(f"job {job.number} of function {job.function!r}: {why}")
-
         async for jobs in self.replay():
             rows = dict[bytes, StoredJob]()
             for job in jobs:
@@ -160,14 +156,14 @@ class Redis:
                     if rows.setdefault(key_of(self._stock, job), job) is not job:
                         raise StoreError("another one has its function and unique id")
                 except StoreError as error:
-                    leave(job, error)
+                    left.append(staying(job, error))
             if not rows:
                 continue
             async with self._guarded():
                 link = await self._connected()
                 [_, *there] = await link.ask((b"WATCH", *rows), *((b"EXISTS", key) for key in rows))
                 for key in [key for key, taken in zip(rows, there, strict=True) if taken]:
-                    leave(rows.pop(key), "gearmand has one of its function and unique id")
+                    left.append(staying(rows.pop(key), "gearmand has one of its function and unique id"))
                 keys = [(b"HSET", key, "data", job.payload, "priority", job.priority) for key, job in rows.items()]
                 await self._commit(link, Batch([job.number for job in rows.values()], [], {}), keys)
             given += len(rows)

@@ -16,9 +16,9 @@ from functools import partial
 from typing import Any, Final
 
 from gearfast.errors import ConfigError, StoreError
-from gearfast.plugins import Batch, StoredJob, StoreSettings
+from gearfast.plugins import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
 from gearfast.plugins.sqlite.file import SqliteFile, Statement
-from gearfast.plugins.stock import CEILING, StockRow, TakeOver, ceiling_of, job_of, log, row_of, shown
+from gearfast.plugins.stock import StockRow, TakeOver, job_of, log, row_of, staying
 
 FORMAT: Final = 1
 """Of our tables, in the file's ``user_version``. Raise it when an older gearfast could not read them."""
@@ -298,7 +298,7 @@ class Sqlite:
                 try:
                     connection.execute(sql, row_of(job))
                 except StoreError as error:
-                    kept.append(staying(job, str(error)))
+                    kept.append(staying(job, error))
                 except sqlite3.IntegrityError:
                     kept.append(staying(job, "gearmand's table has another job of that function and unique id"))
                 else:
@@ -306,11 +306,6 @@ class Sqlite:
             for statement in deletes(self._jobs, "number", gone, self._keys):
                 connection.execute(*statement)
         return len(gone)
-
-
-def staying(job: StoredJob, reason: str) -> str:
-    """Return the line about a job that gearmand's table cannot hold."""
-    return f"job {job.number} of {shown(job.function)} stays: {reason}"
 
 
 def judged(rows: list[tuple[Any, ...]], number: int, story: TakeOver) -> tuple[list[int], list[StoredJob]]:
