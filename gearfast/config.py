@@ -110,10 +110,10 @@ class Config:
     """Nothing is written while the server runs, everything when it ends in order."""
     store_backlog: int = 64 * MIB
     """Bytes of jobs waiting to be written above which clients that wait for the store are not read from."""
-    store_batch: int = 2000
-    """Jobs written together at most: so many are handed over in about a millisecond, and the peers wait for that."""
+    store_batch: int = 1000
+    """Jobs written together at most: so many are handed over in half a millisecond, and the peers wait for that."""
     store_batch_bytes: int = 2 * MIB
-    """Bytes of jobs from which on a batch takes no further one: the same millisecond."""
+    """Bytes of jobs from which on a batch takes no further one: the same time."""
     store_numbers: int = 10_000_000
     """Job numbers reserved in the store ahead of use, so that none is used twice: a write every some million jobs."""
     store_retry: tuple[float, float] = (0.05, 2.0)

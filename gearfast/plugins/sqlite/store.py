@@ -1,7 +1,7 @@
 """Keeps jobs in one SQLite file.
 
 Python's sqlite3 gives the interpreter's lock away for every step of a statement, and beside a busy event loop it may
-wait milliseconds to have it back. So there are few steps: one statement writes hundreds of rows. The statements come in
+wait milliseconds to have it back. So there are few steps: one statement writes many rows. The statements come in
 a few sizes only, so that each is parsed once.
 """
 
@@ -48,9 +48,9 @@ STOCK_INSERT: Final = (
 )
 """gearmand refuses to start on a name that is no text, and on a payload that is no blob."""
 
-ROWS: Final = 256
-"""Rows of the largest insert: binding its values holds the interpreter's lock for a third of a millisecond."""
-KEYS: Final = 8192
+ROWS: Final = 64
+"""Rows of the largest insert: binding its values holds the interpreter's lock for a tenth of a millisecond."""
+KEYS: Final = 2048
 """Keys of the largest delete: their binding takes no longer."""
 PAYLOAD: Final = operator.itemgetter(StoredJob._fields.index("payload"))
 LOWEST: Final = -(2**63)
