@@ -2,7 +2,7 @@
 #
 # `run` and `test` do all the set-up by themselves, in .venv and build/; nothing outside this folder is installed.
 # Options for the server:  make run ARGS="--port=4731 --verbose=INFO"
-# Options for pytest:      make test ARGS="-k daemon"
+# Options for pytest:      make test ARGS="-k daemon" (one at a time: ARGS="-n0 -k daemon")
 # Options for benchmarks:  make bench ARGS="--quick --only drain", or ARGS=--help
 # Another Python:          make test PYTHON3=python3.13 VENV=.venv-3.13
 
@@ -13,6 +13,9 @@ VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 export PIP_ROOT_USER_ACTION := ignore
+
+# Two at a time: most tests wait for a server or a disk. The tests of a file share its databases, so they stay together.
+PYTEST := -m pytest --numprocesses=2 --dist=loadfile
 
 SOURCES := setup.py pyproject.toml $(wildcard gearfast/*.pyx gearfast/*.pxd)
 
@@ -26,7 +29,7 @@ build: $(VENV)/.built
 
 test: build $(VENV)/.testable
 	sh tests/peers.sh
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) $(PYTEST) $(ARGS)
 
 bench: build $(VENV)/.benchable
 	@$(PYTHON) -m benchmarks $(ARGS)
@@ -51,7 +54,7 @@ test-sanitize: $(VENV)/.testable
 	cp -Rp gearfast tests benchmarks packaging docs setup.py pyproject.toml README.md Makefile build/sanitize/
 	rm -f build/sanitize/gearfast/*.so
 	cd build/sanitize && GEARFAST_SANITIZE=1 ../../$(PYTHON) setup.py -q build_ext --inplace --parallel 2
-	cd build/sanitize && $(SANITIZER) PYTHONPATH="$$PWD" ../../$(PYTHON) -m pytest $(or $(ARGS),$(SANITIZED))
+	cd build/sanitize && $(SANITIZER) PYTHONPATH="$$PWD" ../../$(PYTHON) $(PYTEST) $(or $(ARGS),$(SANITIZED))
 
 clean:
 	rm -rf build/lib* build/temp* build/bdist* build/sanitize dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -21,6 +21,8 @@ from gearfast.turn import Turn
 
 log = logging.getLogger("gearfast")
 
+LEAST_ADDS = 250
+"""In a batch of the slowest store: its deletes, four times as many, must keep up with what ends meanwhile."""
 REMOVES_PER_ADD = 4
 """In a batch: a number costs so much less than a job."""
 
@@ -160,7 +162,7 @@ class Keeper:
         """What was being written waits again; smaller batches have a better chance when time was short."""
         self.ledger.failed()
         if isinstance(error, TimeoutError):
-            self.most = max(self.most // 4, 50)
+            self.most = max(self.most // 4, LEAST_ADDS)
             self.reason = f"it did not answer for {self.config.store_timeout:g} s"
         else:
             self.reason = str(error).rstrip(".") or repr(error)

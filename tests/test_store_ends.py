@@ -135,6 +135,25 @@ def test_a_refused_job_that_may_be_in_the_store_is_gone_after_an_orderly_stop() 
     assert contents.jobs == {}
 
 
+def test_a_refused_job_that_is_asked_for_again_and_ends_at_once_is_gone_from_the_store() -> None:
+    contents = Contents()
+    with serving(Obedient(contents), **SOON) as served, served.connect() as client, served.connect() as other:
+        client.call(wire.SUBMIT_JOB, "f", "u", payload="1")
+        served.store.trouble_afterwards = StoreError("lost the connection during COMMIT")
+        other.request(BACKGROUND, "f", "u", payload="1")
+        until(lambda: 1 in contents.jobs, "job 1 is in the store")
+        served.store.trouble = StoreError("away")
+        assert other.recv_packet().name == "ERROR"
+        handle, _ = grab(worker_of(other, "f"))
+        # In one turn of the server: nothing is handed to the store in between.
+        again = wire.request(BACKGROUND, "f", "u", payload="1")
+        other.send(again + wire.request(wire.WORK_COMPLETE, handle, payload="done"))
+        assert client.recv_packet().name == "WORK_COMPLETE"
+        served.store.trouble = served.store.trouble_afterwards = None
+        served.stop()
+    assert contents.jobs == {}
+
+
 def test_attempts_count_over_restarts_when_everything_is_written_at_the_end() -> None:
     contents = Contents()
     for runs in (1, 2):
