@@ -67,8 +67,11 @@ def peer(name: str) -> Path:
 
 
 # Below what the system gives to outgoing connections, so that none of those takes a port before its server does; and
-# never the same one twice, since a server may bind its own after the next one was chosen.
-_ports = iter(random.sample(range(10_000, 32_000), 22_000))
+# never the same one twice, since a server may bind its own after the next one was chosen. Of several processes that
+# play tests each has ports of its own.
+_first = 10_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_range = range(_first, 32_000, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+_ports = iter(random.sample(_range, len(_range)))
 
 
 def free_port() -> int:

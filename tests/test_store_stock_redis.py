@@ -7,20 +7,21 @@ import contextlib
 import itertools
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 import redis as driver
 import uvloop
 
-from gearfast.plugins import Batch, StoredJob, StoreSettings
+from gearfast.plugins import Batch, StoreSettings
 from gearfast.plugins.redis import Redis
 from gearfast.plugins.redis.stock import row_from
 from gearfast.testing import a_job, adding, same
 from tests import databases, wire
 from tests.databases import run_redis as run_redis
 from tests.peers import HOST, Server, start_gearmand
+from tests.test_store_redis import kept, opened
 
 Job = tuple[bytes, bytes, bytes]
 """Function, unique, payload."""
@@ -72,21 +73,6 @@ def work(server: Server, functions: Iterable[bytes]) -> list[Job]:
             worker.request(wire.WORK_COMPLETE, handle, payload=b"")
         worker.sync()
     return done
-
-
-@contextlib.asynccontextmanager
-async def opened(settings: StoreSettings) -> AsyncIterator[Redis]:
-    store = Redis(settings)
-    try:
-        await store.open()
-        yield store
-    finally:
-        await store.close()
-
-
-async def kept(settings: StoreSettings) -> list[StoredJob]:
-    async with opened(settings) as store:
-        return [job async for jobs in store.replay() for job in jobs]
 
 
 def taken(settings: StoreSettings) -> set[tuple[bytes, bytes, int, bytes]]:

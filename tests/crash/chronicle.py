@@ -307,8 +307,9 @@ class Chronicle:
         if not found:
             return
         self.settle(job, found[0])
-        if not job.acknowledged and min(submit.refused or self.now for submit in found) < self.barrier:
-            self.complain("refused", f"job {job.number} was refused, and is in the store all the same")
+        # Of several that look the same, the last to be refused may be the one it was made of.
+        if not job.acknowledged and max(submit.refused or self.now for submit in found) < self.barrier:
+            self.complain("refused", f"job {job.number} was refused, and is in the store all the same: {found!r:.700}")
         self.count["kept though nobody was told"] += new
         if stored.attempts > job.losses + self.blind_losses:
             self.complain(
@@ -325,7 +326,7 @@ class Chronicle:
         if job.ended:
             self.count["repeated"] += 1
             if job.confirmed and job.confirmed < sure and survives != "nothing":
-                text = f"job {job.number} had ended at {job.confirmed}, and what was sent at {sure} is in the store"
+                text = f"what was sent at {sure} is in the store, and so is what had ended before that: {job!r:.700}"
                 self.complain("returned", text)
         job.ended = job.confirmed = 0
         job.cancelling = False
