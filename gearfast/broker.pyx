@@ -23,7 +23,7 @@ from gearfast.census cimport function_rows, job_rows
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove, heap_soonest
 from gearfast.jobqueue cimport (
-    BACKGROUND, DELAYED, QUEUED, RUNNING, STRUCK, Waiter, give_memory_back, job_free, job_new, job_size, keep_memory,
+    BACKGROUND, DELAYED, QUEUED, RUNNING, Waiter, give_memory_back, job_free, job_new, job_size, keep_memory,
 )
 from gearfast.journal cimport Journal
 from gearfast.late cimport late_expects, late_remember
@@ -141,8 +141,7 @@ cdef class Broker:
         return 0
 
     cdef void unkeep(self, Job* job) noexcept:
-        self.journal.forget(job)
-        job.kept = STRUCK
+        job.kept = self.journal.forget(job)
         if job.waiters == NULL:
             self.abandon(job)
 

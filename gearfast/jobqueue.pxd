@@ -26,7 +26,7 @@ cdef enum Kept:           # why a job is kept though nobody waits, and what the 
     GATHERED = 2          # it goes into the next batch
     WRITING = 4           # it is in the batch that is being written, or may be in the store after one that failed
     STORED = 8            # it is in the store
-    STRUCK = 16           # it was refused, and goes on all the same; the store is told to forget it
+    STRUCK = 16           # it was refused, and goes on all the same: the store may have it, and is told to forget it
 
 cdef struct Link:
     Job* next

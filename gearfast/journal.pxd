@@ -4,9 +4,9 @@
 # of it is in the batch that is being written. A job that ended meanwhile is not looked for here:
 # its number leads nowhere when its turn comes, and so it is never written.
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
-from gearfast.jobqueue cimport GATHERED, STORED, WRITING, Job
+from gearfast.jobqueue cimport GATHERED, STORED, STRUCK, WRITING, Job
 
 cdef struct Entry:
     uint64_t number
@@ -44,9 +44,12 @@ cdef class Journal:
     cdef int gather(self, Job* job, double now) except -1
     cdef void gather_again(self, Job* job, double now) noexcept      # it has changed
     cdef void strike(self, uint64_t number) noexcept
-    cdef inline void forget(self, const Job* job) noexcept:          # it ends
-        if job.kept & (WRITING | STORED):
-            self.strike(job.number)
+    # It ends, or goes on as no background job: its `kept` from now on.
+    cdef inline uint8_t forget(self, const Job* job) noexcept:
+        if not job.kept & (WRITING | STORED | STRUCK):
+            return 0
+        self.strike(job.number)
+        return STRUCK
     # What goes into a batch: so many jobs, of so many bytes, and so many numbers to forget at most.
     cdef void take_off(self, size_t jobs, size_t bytes, size_t gone) noexcept
     cdef void land(self) noexcept                        # that batch is written: its entries and numbers leave

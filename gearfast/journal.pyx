@@ -29,7 +29,6 @@ cdef class Journal:
             for at in range(self.gone_head, self.gone_head + self.gone_count):
                 if self.gone[at] == job.number:
                     self.gone[at] = 0
-            job.kept = (job.kept & ~STRUCK) | WRITING          # the store may have it from before
         if self.head + self.count == self.room:
             larger = <Entry*>realloc(self.entries, (self.room * 2 + 64) * sizeof(Entry))
             if larger == NULL:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from gearfast.config import Config, default_handle_prefix
-from gearfast.errors import GearfastError, StoreError
+from gearfast.errors import ConfigError, GearfastError, StoreError
 from gearfast.ledger import Ledger
 from gearfast.logs import NOTICE
 from gearfast.plugins import CEILING, PREFIX, Batch, Store, ceiling_of
@@ -21,10 +21,10 @@ from gearfast.turn import Turn
 
 log = logging.getLogger("gearfast")
 
-LEAST_ADDS = 250
-"""In a batch of the slowest store: its deletes, four times as many, must keep up with what ends meanwhile."""
 REMOVES_PER_ADD = 4
 """In a batch: a number costs so much less than a job."""
+LEAST_REMOVES = 200
+"""In a batch for a store that does not answer in time: one every 25 ms, when a submit waits 5 s."""
 
 
 class Keeper:
@@ -39,6 +39,7 @@ class Keeper:
         self.replayed = 0
         self.facts: dict[str, str] = {}
         self.most = config.store_batch
+        self.most_removes = config.store_batch * REMOVES_PER_ADD
         self.task: asyncio.Task[None] | None = None
         self.clock: asyncio.TimerHandle | None = None
         self.away_since = 0.0
@@ -89,6 +90,10 @@ class Keeper:
     def handle_prefix(self, stored: str) -> str:
         """Return what handles begin with: the command line's, the store's, or this machine's."""
         asked = self.config.job_handle_prefix
+        try:
+            asked.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"--job-handle-prefix={asked!a} is no text in UTF-8: with a store it must be") from None
         if asked and stored and asked != stored:
             log.warning("Handles begin with %s from now on; those with %s are no longer known", asked, stored)
         return asked or stored or default_handle_prefix()
@@ -97,7 +102,7 @@ class Keeper:
         """Use the numbers that the store knows to be in use; half of them before it is asked for more."""
         if CEILING in self.facts:
             ceiling = int(self.facts[CEILING])
-            self.ledger.reserve(max(ceiling - self.config.store_numbers // 2, 0), ceiling)
+            self.ledger.reserve(max(ceiling - (self.config.store_numbers + 1) // 2, 0), ceiling)
         self.facts = {}
 
     # --- while the server runs ---
@@ -137,9 +142,7 @@ class Keeper:
         """
         alone = self.away_since > 0 and self.ledger.removes_wait and not self.eased
         self.eased = alone
-        removes, adds = self.ledger.collect(
-            0 if alone else self.most, self.config.store_batch_bytes, self.most * REMOVES_PER_ADD
-        )
+        removes, adds = self.ledger.collect(0 if alone else self.most, self.config.store_batch_bytes, self.most_removes)
         batch = Batch(removes, adds, {} if alone else self.facts)
         try:
             if removes or adds or batch.facts:
@@ -150,19 +153,25 @@ class Keeper:
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 self.ledger.failed()
                 raise
+            self.ledger.failed(bool(batch.facts))
             self.failed(error)
-            await self.pause()
+            if len(adds) > 1:
+                self.most = 1  # it may be one of them that the store cannot take: the others shall not wait for it
+            else:
+                await self.pause()
         else:
             self.ledger.written()
-            if not alone:
-                self.facts_are_stored()
+            if alone:
+                return
+            self.ledger.retry(time.monotonic())
+            self.facts_are_stored()
+            if adds or removes or batch.facts:
                 self.succeeded()
 
     def failed(self, error: BaseException) -> None:
-        """What was being written waits again; smaller batches have a better chance when time was short."""
-        self.ledger.failed()
+        """Say once that the store is away, and remember why."""
         if isinstance(error, TimeoutError):
-            self.most = max(self.most // 4, LEAST_ADDS)
+            self.most_removes = max(self.most_removes // 4, LEAST_REMOVES)
             self.reason = f"it did not answer for {self.config.store_timeout:g} s"
         else:
             self.reason = str(error).rstrip(".") or repr(error)
@@ -180,6 +189,7 @@ class Keeper:
     def succeeded(self) -> None:
         """Say that the store is back, if it was away."""
         self.most = min(self.most * 2, self.config.store_batch)
+        self.most_removes = min(self.most_removes * 2, self.config.store_batch * REMOVES_PER_ADD)
         if self.away_since:
             log.error("The store is back after %.1f s", time.monotonic() - self.away_since)
             self.away_since = 0.0
@@ -193,7 +203,7 @@ class Keeper:
         """Give an answer to those who have waited too long."""
         now = time.monotonic()
         self.clock = None
-        numbers = self.ledger.overdue(now - self.config.store_timeout, now)
+        numbers = self.ledger.overdue(now - self.config.store_timeout)
         if numbers:
             text = f"The job could not be stored within {self.config.store_timeout:g} s: {self.reason}"
             self.service.refuse_jobs(set(numbers), text.encode("utf-8", "replace"))
@@ -216,7 +226,9 @@ class Keeper:
             await self.settled.wait()
 
     def hold(self) -> None:
-        """No job is for the store from now on: the server takes its peers down."""
+        """No job is for the store from now on, and nobody waits for it: the server takes its peers down."""
+        if self.clock is not None:
+            self.clock.cancel()
         if self.config.store_on_shutdown:
             self.ledger.gather_all(time.monotonic())
         self.ledger.close()
@@ -224,8 +236,6 @@ class Keeper:
 
     async def stop(self) -> None:
         """Write what is left, and close the store. Raises StoreError, with what is lost, if that cannot be done."""
-        if self.clock is not None:
-            self.clock.cancel()
         try:
             if self.task is not None:
                 await asyncio.wait({self.task})  # it ends with its present batch

@@ -32,9 +32,13 @@ class Ledger:
         """
     def written(self) -> None:
         """The batch is durable."""
-    def failed(self) -> None:
-        """The batch may or may not be in the store; what it had goes into the next one again."""
-    def overdue(self, before: float, now: float) -> list[int]:
+    def failed(self, others: bool = False) -> None:
+        """The batch waits again. Was it one job that the store has already, what waits behind it (``others``: something
+        that the ledger does not know of) goes first.
+        """
+    def retry(self, now: float) -> None:
+        """Have changes of stored jobs written that the store did not take before; what fails again is left out."""
+    def overdue(self, before: float) -> list[int]:
         """Take out what has waited since ``before`` (monotonic seconds): numbers of jobs the store does not have."""
     def unkeep(self, numbers: list[int]) -> None:
         """These jobs are no background jobs any more; those nobody waits for end."""

@@ -8,7 +8,7 @@ from gearfast.broker cimport Submission
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.handle cimport Handles
 from gearfast.heap cimport heap_when
-from gearfast.jobqueue cimport BACKGROUND, DELAYED, GATHERED, PRIORITIES, STORED, WRITING
+from gearfast.jobqueue cimport BACKGROUND, DELAYED, GATHERED, PRIORITIES, STORED, STRUCK, WRITING
 from gearfast.journal cimport Journal
 from gearfast.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
 from gearfast.record cimport read_more, record_of
@@ -29,6 +29,8 @@ cdef class Ledger:
     def __cinit__(self, Broker broker not None):
         self.broker = broker
         self.function = b""
+        self.aside = set()
+        self.again = set()
 
     # --- the start ---
 
@@ -121,22 +123,48 @@ cdef class Ledger:
         for at in range(journal.flying):
             job = numbers_find(&self.broker.jobs, journal.entry(at).number)
             if job != NULL and job.kept & WRITING:
-                job.kept = (job.kept & ~WRITING) | STORED
+                job.kept = (job.kept & ~(WRITING | STRUCK)) | STORED
         journal.land()
 
-    def failed(self):
+    def failed(self, bint others=False):
         cdef Journal journal = self.broker.journal
         cdef size_t at
-        cdef Job* job
+        cdef Job* job = NULL
         for at in range(journal.flying):
             job = self.background(journal.entry(at).number)
             if job != NULL and job.kept & WRITING:         # as far as anybody knows it may be in the store
                 job.kept |= GATHERED
+        if journal.flying == 1 and (journal.count > 1 or others) and job != NULL and job.kept & STORED:
+            self.set_aside(job)
+            journal.drop(1)
         journal.call_back()
 
-    def overdue(self, double before, double now):
-        """The numbers of jobs that have waited since `before`; they wait no more. Those that the store has in some
-        form go on waiting."""
+    # --- what a store that has the job does not take ---
+
+    # Nobody waits for the attempts of a job to be written, so no other job may have to wait behind them.
+
+    cdef int set_aside(self, Job* job) except -1:
+        job.kept &= ~(GATHERED | WRITING)
+        if job.number in self.again:               # it is this one that cannot be written: it stays there as it was
+            self.again.discard(job.number)
+        else:
+            self.aside.add(job.number)
+        return 0
+
+    def retry(self, double now):
+        """The store has taken something: it gets what was set aside once more."""
+        cdef Job* job
+        if not self.aside:
+            return
+        self.again, self.aside = self.aside, set()
+        for number in self.again:
+            job = self.background(number)
+            if job != NULL:
+                self.broker.journal.gather_again(job, now)
+
+    # --- who has waited too long ---
+
+    def overdue(self, double before):
         cdef Journal journal = self.broker.journal
         cdef dict numbers = {}                     # one that was lost by its worker meanwhile stands twice
         cdef size_t at = 0, count = journal.count
@@ -144,8 +172,7 @@ cdef class Ledger:
         while at < count and journal.entry(at).since <= before:
             job = self.background(journal.entry(at).number)
             if job != NULL and job.kept & STORED:
-                job.kept &= ~GATHERED
-                journal.gather_again(job, now)
+                self.set_aside(job)
             elif job != NULL and job.kept & (GATHERED | WRITING):
                 numbers[job.number] = None
             at += 1
@@ -204,4 +231,4 @@ cdef class Ledger:
 
     @property
     def waits(self) -> bool:
-        return self.broker.journal.count > 0 or self.broker.journal.gone_count > 0
+        return self.broker.journal.count > 0 or self.broker.journal.gone_count > 0 or bool(self.aside)

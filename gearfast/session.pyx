@@ -303,6 +303,8 @@ cdef class Session(Peer):
             return self.send_handle(JOB_CREATED, job.number)
         except MemoryError:                        # a fence is never without its packet
             self.fences.count -= 1
+            if self.fences.count == 0:
+                self.out.fence = UNFENCED
             raise
 
     cdef bint let_go(self, uint64_t settled) noexcept:

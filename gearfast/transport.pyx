@@ -87,8 +87,7 @@ cdef class Transport(Member):
             self.session.closed()
             if self.open:
                 self.turn.leaving.add(self)
-            if self.turn.service.broker.has_news():         # what it held
-                self.turn.schedule()
+            self.turn.news()                       # of what it held
 
     cdef void end_gently(self):
         """All was sent. After an error the peer may still be writing: closing now would cost it our answer."""
@@ -260,6 +259,7 @@ cdef class TlsTransport(Transport):
         self.session.take()
         if not self.session.wants_input():
             self.ready()
+        self.turn.news()
 
     def eof_received(self):
         """The stream sends nothing that it is given after this: what is owed goes into it now, within limits."""

@@ -31,4 +31,5 @@ cdef class Turn:
     cdef void serve(self, Member member) noexcept        # its bytes are handled from here on
     cdef int served(self, bint waits) except -1          # to here; `waits`: others may have to tell it something yet
     cdef int schedule(self) except -1
+    cdef int news(self) except -1         # outside of `serve`: there may be something for the store
     cdef int arm(self) except -1

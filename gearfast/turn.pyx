@@ -78,6 +78,9 @@ cdef class Turn:
             self.call_soon(self.end)
         return 0
 
+    cdef int news(self) except -1:
+        return self.schedule() if self.service.broker.has_news() else 0
+
     def over(self):
         cdef list queue = self.queue
         cdef Member member
