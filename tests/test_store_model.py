@@ -79,14 +79,17 @@ class BrokerModelAndStore(BrokerAndModel):
     def writing_succeeds(self) -> None:
         self.apply()
         self.ledger.written()
+        self.ledger.retry(self.now)
         self.batch = None
 
     @precondition(lambda self: self.batch is not None)
-    @rule(applied=st.booleans())
-    def writing_fails(self, applied: bool) -> None:
+    @rule(applied=st.booleans(), others=st.booleans())
+    def writing_fails(self, applied: bool, others: bool) -> None:
+        assert self.batch is not None
         if applied:
             self.apply()
-        self.ledger.failed()
+        self.outdated |= {job.number for job in self.batch[1]}
+        self.ledger.failed(others)
         self.batch = None
 
     @rule(age=st.sampled_from([0.0, 0.5, 2.0]))
