@@ -26,7 +26,7 @@ def drain(server: Server) -> None:
     def refused() -> bool:
         try:
             server.connect().close()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):  # reset: the listener was closed while we waited for it
             return True
         return False
 
