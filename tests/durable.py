@@ -147,7 +147,7 @@ class Served:
 
     def stop(self) -> None:
         """End in order; raise what the server raised."""
-        if self.thread.is_alive():
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
             self.loop.call_soon_threadsafe(self.server.stop)
         self.thread.join(60)
         assert not self.thread.is_alive()
