@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,21 +87,27 @@ def test_every_submit_is_answered_while_the_store_is_away_and_a_worker_has_the_j
             assert client.recv_packet().name == "ERROR"
 
 
-@pytest.mark.parametrize("way", ["close", "reset"])
-def test_a_tls_worker_that_leaves_with_a_job_is_news_for_the_store(tmp_path: Path, way: str) -> None:
-    authority = issue(tmp_path, "authority")
-    files = issue(tmp_path, "server", authority)
+@contextlib.contextmanager
+def serving_tls(folder: Path, **settings: Any) -> Iterator[tuple[Served, Connection, Connection]]:
+    """A server, and two connections to it, all with TLS."""
+    authority = issue(folder, "authority")
+    files = issue(folder, "server", authority)
     context = ssl.create_default_context(cafile=str(authority.certificate))
     context.check_hostname = False
-    store = Obedient()
-    with serving(store, ssl=True, ssl_certificate=str(files.certificate), ssl_key=str(files.key)) as served:
-        client, worker = served.connect(), served.connect()
-        for connection in (client, worker):
+    settings |= {"ssl": True, "ssl_certificate": str(files.certificate), "ssl_key": str(files.key)}
+    with serving(**settings) as served, served.connect() as one, served.connect() as other:
+        for connection in (one, other):
             connection.sock = context.wrap_socket(connection.sock, server_hostname="localhost")
+        yield served, one, other
+
+
+@pytest.mark.parametrize("way", ["close", "reset"])
+def test_a_tls_worker_that_leaves_with_a_job_is_news_for_the_store(tmp_path: Path, way: str) -> None:
+    with serving_tls(tmp_path) as (served, client, worker):
         client.call(BACKGROUND, "f", "", payload="x")
         grab(worker_of(worker, "f"))
         getattr(worker, way)()
-        until(lambda: store.contents.jobs[1].attempts == 1, "the attempt is written")
+        until(lambda: served.store.contents.jobs[1].attempts == 1, "the attempt is written")
         client.close()
         served.stop()
 

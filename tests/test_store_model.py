@@ -88,7 +88,8 @@ class BrokerModelAndStore(BrokerAndModel):
         assert self.batch is not None
         if applied:
             self.apply()
-        self.outdated |= {job.number for job in self.batch[1]}
+        if len(self.batch[1]) == 1:
+            self.outdated.add(self.batch[1][0].number)
         self.ledger.failed(others)
         self.batch = None
 
@@ -96,7 +97,7 @@ class BrokerModelAndStore(BrokerAndModel):
     def some_have_waited_too_long(self, age: float) -> None:
         """Whether a batch is being written or not."""
         numbers = self.ledger.overdue(self.now - age)
-        self.outdated |= {job.number for job in self.model.jobs}
+        self.outdated |= self.store.keys()
         for number in numbers:
             job = next(job for job in self.model.jobs if job.number == number)
             assert job.background

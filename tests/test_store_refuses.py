@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,8 +12,7 @@ from gearfast.plugins import Batch
 from tests import wire
 from tests.durable import Contents, Obedient, serving
 from tests.test_durable import BACKGROUND, grab, worker_of
-from tests.test_store_ends import SOON
-from tests.test_tls import issue
+from tests.test_store_ends import SOON, serving_tls
 
 if TYPE_CHECKING:
     from gearfast import Server
@@ -88,21 +86,11 @@ def test_a_prefix_that_no_store_could_keep_is_refused() -> None:
 
 def test_what_a_tls_worker_has_done_is_told_to_the_store_at_once(tmp_path: Path) -> None:
     """Although nobody else says anything: the worker is told nothing, so nothing is written to it."""
-    authority = issue(tmp_path, "authority")
-    files = issue(tmp_path, "server", authority)
-    context = ssl.create_default_context(cafile=str(authority.certificate))
-    context.check_hostname = False
-    settings: dict[str, Any] = {"ssl": True, "ssl_certificate": str(files.certificate), "ssl_key": str(files.key)}
-    with serving(store_timeout=10_000.0, **settings) as served:
-        client, worker = served.connect(), served.connect()
-        for connection in (client, worker):
-            connection.sock = context.wrap_socket(connection.sock, server_hostname="localhost")
+    with serving_tls(tmp_path, store_timeout=10_000.0) as (served, client, worker):
         client.call(BACKGROUND, "f", "", payload="x")
         handle, _ = grab(worker_of(worker, "f"))
         worker.request(wire.WORK_COMPLETE, handle, payload="done")
         served.store.wait_gone(1)
-        client.close()
-        worker.close()
 
 
 def test_nobody_is_late_any_more_once_the_server_takes_its_peers_down() -> None:

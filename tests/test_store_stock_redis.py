@@ -312,7 +312,7 @@ def test_what_gearmand_cannot_keep_stays_ours_and_is_named(client: driver.Redis,
     assert given == len(good)
     assert len(left) == len(stay)
     for number, (_, why) in stay.items():
-        assert any(line.startswith(f"job {number} of ") and why in line for line in left), number
+        assert any(line.startswith(f"job {number} of ") and " stays: " in line and why in line for line in left), number
 
 
 def test_a_prefix_with_a_hyphen_is_nothing_gearmand_could_read(redis: databases.Redis, client: driver.Redis) -> None:
