@@ -143,9 +143,9 @@ cdef class Put(Benchmark):
         cdef int i
         cdef Node* node
         for i in range(n):
-            index_add(&self.index, &self.nodes[i], <uint32_t>(scattered(i) >> 32))
+            index_add(&self.index, &self.nodes[i], scattered(i) >> 32)
         for i in range(n):
-            node = index_chain(&self.index, <uint32_t>(scattered(i) >> 32))
+            node = index_chain(&self.index, scattered(i) >> 32)
             while node != &self.nodes[i]:
                 node = node.next
         for i in range(n):

@@ -417,10 +417,10 @@ cdef class Broker:
     def job_count(self) -> int:
         return self.jobs.count
 
-    def scan_functions(self, uint64_t cursor, int most):
+    def scan_functions(self, cursor, int most):
         return function_rows(&self.roster.functions, cursor, most)
 
-    def scan_jobs(self, uint64_t cursor, int most):
+    def scan_jobs(self, cursor, int most):
         return job_rows(&self.jobs, self.handles, cursor, most)
 
     def create_function(self, bytes name not None):

@@ -1,7 +1,7 @@
 """Functions and jobs as rows, a slice at a time (protocol section 4.2)."""
 
 from gearfast.collector cimport hold_collector, release_collector
-from gearfast.index cimport Node, index_scan
+from gearfast.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
 from gearfast.jobqueue cimport BACKGROUND, NORMAL, Job, job_unique
 from gearfast.numbers cimport SCAN_LEAST, numbers_scan
 from gearfast.roster cimport Function, function_of_node
@@ -9,26 +9,28 @@ from gearfast.rotation cimport PRIORITIES
 from gearfast.slice cimport Slice
 
 cdef enum:
-    FEWEST = 64           # rows one slice has room for, more than ever share a bucket
+    FEWEST = 64           # rows one slice has room for
     MOST = 1000
 
 
-cdef tuple function_rows(const Index* functions, uint64_t cursor, int most):
+cdef tuple function_rows(const Index* functions, object start, int most):
+    cdef Cursor cursor = cursor_of(start)
     cdef Node* found[MOST]
     cdef int count = index_scan(functions, &cursor, found, min(max(most, FEWEST), MOST)), at
     cdef bint collects = hold_collector()
     try:
-        return cursor, [function_row(function_of_node(found[at])) for at in range(count)]
+        return cursor_number(cursor), [function_row(function_of_node(found[at])) for at in range(count)]
     finally:
         release_collector(collects)
 
 
-cdef tuple job_rows(const Numbers* jobs, Handles handles, uint64_t cursor, int most):
+cdef tuple job_rows(const Numbers* jobs, Handles handles, object start, int most):
+    cdef Cursor cursor = cursor_of(start)
     cdef Job* found[MOST]
     cdef int count = numbers_scan(jobs, &cursor, found, min(max(most, SCAN_LEAST), MOST)), at
     cdef bint collects = hold_collector()
     try:
-        return cursor, [job_row(handles, found[at]) for at in range(count)]
+        return cursor_number(cursor), [job_row(handles, found[at]) for at in range(count)]
     finally:
         release_collector(collects)
 

@@ -1,4 +1,4 @@
-"""A hash table that grows and shrinks one bucket at a time, and the hash that feeds it."""
+"""A hash table that grows and shrinks one bucket at a time, and the hashes that feed it."""
 
 import os
 
@@ -6,21 +6,22 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 cdef extern from *:
-    int __builtin_popcount(unsigned int) noexcept nogil
+    int __builtin_popcountll(unsigned long long) noexcept nogil
+    uint64_t __builtin_bswap64(uint64_t) noexcept nogil
 
 cdef enum:
     FEWEST = 8            # buckets of an empty index
 
 
-cdef inline uint32_t bucket_of(const Index* index, uint32_t hash) noexcept nogil:
-    cdef uint32_t bucket = hash & index.mask
+cdef inline uint64_t bucket_of(const Index* index, uint64_t hash) noexcept nogil:
+    cdef uint64_t bucket = hash & index.mask
     if bucket < index.split:
         bucket = hash & (index.mask * 2 + 1)
     return bucket
 
 
 cdef inline size_t bucket_count(const Index* index) noexcept nogil:
-    return <size_t>index.mask + 1 + index.split
+    return index.mask + 1 + index.split
 
 
 cdef int index_open(Index* index) except -1:
@@ -43,22 +44,21 @@ cdef void index_close(Index* index) noexcept:
     index.count = 0
 
 
-cdef Node* index_chain(const Index* index, uint32_t hash) noexcept nogil:
+cdef Node* index_chain(const Index* index, uint64_t hash) noexcept nogil:
     return index.buckets[bucket_of(index, hash)]
 
 
-cdef int index_add(Index* index, Node* node, uint32_t hash) except -1:
+cdef void index_add(Index* index, Node* node, uint64_t hash) noexcept nogil:
     if index.count >= bucket_count(index):
         grow(index)
-    cdef uint32_t bucket = bucket_of(index, hash)
+    cdef uint64_t bucket = bucket_of(index, hash)
     node.hash = hash
     node.next = index.buckets[bucket]
     index.buckets[bucket] = node
     index.count += 1
-    return 0
 
 
-cdef void index_remove(Index* index, Node* node) noexcept:
+cdef void index_remove(Index* index, Node* node) noexcept nogil:
     cdef Node** link = &index.buckets[bucket_of(index, node.hash)]
     while link[0] != node:
         link = &link[0].next
@@ -68,17 +68,34 @@ cdef void index_remove(Index* index, Node* node) noexcept:
         shrink(index)
 
 
-cdef int grow(Index* index) except -1:
-    """Add one bucket, and move into it what of its lower twin's chain belongs there."""
+cdef Node* index_unlink_all(Index* index) noexcept nogil:
+    cdef Node* all = NULL
+    cdef Node** end
+    cdef size_t bucket
+    if index.buckets == NULL:                          # it was never opened
+        return NULL
+    for bucket in range(bucket_count(index)):
+        end = &index.buckets[bucket]
+        while end[0] != NULL:
+            end = &end[0].next
+        end[0] = all
+        all = index.buckets[bucket]
+        index.buckets[bucket] = NULL
+    index.count = 0
+    return all
+
+
+cdef void grow(Index* index) noexcept nogil:
+    """Add one bucket, and move into it what of its lower twin's chain belongs there. Without memory chains get longer."""
     cdef size_t count = bucket_count(index)
     cdef Node** larger
     if count == index.room:
         larger = <Node**>realloc(index.buckets, index.room * 2 * sizeof(Node*))
         if larger == NULL:
-            raise MemoryError("no memory for a larger index")
+            return
         index.buckets = larger
         index.room *= 2
-    cdef uint32_t bit = index.mask + 1
+    cdef uint64_t bit = index.mask + 1
     cdef Node** stay = &index.buckets[index.split]
     cdef Node** move = &index.buckets[count]
     cdef Node* node = stay[0]
@@ -96,10 +113,9 @@ cdef int grow(Index* index) except -1:
     if index.split == bit:
         index.mask = index.mask * 2 + 1
         index.split = 0
-    return 0
 
 
-cdef void shrink(Index* index) noexcept:
+cdef void shrink(Index* index) noexcept nogil:
     """Take the last bucket away and hang its chain onto its lower twin's."""
     cdef Node** larger
     if index.split == 0:
@@ -117,49 +133,91 @@ cdef void shrink(Index* index) noexcept:
             index.room //= 2
 
 
-cdef inline uint32_t reversed_bits(uint32_t value) noexcept nogil:
-    value = (value >> 16) | (value << 16)
-    value = ((value & 0xFF00FF00u) >> 8) | ((value & 0x00FF00FFu) << 8)
-    value = ((value & 0xF0F0F0F0u) >> 4) | ((value & 0x0F0F0F0Fu) << 4)
-    value = ((value & 0xCCCCCCCCu) >> 2) | ((value & 0x33333333u) << 2)
-    return ((value & 0xAAAAAAAAu) >> 1) | ((value & 0x55555555u) << 1)
+# --- scans ---
+
+# Hashes are walked in the order of their reversed bits. In that order a bucket is one interval whatever the size of the
+# table, so a bucket that was split or joined between two calls is neither passed over nor read twice. Inside a bucket,
+# and among entries of the very same hash, the order is that of `comes_before`: a chain of any length can be left and
+# gone on with.
+
+cdef inline uint64_t reversed_bits(uint64_t value) noexcept nogil:
+    value = __builtin_bswap64(value)
+    value = ((value & 0xF0F0F0F0F0F0F0F0u) >> 4) | ((value & 0x0F0F0F0F0F0F0F0Fu) << 4)
+    value = ((value & 0xCCCCCCCCCCCCCCCCu) >> 2) | ((value & 0x3333333333333333u) << 2)
+    return ((value & 0xAAAAAAAAAAAAAAAAu) >> 1) | ((value & 0x5555555555555555u) << 1)
 
 
-cdef int index_scan(const Index* index, uint64_t* cursor, Node** found, int most) noexcept:
-    """Walk the hashes in the order of their reversed bits.
+cdef inline Cursor cursor_at(const Node* node) noexcept nogil:
+    return Cursor(reversed_bits(node.hash), <size_t>node)
 
-    In that order a bucket is one interval whatever the size of the table, so a bucket that was
-    split or joined between two calls is neither passed over nor read twice. A bucket whose
-    entries do not fit any more is left for the next call, unless it is the first.
-    """
-    cdef uint64_t position = cursor[0], width
-    cdef uint32_t bucket, bits
-    cdef Node* node
-    cdef int filled = 0, before
-    while position <= 0xFFFFFFFF:
-        bucket = bucket_of(index, reversed_bits(<uint32_t>position))
+
+cdef inline bint comes_before(Cursor a, Cursor b) noexcept nogil:
+    return a.hash < b.hash or (a.hash == b.hash and a.node < b.node)
+
+
+cdef Node* first_from(Node* chain, Cursor start) noexcept nogil:
+    """The entry of a chain that is the next to be shown, or NULL."""
+    cdef Node* node = chain
+    cdef Node* first = NULL
+    while node != NULL:
+        if not comes_before(cursor_at(node), start) and (first == NULL or comes_before(cursor_at(node), cursor_at(first))):
+            first = node
+        node = node.next
+    return first
+
+
+cdef int take_all(Node* chain, Cursor start, Node** found, int room) noexcept nogil:
+    """What of a chain has not been shown, in any order; -1 if that is more than there is room for."""
+    cdef Node* node = chain
+    cdef int count = 0
+    while node != NULL:
+        if not comes_before(cursor_at(node), start):       # else a join brought in what was shown
+            if count == room:
+                return -1
+            found[count] = node
+            count += 1
+        node = node.next
+    return count
+
+
+cdef int take_some(Node* chain, Cursor* cursor, Node** found, int room) noexcept nogil:
+    """The next ones of a long chain: a walk for each of them, as such a chain is next to impossible."""
+    cdef int count
+    for count in range(room):
+        found[count] = first_from(chain, cursor[0])
+        cursor[0] = cursor_at(found[count])
+        cursor.node += 1
+    return room
+
+
+cdef int index_scan(const Index* index, Cursor* cursor, Node** found, int most) noexcept nogil:
+    cdef uint64_t bucket, bits, width
+    cdef int filled = 0, more
+    while filled < most:
+        bucket = bucket_of(index, reversed_bits(cursor.hash))
         bits = index.mask
         if bucket < index.split or bucket > index.mask:
             bits = index.mask * 2 + 1
-        before = filled
-        node = index.buckets[bucket]
-        while node != NULL:
-            if reversed_bits(node.hash) >= position:       # else a join brought in what was shown
-                if filled == most:
-                    if before > 0:
-                        cursor[0] = position
-                        return before
-                    break                  # a chain longer than `most`: only its head is shown
-                found[filled] = node
-                filled += 1
-            node = node.next
-        width = <uint64_t>1 << 32 >> __builtin_popcount(bits)
-        position = (position & ~(width - 1)) + width
-        if filled == most:
+        more = take_all(index.buckets[bucket], cursor[0], found + filled, most - filled)
+        if more < 0:
+            return filled if filled > 0 else take_some(index.buckets[bucket], cursor, found, most)
+        filled += more
+        width = <uint64_t>1 << (64 - __builtin_popcountll(bits))
+        cursor[0] = Cursor((cursor.hash & ~(width - 1)) + width, 0)      # 0 behind the last bucket
+        if cursor.hash == 0:
             break
-    cursor[0] = 0 if position > 0xFFFFFFFF else position
     return filled
 
+
+cdef object cursor_number(Cursor cursor):
+    return (<object>cursor.node << 64) | cursor.hash
+
+
+cdef Cursor cursor_of(object number) except *:
+    return Cursor(number & 0xFFFFFFFFFFFFFFFF, number >> 64)
+
+
+# --- hashes ---
 
 cdef uint64_t key0, key1
 _key = os.urandom(16)
@@ -208,3 +266,10 @@ cdef uint64_t keyed_hash(const void* data, size_t size) noexcept nogil:
     sip_round(v)
     sip_round(v)
     return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+cdef uint64_t keyed_number(uint64_t number) noexcept nogil:
+    """Each step can be undone, so no two numbers become one; the key is in two of them."""
+    number = (number ^ key0) * 0xBF58476D1CE4E5B9u
+    number = (number ^ (number >> 32)) * (key1 | 1)
+    return number ^ (number >> 32)

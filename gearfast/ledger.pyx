@@ -8,6 +8,7 @@ from gearfast.broker cimport Submission
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.handle cimport Handles
 from gearfast.heap cimport heap_when
+from gearfast.index cimport Cursor
 from gearfast.jobqueue cimport BACKGROUND, DELAYED, GATHERED, PRIORITIES, STORED, STRUCK, WRITING
 from gearfast.journal cimport Journal
 from gearfast.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
@@ -191,7 +192,7 @@ cdef class Ledger:
     def gather_all(self, double now):
         """Have every background job written that the store does not have."""
         cdef Journal journal = self.broker.journal
-        cdef uint64_t cursor = 0
+        cdef Cursor cursor = Cursor(0, 0)
         cdef Job* found[SCAN_LEAST]
         cdef int count, at
         journal.quiet = False
@@ -200,7 +201,7 @@ cdef class Ledger:
             for at in range(count):
                 if found[at].kept & BACKGROUND and not found[at].kept & (STORED | GATHERED):
                     journal.gather(found[at], now)
-            if cursor == 0:
+            if cursor.hash == 0 and cursor.node == 0:
                 return
 
     def close(self):

@@ -6,7 +6,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from gearfast.index cimport Index, Node
+from gearfast.index cimport Cursor, Index, Node
 from gearfast.jobqueue cimport Job
 
 cdef enum:
@@ -21,6 +21,7 @@ cdef struct Page:
 cdef struct Numbers:
     Index pages
     Page* newest          # stays when it is empty, since it fills next
+    Page* recent          # the one found last: a job that is asked for is often asked for again
     size_t count          # jobs
 
 cdef int numbers_open(Numbers* numbers) except -1
@@ -28,9 +29,9 @@ cdef void numbers_close(Numbers* numbers) noexcept                # and free its
 # Make sure that there is room for a number, then add its job.
 cdef int numbers_reserve(Numbers* numbers, uint64_t number) except -1
 cdef void numbers_add(Numbers* numbers, Job* job) noexcept
-cdef Job* numbers_find(const Numbers* numbers, uint64_t number) noexcept nogil
+cdef Job* numbers_find(Numbers* numbers, uint64_t number) noexcept nogil
 cdef void numbers_remove(Numbers* numbers, const Job* job) noexcept
 # As index_scan; a slice has room for at least SCAN_LEAST jobs.
 cdef enum:
     SCAN_LEAST = 256
-cdef int numbers_scan(const Numbers* numbers, uint64_t* cursor, Job** found, int most) noexcept
+cdef int numbers_scan(const Numbers* numbers, Cursor* cursor, Job** found, int most) noexcept nogil

@@ -2,48 +2,54 @@
 
 from libc.stdlib cimport calloc, free
 
-from gearfast.index cimport index_add, index_chain, index_close, index_open, index_remove, index_scan
+from gearfast.index cimport (
+    index_add, index_chain, index_close, index_open, index_remove, index_scan, index_unlink_all, keyed_number,
+)
 from gearfast.jobqueue cimport job_bury
 
 cdef enum:
     SCAN_PAGES = 64
 
 
-cdef inline uint32_t page_hash(uint64_t page) noexcept nogil:
-    """Neighbours stay neighbours, 64 at a time, for the cache; the blocks are spread, since the jobs that live long
-    may well be every thousandth."""
-    return <uint32_t>(page + ((page >> 6) * 0x9E3779B97F4A7C15u >> 32))
+cdef inline uint64_t page_hash(uint64_t page) noexcept nogil:
+    """Neighbours stay neighbours, 64 at a time, for the cache; the blocks are spread by a key, since which jobs live
+    long is in their submitters' hands."""
+    return keyed_number(page >> 6) << 6 | (page & 63)
 
 
 cdef int numbers_open(Numbers* numbers) except -1:
-    numbers.newest = NULL
+    numbers.newest = numbers.recent = NULL
     numbers.count = 0
     return index_open(&numbers.pages)
 
 
 cdef void numbers_close(Numbers* numbers) noexcept:
-    cdef uint64_t cursor = 0
-    cdef Job* found[SCAN_LEAST]
-    cdef int count, at
-    while numbers.count > 0:
-        count = numbers_scan(numbers, &cursor, found, SCAN_LEAST)
-        for at in range(count):
-            numbers_remove(numbers, found[at])
-            job_bury(found[at])
-    if numbers.newest != NULL:
-        drop(numbers, numbers.newest)
-        numbers.newest = NULL
+    cdef Node* node = index_unlink_all(&numbers.pages)
+    cdef Page* page
+    cdef int place
+    while node != NULL:
+        page = <Page*>node
+        node = node.next
+        for place in range(PAGE_JOBS):
+            if page.job[place] != NULL:
+                job_bury(page.job[place])
+        free(page)
     index_close(&numbers.pages)
+    numbers.newest = numbers.recent = NULL
+    numbers.count = 0
 
 
-cdef Page* find_page(const Numbers* numbers, uint64_t number) noexcept nogil:
+cdef Page* find_page(Numbers* numbers, uint64_t number) noexcept nogil:
     cdef Node* node
     if numbers.newest != NULL and numbers.newest.number == number:
         return numbers.newest
+    if numbers.recent != NULL and numbers.recent.number == number:
+        return numbers.recent
     node = index_chain(&numbers.pages, page_hash(number))
     while node != NULL and (<Page*>node).number != number:
         node = node.next
-    return <Page*>node
+    numbers.recent = <Page*>node
+    return numbers.recent
 
 
 cdef Page* new_page(Numbers* numbers, uint64_t number) except NULL:
@@ -51,11 +57,7 @@ cdef Page* new_page(Numbers* numbers, uint64_t number) except NULL:
     if page == NULL:
         raise MemoryError("no memory for another job")
     page.number = number
-    try:
-        index_add(&numbers.pages, &page.node, page_hash(number))
-    except MemoryError:
-        free(page)
-        raise
+    index_add(&numbers.pages, &page.node, page_hash(number))
     if numbers.newest != NULL and numbers.newest.used == 0:
         drop(numbers, numbers.newest)
     numbers.newest = page
@@ -63,6 +65,8 @@ cdef Page* new_page(Numbers* numbers, uint64_t number) except NULL:
 
 
 cdef void drop(Numbers* numbers, Page* page) noexcept:
+    if numbers.recent == page:
+        numbers.recent = NULL
     index_remove(&numbers.pages, &page.node)
     free(page)
 
@@ -80,7 +84,7 @@ cdef void numbers_add(Numbers* numbers, Job* job) noexcept:
     numbers.count += 1
 
 
-cdef Job* numbers_find(const Numbers* numbers, uint64_t number) noexcept nogil:
+cdef Job* numbers_find(Numbers* numbers, uint64_t number) noexcept nogil:
     cdef Page* page = find_page(numbers, number // PAGE_JOBS)
     return NULL if page == NULL else page.job[number % PAGE_JOBS]
 
@@ -94,7 +98,7 @@ cdef void numbers_remove(Numbers* numbers, const Job* job) noexcept:
         drop(numbers, page)
 
 
-cdef int numbers_scan(const Numbers* numbers, uint64_t* cursor, Job** found, int most) noexcept:
+cdef int numbers_scan(const Numbers* numbers, Cursor* cursor, Job** found, int most) noexcept nogil:
     cdef Node* pages[SCAN_PAGES]
     cdef int count = index_scan(&numbers.pages, cursor, pages, min(most // PAGE_JOBS, SCAN_PAGES))
     cdef int filled = 0, at, place

@@ -17,7 +17,9 @@ from gearfast.slice cimport Slice
 cdef struct Function:
     Lanes lanes                   # first: a job's `home` is its function
     Node node                     # second: by name
-    Node folded_node              # third: by name in lower case
+    Node folded_node              # third: by name in lower case, if it stands there for its namesakes
+    Ring namesakes                # functions whose names differ from its own only in case, in a circle
+    bint stands
     size_t total                  # jobs of every state
     size_t running
     size_t workers                # abilities

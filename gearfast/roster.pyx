@@ -5,7 +5,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from gearfast.index cimport (
-    index_add, index_chain, index_close, index_open, index_remove, index_scan, keyed_hash,
+    index_add, index_chain, index_close, index_open, index_remove, index_unlink_all, keyed_hash,
+    keyed_number,
 )
 from gearfast.jobqueue cimport lane_push, lane_remove
 from gearfast.ring cimport ring_append, ring_empty, ring_leave, ring_open
@@ -29,13 +30,12 @@ cdef int roster_open(Roster* roster) except -1:
 
 
 cdef void roster_close(Roster* roster) noexcept:
-    cdef uint64_t cursor = 0
-    cdef Node* found[64]
-    cdef int count, at
-    while roster.functions.count > 0:
-        count = index_scan(&roster.functions, &cursor, found, 64)
-        for at in range(count):
-            roster_drop(roster, function_of_node(found[at]))
+    cdef Node* node = index_unlink_all(&roster.functions)
+    cdef Function* function
+    while node != NULL:
+        function = function_of_node(node)
+        node = node.next
+        free(function)
     index_close(&roster.functions)
     index_close(&roster.folded)
     index_close(&roster.abilities)
@@ -47,7 +47,7 @@ cdef Function* function_of_node(Node* node) noexcept nogil:
     return <Function*>(<char*>node - sizeof(Lanes))
 
 
-cdef Function* find_hashed(const Roster* roster, Slice name, uint32_t hash) noexcept:
+cdef Function* find_hashed(const Roster* roster, Slice name, uint64_t hash) noexcept:
     cdef Node* node = index_chain(&roster.functions, hash)
     while node != NULL:
         if node.hash == hash and same_bytes(function_of_node(node).name, name):
@@ -57,11 +57,11 @@ cdef Function* find_hashed(const Roster* roster, Slice name, uint32_t hash) noex
 
 
 cdef Function* roster_find(const Roster* roster, Slice name) noexcept:
-    return find_hashed(roster, name, <uint32_t>keyed_hash(name.data, name.size))
+    return find_hashed(roster, name, keyed_hash(name.data, name.size))
 
 
-cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept:
-    cdef uint32_t hash = <uint32_t>keyed_hash(folded.data, folded.size)
+cdef Function* find_standing(const Roster* roster, Slice folded, uint64_t hash) noexcept nogil:
+    """The function that stands in the index of folded names for all of this name."""
     cdef Node* node = index_chain(&roster.folded, hash)
     cdef Function* function
     while node != NULL:
@@ -72,6 +72,10 @@ cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept:
     return NULL
 
 
+cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept:
+    return find_standing(roster, folded, keyed_hash(folded.data, folded.size))
+
+
 cdef Slice fold(Slice name, char* folded) noexcept nogil:
     cdef size_t at
     for at in range(name.size):
@@ -80,16 +84,16 @@ cdef Slice fold(Slice name, char* folded) noexcept nogil:
 
 
 cdef Function* roster_function(Roster* roster, Slice name) except NULL:
-    cdef uint32_t hash
+    cdef uint64_t hash
     if roster.latest == NULL or not same_bytes(roster.latest.name, name):
-        hash = <uint32_t>keyed_hash(name.data, name.size)
+        hash = keyed_hash(name.data, name.size)
         roster.latest = find_hashed(roster, name, hash)
         if roster.latest == NULL:
             roster.latest = new_function(roster, name, hash)
     return roster.latest
 
 
-cdef Function* new_function(Roster* roster, Slice name, uint32_t hash) except NULL:
+cdef Function* new_function(Roster* roster, Slice name, uint64_t hash) except NULL:
     cdef Function* function = <Function*>calloc(1, sizeof(Function) + 2 * name.size)
     cdef int priority
     if function == NULL:
@@ -98,27 +102,39 @@ cdef Function* new_function(Roster* roster, Slice name, uint32_t hash) except NU
     function.name = Slice(<char*>(function + 1), name.size)
     function.folded = fold(name, <char*>(function + 1) + name.size)
     ring_open(&function.callable, NULL)
+    ring_open(&function.namesakes, function)
     for priority in range(PRIORITIES):
         ring_open(&function.parked[priority], NULL)
-    try:
-        index_add(&roster.functions, &function.node, hash)
-    except MemoryError:
-        free(function)
-        raise
-    try:
-        index_add(&roster.folded, &function.folded_node, <uint32_t>keyed_hash(function.folded.data, name.size))
-    except MemoryError:
-        index_remove(&roster.functions, &function.node)
-        free(function)
-        raise
+    index_add(&roster.functions, &function.node, hash)
+    join_namesakes(roster, function)
     return function
+
+
+cdef void join_namesakes(Roster* roster, Function* function) noexcept nogil:
+    cdef uint64_t hash = keyed_hash(function.folded.data, function.folded.size)
+    cdef Function* standing = find_standing(roster, function.folded, hash)
+    if standing != NULL:
+        ring_append(&standing.namesakes, &function.namesakes)
+    else:
+        function.stands = True
+        index_add(&roster.folded, &function.folded_node, hash)
+
+
+cdef void leave_namesakes(Roster* roster, Function* function) noexcept nogil:
+    cdef Function* next = <Function*>function.namesakes.next.owner
+    ring_leave(&function.namesakes)
+    if function.stands:
+        index_remove(&roster.folded, &function.folded_node)
+        if next != function:
+            next.stands = True
+            index_add(&roster.folded, &next.folded_node, function.folded_node.hash)
 
 
 cdef void roster_drop(Roster* roster, Function* function) noexcept:
     if roster.latest == function:
         roster.latest = NULL
     index_remove(&roster.functions, &function.node)
-    index_remove(&roster.folded, &function.folded_node)
+    leave_namesakes(roster, function)
     free(function)
 
 
@@ -150,15 +166,12 @@ cdef inline Ability* ability_of_seat(Seat* seat) noexcept nogil:
     return <Ability*>(<char*>seat - sizeof(Node))
 
 
-cdef inline uint32_t ability_hash(const Worker* worker, const Function* function) noexcept nogil:
-    """Of two addresses of our own: nobody outside can choose them."""
-    cdef uint64_t mixed = (<uint64_t><size_t>worker >> 4) * 0x9E3779B97F4A7C15u
-    mixed = (mixed ^ (<uint64_t><size_t>function >> 4)) * 0xBF58476D1CE4E5B9u
-    return <uint32_t>(mixed >> 32)
+cdef inline uint64_t ability_hash(const Worker* worker, const Function* function) noexcept nogil:
+    return keyed_number(<size_t>worker ^ keyed_number(<size_t>function))
 
 
 cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const Function* function) noexcept:
-    cdef uint32_t hash = ability_hash(worker, function)
+    cdef uint64_t hash = ability_hash(worker, function)
     cdef Node* node = index_chain(&roster.abilities, hash)
     cdef Ability* ability
     while node != NULL:
@@ -185,16 +198,11 @@ cdef int roster_can_do(Roster* roster, Worker* worker, Function* function, int64
     for priority in range(PRIORITIES):
         ring_open(&ability.parked[priority], ability)
     try:
-        index_add(&roster.abilities, &ability.node, ability_hash(worker, function))
-    except MemoryError:
-        free(ability)
-        raise
-    try:
         rotation_add(&worker.rotation, &ability.seat)
     except MemoryError:
-        index_remove(&roster.abilities, &ability.node)
         free(ability)
         raise
+    index_add(&roster.abilities, &ability.node, ability_hash(worker, function))
     ring_append(&function.callable, &ability.call)
     function.workers += 1
     worker.woken_for = woken_for

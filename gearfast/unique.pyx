@@ -1,7 +1,5 @@
 """Coalescing: the indexes of unique ids."""
 
-from libc.stdint cimport uint32_t
-
 from gearfast.index cimport Node, index_add, index_chain, index_close, index_open, index_remove, keyed_hash
 from gearfast.jobqueue cimport Claim, Lanes, job_claim, job_of_claim, job_payload, job_unique
 from gearfast.slice cimport same_bytes
@@ -30,14 +28,15 @@ cdef uint64_t unique_hash(Slice key) noexcept nogil:
     return keyed_hash(key.data, key.size)
 
 
-cdef inline uint32_t hash_in(const Lanes* home, uint64_t hash) noexcept nogil:
-    """Of a key in one function: both halves are secret, so nobody can choose collisions."""
-    return <uint32_t>((hash ^ <uint64_t><size_t>home) * 0x9E3779B97F4A7C15u >> 32)
+cdef inline uint64_t hash_in(const Lanes* home, uint64_t hash) noexcept nogil:
+    """Of a key in one function: both parts are secret, so nobody can choose collisions."""
+    hash = (hash ^ <size_t>home) * 0x9E3779B97F4A7C15u
+    return hash ^ (hash >> 32)
 
 
 cdef Job* unique_find(const Uniques* uniques, const Function* function, Slice unique, Slice payload,
                       uint64_t hash) noexcept nogil:
-    cdef uint32_t here = hash_in(&function.lanes, hash)
+    cdef uint64_t here = hash_in(&function.lanes, hash)
     cdef Node* node = index_chain(&uniques.keys, here)
     cdef Job* job
     cdef Slice theirs
@@ -59,7 +58,7 @@ cdef inline Claim* claim_of_text(Node* node) noexcept nogil:
     return <Claim*>(<char*>node - sizeof(Node))
 
 
-cdef Job* find_standing(const Uniques* uniques, Slice unique, uint32_t hash) noexcept nogil:
+cdef Job* find_standing(const Uniques* uniques, Slice unique, uint64_t hash) noexcept nogil:
     """The job that stands in the index of texts for all with this unique id."""
     cdef Node* node = index_chain(&uniques.texts, hash)
     cdef Job* job
@@ -76,7 +75,7 @@ cdef Job* unique_find_anywhere(const Uniques* uniques, Slice unique) noexcept no
     cdef Job* job
     if unique.size == 0:
         return NULL
-    job = find_standing(uniques, unique, <uint32_t>unique_hash(unique))
+    job = find_standing(uniques, unique, unique_hash(unique))
     return NULL if job == NULL else job_claim(job).older     # in the circle, the newest comes before the oldest
 
 
@@ -88,9 +87,9 @@ cdef int unique_take(Uniques* uniques, Job* job, uint64_t hash) except -1:
     job.owns_unique = True
     if is_dash(job_unique(job)):                             # known by its payload: nobody asks for "-"
         return 0
-    standing = find_standing(uniques, job_unique(job), <uint32_t>hash)
+    standing = find_standing(uniques, job_unique(job), hash)
     if standing == NULL:
-        index_add(&uniques.texts, &claim.text, <uint32_t>hash)
+        index_add(&uniques.texts, &claim.text, hash)
         claim.stands = True
     else:
         claim.newer = standing
@@ -111,6 +110,6 @@ cdef void unique_give_up(Uniques* uniques, Job* job) noexcept:
     if claim.stands:
         claim.stands = False
         index_remove(&uniques.texts, &claim.text)
-        if claim.newer != job:                               # its place is free, so this needs no memory
+        if claim.newer != job:
             index_add(&uniques.texts, &job_claim(claim.newer).text, claim.text.hash)
             job_claim(claim.newer).stands = True

@@ -52,7 +52,7 @@ MAY_USE: dict[str, set[str]] = {
         "journal",
     },
     # what the store gets to know of it
-    "ledger": {"handle", "heap", "jobqueue", "numbers", "roster", "unique", "journal", "record", "broker"},
+    "ledger": {"handle", "heap", "index", "jobqueue", "numbers", "roster", "unique", "journal", "record", "broker"},
     # room 4: the same talk in this process, and over a wire
     "inprocess": {"jobqueue", "roster", "peer", "broker"},
     "session": {"handle", "packet", "jobqueue", "fence", "peer", "broker"},

@@ -71,7 +71,7 @@ def test_a_step_of_a_scan_is_never_larger_than_a_thousand() -> None:
     assert 0 < len(broker.scan_jobs(0, 10**6)[1]) <= 1000
 
 
-@pytest.mark.parametrize("stride", [64, 1000, 1024])
+@pytest.mark.parametrize("stride", [64, 1000, 1024, 1882])
 def test_a_scan_shows_the_survivors_when_one_job_in_so_many_lives_long(stride: int) -> None:
     broker = Broker()
     client = InProcessPeer(broker)

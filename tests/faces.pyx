@@ -1,0 +1,66 @@
+"""Python faces of structures that have none, so that tests can drive them with what no client could choose."""
+
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free, malloc
+
+from gearfast.index cimport (
+    Cursor, Index, Node, cursor_number, cursor_of, index_add, index_close, index_open, index_remove, index_scan,
+    index_unlink_all,
+)
+
+cdef struct Entry:
+    Node node
+    uint64_t name
+
+
+cdef class IndexFace:
+    """An index of entries with names and hashes of the caller's choice."""
+    cdef Index index
+    cdef dict places              # name -> address
+
+    def __cinit__(self):
+        self.places = {}
+        index_open(&self.index)
+
+    def __dealloc__(self):
+        for place in self.places.values():
+            free(<Entry*><size_t>place)
+        index_close(&self.index)
+
+    def add(self, uint64_t name, uint64_t hash):
+        cdef Entry* entry = <Entry*>malloc(sizeof(Entry))
+        if entry == NULL:
+            raise MemoryError
+        entry.name = name
+        self.places[name] = <size_t>entry
+        index_add(&self.index, &entry.node, hash)
+
+    def remove(self, uint64_t name):
+        cdef Entry* entry = <Entry*><size_t>self.places.pop(name)
+        index_remove(&self.index, &entry.node)
+        free(entry)
+
+    def scan(self, cursor, int most):
+        cdef Cursor at = cursor_of(cursor)
+        cdef Node** found = <Node**>malloc(most * sizeof(Node*))
+        if found == NULL:
+            raise MemoryError
+        try:
+            names = [(<Entry*>found[i]).name for i in range(index_scan(&self.index, &at, found, most))]
+            return cursor_number(at), names
+        finally:
+            free(found)
+
+    def unlink_all(self):
+        cdef Node* node = index_unlink_all(&self.index)
+        names = []
+        while node != NULL:
+            names.append((<Entry*>node).name)
+            node = node.next
+        self.places, gone = {}, self.places
+        for place in gone.values():
+            free(<Entry*><size_t>place)
+        return names
+
+    def __len__(self):
+        return self.index.count
