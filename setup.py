@@ -11,8 +11,9 @@ from setuptools import Extension, setup
 
 ROOMS = [
     *("index", "heap", "pool", "handle", "packet", "rotation"),
-    *("jobqueue", "numbers", "late", "roster", "peer", "unique", "census", "journal", "broker", "inprocess"),
-    *("record", "ledger", "fence", "session", "request", "turn", "transport"),
+    *("jobqueue", "numbers", "late", "roster", "party", "census", "peer", "unique", "journal", "endings"),
+    *("life", "broker", "inprocess"),
+    *("record", "ledger", "logbook", "fence", "session", "request", "turn", "transport", "secure"),
 ]
 
 debug, sanitize, coverage = (

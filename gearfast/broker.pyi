@@ -1,4 +1,4 @@
-"""The life of a job (protocol sections 2 and 3).
+"""What clients and workers ask for, and what time makes necessary (protocol sections 2 and 3).
 
 The broker knows no bytes on a wire, no socket, no clock and no event loop: it can be embedded, and
 tested, by itself. From Python it is used through `gearfast.inprocess.InProcessPeer`:
@@ -14,14 +14,16 @@ tested, by itself. From Python it is used through `gearfast.inprocess.InProcessP
     worker.tell(handle, Report.COMPLETE, payload[::-1])
     assert client.heard == [(Report.COMPLETE, handle, b"cba")]
 
-Nothing in it is safe to be called from two threads at a time.
+It belongs to the thread that uses it first: in another one every call raises RuntimeError. So does a call
+while it works, if ever there is one: no Python runs meanwhile.
 """
 
 from enum import IntEnum
 from typing import final
 
-from gearfast.handle import Handles
-from gearfast.journal import Journal
+from typing_extensions import disjoint_base
+
+from gearfast.life import Life
 
 class Submitted(IntEnum):
     """What became of a submission."""
@@ -39,9 +41,9 @@ class Reported(IntEnum):
     """What became of a worker's report."""
 
     TAKEN = 0
-    """The job was in this worker's hands; its clients were told."""
+    """The job is, or was, in this worker's hands and has not ended before; its clients were told."""
     LATE = 1
-    """This worker held the job and lost it: nobody is told, and nobody made a mistake."""
+    """This worker held the job, which has ended since: nobody is told, and nobody made a mistake."""
     UNKNOWN = 2
     """This worker never held such a job, or it was too long ago."""
 
@@ -53,9 +55,12 @@ class Dropped(IntEnum):
     IN_USE = 2
     """It has workers or jobs, and stays."""
 
+@disjoint_base
+class Aftermath:
+    """Whoever has something to do when a broker rests again, since it has told peers something."""
+
 @final
-@final
-class Broker:
+class Broker(Life):
     """All jobs of one server, from their submission to their end.
 
     ``handle_prefix`` stands before the colon in every handle (see `gearfast.handle.Handles`).
@@ -69,24 +74,18 @@ class Broker:
     ``wakeup_grace`` is how long, in seconds, a woken worker may take to grab before `tick` wakes
     the next one.
 
-    ``remembered_results`` is how many jobs are remembered that a worker lost, per worker; a report
-    on one of them is LATE and not UNKNOWN.
+    ``remembered_results`` is how many jobs are remembered that a worker lost, per worker: the first
+    result for a job counts, whoever held it, and a later one is LATE and not UNKNOWN.
 
     ``memory_step`` is how many bytes of jobs have to end before free memory is handed back to the
     system (where the C library is glibc; others do it by themselves).
 
+    ``function_rest`` is how long, in seconds, a function without jobs, workers and limits stays known
+    at least; at most twice as long, and shorter if such functions need much room.
+
     Two clocks are passed in, and never read: ``now`` in seconds that only go forward, for deadlines
     and wake-ups, and ``wall`` in seconds since 1970, for jobs that are due later.
     """
-
-    closing: bool
-    """The server ends: what a worker loses now counts as no attempt."""
-    @property
-    def journal(self) -> Journal:
-        """What a store has yet to be told."""
-    @property
-    def handles(self) -> Handles:
-        """The maker of this broker's handles."""
 
     def __new__(
         cls,
@@ -97,6 +96,7 @@ class Broker:
         wakeup_grace: float = ...,
         remembered_results: int = ...,
         memory_step: int = ...,
+        function_rest: float = ...,
     ) -> Broker: ...
     @property
     def job_count(self) -> int:
@@ -107,8 +107,9 @@ class Broker:
 
         Jobs that are due at ``wall`` are queued, and workers woken for them. Jobs whose deadline has
         come at ``now`` are taken from their workers. Workers that were woken ``wakeup_grace`` ago and
-        have not grabbed are passed over, and the next ones woken. Of each kind at most 1,000 are
-        dealt with; `wait` is then 0.
+        have not grabbed are passed over, and the next ones woken. Peers that have left, or given up
+        functions, with more jobs than were taken from them at once lose more of them. Of each kind at
+        most 1,000 are dealt with; `wait` is then 0.
         """
 
     def wait(self, now: float, wall: float) -> float:
@@ -125,7 +126,7 @@ class Broker:
         than 1,000 means 1,000.
 
         A row is ``(name, jobs, running, workers, (high, normal, low))``; the last are jobs that no
-        worker holds, those due later counted as normal ones.
+        worker holds, those due later among them.
         """
 
     def scan_jobs(self, cursor: int, most: int) -> tuple[int, list[tuple[bytes, int, bool, bool, bytes]]]:

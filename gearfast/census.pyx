@@ -1,10 +1,11 @@
-"""Functions and jobs as rows, a slice at a time (protocol section 4.2)."""
+"""Functions, jobs, and what a worker can do, a slice at a time (protocol section 4.2)."""
 
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
-from gearfast.jobqueue cimport BACKGROUND, NORMAL, Job, job_unique
+from gearfast.jobqueue cimport BACKGROUND, Job, job_unique
 from gearfast.numbers cimport SCAN_LEAST, numbers_scan
-from gearfast.roster cimport Function, function_of_node
+from gearfast.ring cimport ring_leave, ring_open, ring_prepend
+from gearfast.roster cimport Ability, Function, function_of_node, is_place
 from gearfast.rotation cimport PRIORITIES
 from gearfast.slice cimport Slice
 
@@ -36,10 +37,8 @@ cdef tuple job_rows(const Numbers* jobs, Handles handles, object start, int most
 
 
 cdef tuple function_row(const Function* function):
-    queued = [function.lanes.lane[priority].count for priority in range(PRIORITIES)]
-    # what is delayed is neither in a lane nor running; it is of normal priority
-    queued[<int>NORMAL] = function.total - function.running - queued[0] - queued[2]
-    return function.name.data[:function.name.size], function.total, function.running, function.workers, tuple(queued)
+    queued = tuple([function.lanes.lane[priority].count + function.delayed[priority] for priority in range(PRIORITIES)])
+    return function.name.data[:function.name.size], function.total, function.running, function.workers, queued
 
 
 cdef tuple job_row(Handles handles, const Job* job):
@@ -47,3 +46,39 @@ cdef tuple job_row(Handles handles, const Job* job):
     background = bool(job.kept & BACKGROUND)
     orphan = job.waiters == NULL and not background
     return handles.format(job.number), job.attempts, orphan, background, unique.data[:unique.size]
+
+
+cdef inline bint is_shown(const Ring* link) noexcept nogil:
+    """Whether it is an ability that its worker still has."""
+    return not is_place(link) and (<const Ability*>link.owner).worker != NULL
+
+
+cdef class Abilities:
+    def __cinit__(self):
+        ring_open(&self.place, &self.place)
+
+    def __dealloc__(self):
+        if self.place.next != NULL:                        # else it was not made: its arguments were wrong
+            ring_leave(&self.place)
+
+    @staticmethod
+    cdef Abilities of(Worker* worker):
+        cdef Abilities abilities = Abilities.__new__(Abilities)
+        if worker != NULL:
+            ring_prepend(&worker.abilities, &abilities.place)
+        return abilities
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef Ring* link = self.place.next
+        cdef Function* function
+        while link != &self.place and link.owner != NULL and not is_shown(link):
+            link = link.next
+        if link == &self.place or link.owner == NULL:      # its worker is gone, or this is the end
+            raise StopIteration
+        ring_leave(&self.place)
+        ring_prepend(link, &self.place)
+        function = (<Ability*>link.owner).function
+        return function.name.data[:function.name.size]

@@ -41,12 +41,18 @@ CLIENT_ID_SIZE = 127
 TIMEOUT_FLOOR = 1000
 """Milliseconds: the shortest CAN_DO_TIMEOUT. Stock's floor; PHP passes seconds here by mistake."""
 
+IDLE_FUNCTIONS = 64 * KIB
+"""Bytes of functions without jobs, workers and limits that stay known; beyond them the oldest are forgotten at once."""
+
 CLOCK_CHECK = 1.0
 """Seconds between looks at the wall clock while delayed jobs wait: it may be set forward."""
 
-TLS_LAST_ANSWERS = 0.1
-"""Seconds for what is owed to a TLS peer that stops sending: it cannot be half-closed, so it is now or never, and
-the others wait. Enough for the `show jobs` of 100,000 jobs."""
+LEAST_PEER_TIME = 0.0001
+"""Seconds of a turn that a peer gets at least whose requests wait, however many others do: less would be lost in
+getting to it."""
+
+TLS_PIECE = 256 * KIB
+"""Bytes encrypted for one peer at a time: a tenth of a millisecond or two."""
 
 
 def default_handle_prefix() -> str:
@@ -81,11 +87,17 @@ class Config:
     wakeup_grace: float = 0.050
     """Seconds a woken worker has to grab before the next is woken: long for a live peer, short for a person."""
 
+    function_rest: float = 60.0
+    """Seconds that a function without jobs, workers and limits stays in `status` at least (stock: for ever), so that
+    whoever watches sees its workers go; at most twice as long."""
+
     memory_step: int = 16 * MIB
     """Bytes of ended jobs after which free memory is handed back to the system: rare, and a millisecond or two each.
     That much the process keeps for what comes next; blocks above a quarter of it are the system's own at once."""
 
     # --- what one peer may cost ---
+    memory_reserve: int = 4 * MIB
+    """Bytes of address space kept for the moment when there is no memory left: to say so, and to end in order."""
     max_packet_size: int = 256 * MIB
     """Bytes of one packet's body. Larger is refused before anything is allocated (stock: 4 GiB)."""
     receive_buffer: int = 128 * KIB
@@ -94,8 +106,17 @@ class Config:
     """Bytes waiting to be sent to one peer above which its requests are no longer read (stock: no limit)."""
     output_limit: int = 64 * MIB
     """Bytes waiting for one peer above which it is cut off; one packet may exceed it, as large results must arrive."""
-    remembered_results: int = 256
-    """Jobs a worker held and lost whose late results are swallowed, per connection; older ones are forgotten."""
+    remembered_results: int = 1000
+    """Jobs a worker held and lost whose late results still count, or are swallowed, per connection; older ones are
+    forgotten."""
+    peer_time: float = 0.001
+    """Seconds that one peer's requests are handled before the others get their turn: some thousand plain packets."""
+    turn_time: float = 0.005
+    """Seconds that a turn of all peers takes, about: nobody waits much longer for the next one to begin."""
+    idle_packet_timeout: float = 60.0
+    """Seconds without a further byte of an unfinished packet after which its connection is closed."""
+    leaving_timeout: float = 10.0
+    """Seconds without taking anything after which a peer is cut off whose session has ended and is owed answers."""
     linger: float = 2.0
     """Seconds that a connection closed for an error is still read from, so that the peer gets to see the ERROR."""
     accept_pause: float = 0.1

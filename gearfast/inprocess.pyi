@@ -26,8 +26,9 @@ class InProcessPeer(Peer):
     def heard(self) -> list[tuple[Literal["wake"]] | tuple[Report, bytes, bytes | None]]:
         """What it was told, oldest first: ``("wake",)`` or ``(report, handle, body)``.
 
-        The body is the worker's own; None if the broker itself says FAIL (a job was cancelled, or
-        lost too often). The list may be emptied at will.
+        The body is the worker's own, for STATUS the two numbers with a NUL between them; None if the
+        broker itself says FAIL (a job was cancelled, or lost too often). The list may be emptied at will.
+        Raises MemoryError, once, when there was no memory for something that it was told.
         """
 
     def __new__(cls, broker: Broker) -> InProcessPeer: ...
@@ -53,8 +54,8 @@ class InProcessPeer(Peer):
         Unless ``background``, this peer hears what the worker reports. ``due`` is wall clock time
         in seconds; 0 or less is at once. The default priority is 1 (normal).
 
-        Raises ValueError for a priority other than 0 to 2, a unique id above 64 bytes, or a
-        foreground job that is due later.
+        Raises ValueError for a priority other than 0 to 2, a unique id above 64 bytes, a foreground
+        job that is due later, or a job that is never due.
         """
 
     def status(self, handle: bytes) -> tuple[bool, int, int, int] | None:
@@ -89,7 +90,10 @@ class InProcessPeer(Peer):
         """Ask to be woken when there is work; False if there is some already (protocol section 2.2)."""
 
     def tell(self, handle: bytes, kind: int, body: bytes = ...) -> Reported:
-        """Report on a job in its hands; ``kind`` is a `gearfast.peer.Report`, else ValueError."""
+        """Report on a job in its hands; ``kind`` is a `gearfast.peer.Report`, else ValueError.
+
+        For STATUS there is `progress`; a FAIL has no body.
+        """
 
     def progress(self, handle: bytes, numerator: int, denominator: int) -> Reported:
         """Report STATUS, and have the two numbers shown to whoever asks for the job's status.
@@ -102,5 +106,5 @@ class InProcessPeer(Peer):
     def disconnect(self, now: float = ...) -> None:
         """Leave: jobs in its hands are queued again, and jobs that only it waits for are given up.
 
-        Afterwards it is like a new peer, except for its memory of lost jobs.
+        Afterwards it is like a new peer.
         """

@@ -20,6 +20,7 @@ cdef enum State:
     QUEUED = 0            # in a lane; it has no worker
     DELAYED = 1           # in the heap of what is due later
     RUNNING = 2           # a worker holds it
+    NOWHERE = 3           # between two of these
 
 cdef enum Kept:           # why a job is kept though nobody waits, and what the store knows of it
     BACKGROUND = 1
@@ -41,8 +42,8 @@ cdef struct Job:
     Place place
     Lanes* home           # of its function
     uint64_t number
-    Waiter* waiters       # foreground clients
-    uint32_t waiting      # how many
+    Waiter* waiters       # foreground clients, each of them once
+    uint32_t waiting      # how often they asked, all together
     uint32_t payload_size
     uint16_t attempts     # how often a worker was given it and lost it
     uint8_t unique_size
@@ -61,19 +62,22 @@ cdef struct Claim:        # stands behind the record of a job with a unique id
 
 cdef struct Run:          # a job in a worker's hands
     Job* job
-    void* holder          # the peer
-    Ring of_holder
+    void* ability         # of the worker, for this job's function (roster.pxd)
+    Ring of_ability
     double deadline       # monotonic seconds; 0: none
     size_t position       # in the heap of deadlines, if it has one
     uint32_t numerator
     uint32_t denominator
 
 cdef struct Waiter:       # a client that gets what the worker reports
+    Node node             # in the index of jobs and clients, but for the first one of a job
     Job* job
-    void* client          # the peer
+    void* client          # its party (party.pxd)
     Waiter* next
     Waiter* prev
     Ring of_client
+    uint32_t count        # how often it asked; it is told as often
+    bint indexed
 
 cdef struct Lane:
     Job* head

@@ -13,9 +13,11 @@ cdef struct Late:
     int count
     int room
 
-cdef void late_open(Late* late) noexcept
-cdef void late_close(Late* late) noexcept
+cdef void late_open(Late* late) noexcept nogil
+cdef void late_close(Late* late) noexcept nogil
 # Of more than `most` the oldest is forgotten. Without memory the newest is.
-cdef void late_remember(Late* late, uint64_t number, bint failed, int most) noexcept
+cdef void late_remember(Late* late, uint64_t number, bint failed, int most) noexcept nogil
+# Whether it held the job and lost it, other than by an exception of its own.
+cdef bint late_has(const Late* late, uint64_t number) noexcept nogil
 # Whether a result for `number` was to be expected; one that ends the job is expected once.
-cdef bint late_expects(Late* late, uint64_t number, bint is_fail, bint ends) noexcept
+cdef bint late_expects(Late* late, uint64_t number, bint is_fail, bint ends) noexcept nogil

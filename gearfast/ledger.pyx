@@ -4,7 +4,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
-from gearfast.broker cimport Submission
+from gearfast.life cimport Submission
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.handle cimport Handles
 from gearfast.heap cimport heap_when

@@ -22,6 +22,7 @@ cdef struct Numbers:
     Index pages
     Page* newest          # stays when it is empty, since it fills next
     Page* recent          # the one found last: a job that is asked for is often asked for again
+    uint64_t highest      # number of a page so far
     size_t count          # jobs
 
 cdef int numbers_open(Numbers* numbers) except -1

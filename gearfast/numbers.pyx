@@ -19,6 +19,7 @@ cdef inline uint64_t page_hash(uint64_t page) noexcept nogil:
 
 cdef int numbers_open(Numbers* numbers) except -1:
     numbers.newest = numbers.recent = NULL
+    numbers.highest = 0
     numbers.count = 0
     return index_open(&numbers.pages)
 
@@ -39,10 +40,14 @@ cdef void numbers_close(Numbers* numbers) noexcept:
     numbers.count = 0
 
 
-cdef Page* find_page(Numbers* numbers, uint64_t number) noexcept nogil:
-    cdef Node* node
+cdef inline Page* find_page(Numbers* numbers, uint64_t number) noexcept nogil:
     if numbers.newest != NULL and numbers.newest.number == number:
         return numbers.newest
+    return find_older(numbers, number)
+
+
+cdef Page* find_older(Numbers* numbers, uint64_t number) noexcept nogil:
+    cdef Node* node
     if numbers.recent != NULL and numbers.recent.number == number:
         return numbers.recent
     node = index_chain(&numbers.pages, page_hash(number))
@@ -61,6 +66,7 @@ cdef Page* new_page(Numbers* numbers, uint64_t number) except NULL:
     if numbers.newest != NULL and numbers.newest.used == 0:
         drop(numbers, numbers.newest)
     numbers.newest = page
+    numbers.highest = max(numbers.highest, number)
     return page
 
 
@@ -72,7 +78,7 @@ cdef void drop(Numbers* numbers, Page* page) noexcept:
 
 
 cdef int numbers_reserve(Numbers* numbers, uint64_t number) except -1:
-    if find_page(numbers, number // PAGE_JOBS) == NULL:
+    if number // PAGE_JOBS > numbers.highest or find_page(numbers, number // PAGE_JOBS) == NULL:
         new_page(numbers, number // PAGE_JOBS)
     return 0
 

@@ -94,6 +94,8 @@ cdef class PacketReader:
     cdef int read_header(self, Packet* packet) except -1
     cdef int read_line(self, Packet* packet) except -1
     cdef int keep(self, size_t room) except -1
+    cdef inline bint is_unfinished(self) noexcept:       # something of a packet is still to come
+        return self.tail_size > 0 or self.skip > 0
 
 @cython.final
 cdef class PacketWriter:
@@ -106,6 +108,10 @@ cdef class PacketWriter:
     cdef char* begin(self, uint32_t type, size_t body_size, size_t size) except NULL
     cdef inline char* packet(self, uint32_t type, size_t body_size) except NULL:
         return self.begin(type, body_size, body_size)
+    # So that the next `size` bytes can be written without fail; False: there is no memory.
+    cdef bint make_room(self, size_t size) noexcept nogil
+    # The last `size` bytes so many times more; there is room for them.
+    cdef void repeat(self, size_t size, size_t times) noexcept nogil
     cdef int write(self, const char* data, size_t size) except -1
     cdef int append(self, PacketWriter other) except -1
     cdef void forget(self) noexcept                      # all was sent: give the memory back

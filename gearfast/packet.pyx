@@ -4,6 +4,8 @@ cimport cython
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcpy, memmove
 
+from gearfast.pool cimport pool_give, pool_take
+
 from gearfast.config import ARGUMENT_SIZE, LARGE_BODY, LINE_SIZE
 from gearfast.errors import ProtocolError
 
@@ -15,6 +17,7 @@ cdef size_t MOST_ARGUMENT = ARGUMENT_SIZE
 cdef size_t MOST_LINE = LINE_SIZE
 cdef size_t LARGE = LARGE_BODY
 cdef enum:
+    FIRST_ROOM = 1000            # bytes of a writer's first buffer
     MAGIC_REQ = 0x00524551       # "\0REQ"
     MAGIC_RES = 0x00524553       # "\0RES"
 
@@ -256,13 +259,13 @@ cdef class PacketWriter:
         self.fence = UNFENCED
 
     def __dealloc__(self):
-        free(self.data)
+        release(self)
 
     cdef char* begin(self, uint32_t type, size_t body_size, size_t size) except NULL:
         cdef char* at
         cdef uint32_t header[3]
-        if self.room - self.size < HEADER_SIZE + size:
-            grow(self, HEADER_SIZE + size)
+        if self.room - self.size < HEADER_SIZE + size and not grow(self, HEADER_SIZE + size):
+            raise MemoryError("no memory for an answer")
         header[0] = htonl(MAGIC_RES)
         header[1] = htonl(type)
         header[2] = htonl(<uint32_t>body_size)
@@ -271,11 +274,23 @@ cdef class PacketWriter:
         self.size += HEADER_SIZE + size
         return at + HEADER_SIZE
 
+    cdef bint make_room(self, size_t size) noexcept nogil:
+        return self.room - self.size >= size or grow(self, size)
+
+    cdef void repeat(self, size_t size, size_t times) noexcept nogil:
+        cdef const char* first = self.data + self.size - size
+        cdef size_t done = 1, more
+        while done <= times:                      # each step copies all that is there already
+            more = min(done, times + 1 - done)
+            memcpy(self.data + self.size, first, more * size)
+            self.size += more * size
+            done += more
+
     cdef int write(self, const char* data, size_t size) except -1:
         if size == 0:
             return 0
-        if self.room - self.size < size:
-            grow(self, size)
+        if self.room - self.size < size and not grow(self, size):
+            raise MemoryError("no memory for an answer")
         memcpy(self.data + self.size, data, size)
         self.size += size
         return 0
@@ -287,29 +302,46 @@ cdef class PacketWriter:
         return 0
 
     cdef void forget(self) noexcept:
-        free(self.data)
+        release(self)
         self.data = NULL
         self.base += self.size
         self.size = self.room = self.sent = 0
 
 
-cdef int grow(PacketWriter writer, size_t more) except -1:
-    """Make room for `more` bytes: what was sent already goes first, then the buffer doubles."""
+cdef inline void release(PacketWriter writer) noexcept nogil:
+    if writer.room == FIRST_ROOM:
+        pool_give(writer.data, FIRST_ROOM)
+    else:
+        free(writer.data)
+
+
+cdef bint grow(PacketWriter writer, size_t more) noexcept nogil:
+    """Make room for `more` bytes: what was sent already goes first, then the buffer doubles. False: there is no memory.
+
+    The first buffer, which most answers fit into and are sent from at once, is one of the pool's.
+    """
     cdef size_t room
     cdef char* larger
+    if writer.room == 0 and more <= FIRST_ROOM:
+        writer.data = <char*>pool_take(FIRST_ROOM)
+        writer.room = 0 if writer.data == NULL else FIRST_ROOM
+        return writer.data != NULL
     if writer.sent > 0 and writer.sent * 2 >= writer.size:
         writer.base += writer.sent
         writer.size -= writer.sent
         memmove(writer.data, writer.data + writer.sent, writer.size)
         writer.sent = 0
         if writer.room - writer.size >= more:
-            return 0
-    room = max(<size_t>1000, writer.room * 2)
+            return True
+    room = max(<size_t>FIRST_ROOM, writer.room) * 2
     while room - writer.size < more:
         room *= 2
-    larger = <char*>realloc(writer.data, room)
+    larger = <char*>realloc(NULL if writer.room == FIRST_ROOM else writer.data, room)
     if larger == NULL:
-        raise MemoryError("no memory for an answer")
+        return False
+    if writer.room == FIRST_ROOM:
+        memcpy(larger, writer.data, writer.size)
+        pool_give(writer.data, FIRST_ROOM)
     writer.data = larger
     writer.room = room
-    return 0
+    return True

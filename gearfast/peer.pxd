@@ -1,14 +1,14 @@
 # PEER   whoever takes part in the life of jobs: as a client, as a worker, or as both.
 #
 # An interface: it is called for two reasons only, to wake it, and to tell it what a worker
-# reported. Whether a socket or this process stands behind it is not the broker's business.
+# reported. Whether a socket or this process stands behind it is not the broker's business. Both are called while the
+# broker works: no Python may run in them, and whatever else they lead to waits until it rests.
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from gearfast.jobqueue cimport Job, Waiter
-from gearfast.late cimport Late
-from gearfast.ring cimport Ring
-from gearfast.roster cimport Worker
+from gearfast.index cimport Index
+from gearfast.jobqueue cimport Job
+from gearfast.party cimport Party
 
 cpdef enum Report:                # what a worker says of a job in its hands
     DATA = 0
@@ -19,17 +19,13 @@ cpdef enum Report:                # what a worker says of a job in its hands
     EXCEPTION = 5
 
 cdef class Peer:
-    cdef Worker worker
-    cdef Ring runs                # jobs in its hands, newest first
-    cdef Ring waits               # jobs whose reports it gets
-    cdef Late late
+    cdef Party* party             # NULL: it does not take part yet, or any more
 
     cdef void wake(self) noexcept
-    # `body` is what the worker sent, to be handed on as it is; NULL if the broker itself says FAIL.
-    cdef void report(self, Report kind, uint64_t number, const char* body, size_t size) noexcept
+    # `body` is that of the packet on the wire, to be handed on as it is; NULL if the broker itself says FAIL. It is told
+    # `count` times, since it asked as often. False: it does not listen any more.
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept
 
-# --- who waits for a job ---
-
-cdef int attach(Job* job, Peer client) except -1          # once more, if it waits already
-cdef void detach(Waiter* waiter) noexcept
-cdef void tell(Job* job, Report kind, const char* body, size_t size) noexcept
+# To all clients of a job.
+# Returns how many there were.
+cdef size_t tell(Index* waiters, Job* job, Report kind, const char* body, size_t size) noexcept

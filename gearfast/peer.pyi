@@ -1,5 +1,6 @@
 """Whoever takes part in the life of jobs, and what a worker says of one (protocol section 2.8)."""
 
+from collections.abc import Iterator
 from enum import IntEnum
 
 from typing_extensions import disjoint_base
@@ -22,10 +23,14 @@ class Peer:
     calls are Cython's (see ``peer.pxd``). `gearfast.inprocess.InProcessPeer` keeps them in a list.
     """
 
-    def __new__(cls) -> Peer: ...
     def abilities(self) -> list[bytes]:
         """The names of its functions in the order they are looked at.
 
         That is the newest first, except that a function whose job was grabbed goes to the end
         (protocol section 3.4).
+        """
+    def each_ability(self) -> Iterator[bytes]:
+        """The names of its functions, the one said last first, one after the other.
+
+        Whatever it says meanwhile: what it can do throughout comes exactly once.
         """

@@ -1,73 +1,46 @@
-"""Whoever takes part in the life of jobs, and the clients that wait for one."""
+"""Whoever takes part in the life of jobs."""
 
-from gearfast.collector cimport hold_collector, release_collector
-from gearfast.late cimport late_close, late_open
-from gearfast.pool cimport pool_give, pool_take
-from gearfast.ring cimport ring_append, ring_leave, ring_open
-from gearfast.roster cimport Ability, worker_ability, worker_close, worker_open
+from gearfast.census cimport Abilities
+from gearfast.jobqueue cimport Waiter
+from gearfast.party cimport detach
+from gearfast.roster cimport Ability, Worker, worker_ability
 
 
 cdef class Peer:
-    def __cinit__(self):
-        worker_open(&self.worker, <void*>self)
-        ring_open(&self.runs, NULL)
-        ring_open(&self.waits, NULL)
-        late_open(&self.late)
-
     def __dealloc__(self):
-        worker_close(&self.worker)
-        late_close(&self.late)
+        if self.party != NULL:                     # nobody has said that it leaves: its broker must not call it
+            self.party.peer = NULL
 
     cdef void wake(self) noexcept:
         pass
 
-    cdef void report(self, Report kind, uint64_t number, const char* body, size_t size) noexcept:
-        pass
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept:
+        return True
 
-    def abilities(self) -> list:
-        """The names of its functions, newest first."""
+    def abilities(self):
         cdef uint32_t at = 0
-        cdef Ability* ability = worker_ability(&self.worker, &at)
+        cdef Worker* worker = NULL if self.party == NULL else self.party.worker
+        cdef Ability* ability = NULL if worker == NULL else worker_ability(worker, &at)
         names = []
         while ability != NULL:
             names.append(ability.function.name.data[:ability.function.name.size])
-            ability = worker_ability(&self.worker, &at)
+            ability = worker_ability(worker, &at)
         return names
 
-
-cdef int attach(Job* job, Peer client) except -1:
-    cdef Waiter* waiter = <Waiter*>pool_take(sizeof(Waiter))
-    if waiter == NULL:
-        raise MemoryError("no memory for another waiting client")
-    waiter.job = job
-    waiter.client = <void*>client
-    waiter.prev = NULL
-    waiter.next = job.waiters
-    if waiter.next != NULL:
-        waiter.next.prev = waiter
-    job.waiters = waiter
-    job.waiting += 1
-    ring_open(&waiter.of_client, waiter)
-    ring_append(&client.waits, &waiter.of_client)
-    return 0
+    def each_ability(self):
+        return Abilities.of(NULL if self.party == NULL else self.party.worker)
 
 
-cdef void detach(Waiter* waiter) noexcept:
-    ring_leave(&waiter.of_client)
-    waiter.job.waiting -= 1
-    if waiter.prev == NULL:
-        waiter.job.waiters = waiter.next
-    else:
-        waiter.prev.next = waiter.next
-    if waiter.next != NULL:
-        waiter.next.prev = waiter.prev
-    pool_give(waiter, sizeof(Waiter))
-
-
-cdef void tell(Job* job, Report kind, const char* body, size_t size) noexcept:
+cdef size_t tell(Index* waiters, Job* job, Report kind, const char* body, size_t size) noexcept:
     cdef Waiter* waiter = job.waiters
-    cdef bint collects = hold_collector()
+    cdef Waiter* next
+    cdef void* client
+    cdef size_t told = 0
     while waiter != NULL:
-        (<Peer>waiter.client).report(kind, job.number, body, size)
-        waiter = waiter.next
-    release_collector(collects)
+        next = waiter.next
+        client = (<Party*>waiter.client).peer
+        if client == NULL or not (<Peer>client).report(kind, job.number, body, size, waiter.count):
+            detach(waiters, waiter)
+        told += 1
+        waiter = next
+    return told

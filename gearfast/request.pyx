@@ -4,11 +4,13 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t
 from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcpy
 
-from gearfast.broker cimport Broker, Submission
+from gearfast.broker cimport NO_NUMBERS, QUEUE_FULL, Broker
+from gearfast.clock cimport wall_time
 from gearfast.jobqueue cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
+from gearfast.life cimport Submission
 from gearfast.packet cimport (
     CAN_DO, CAN_DO_TIMEOUT, CANT_DO, ECHO_REQ, ECHO_RES, GET_STATUS, GET_STATUS_UNIQUE, GRAB_JOB, GRAB_JOB_ALL,
-    GRAB_JOB_UNIQ, JOB_ASSIGN, JOB_ASSIGN_ALL, JOB_ASSIGN_UNIQ, LAST_TYPE, NO_JOB, NOOP, OPTION_REQ, OPTION_RES,
+    GRAB_JOB_UNIQ, JOB_ASSIGN, JOB_ASSIGN_ALL, JOB_ASSIGN_UNIQ, JOB_CREATED, LAST_TYPE, NO_JOB, NOOP, OPTION_REQ, OPTION_RES,
     PRE_SLEEP, RESET_ABILITIES, SET_CLIENT_ID, STATUS_RES, STATUS_RES_UNIQUE, SUBMIT_JOB, SUBMIT_JOB_BG,
     SUBMIT_JOB_EPOCH, SUBMIT_JOB_HIGH, SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_LOW, SUBMIT_JOB_LOW_BG, SUBMIT_REDUCE_JOB,
     SUBMIT_REDUCE_JOB_BACKGROUND, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
@@ -19,10 +21,9 @@ from gearfast.roster cimport Function
 from gearfast.session cimport Handler, Row, Service, Session
 from gearfast.slice cimport Slice
 
-import time
+from gearfast import config, logs
 
-from gearfast import config
-
+cdef size_t MOST_UNIQUE = config.UNIQUE_SIZE
 cdef size_t MOST_HANDLE = config.HANDLE_SIZE
 cdef size_t MOST_CLIENT_ID = config.CLIENT_ID_SIZE
 cdef int64_t TIMEOUT_FLOOR = config.TIMEOUT_FLOOR
@@ -165,9 +166,39 @@ cdef inline Submission submission(const Packet* packet, const Row* row) noexcept
                       row.priority, row.background, 0)
 
 
+cdef int submit(Session session, const Submission* wanted) except -1:
+    cdef Service service = session.service
+    cdef Job* job = NULL
+    cdef int submitted
+    if wanted.unique.size > MOST_UNIQUE or wanted.reducer.size > MOST_UNIQUE:
+        return session.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
+    if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > service.largest:
+        return session.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % service.largest)
+    try:
+        submitted = service.broker.submit(session, wanted, service.now, &job)
+    except MemoryError as error:
+        return session.refuse(b"QUEUE_ERROR", str(error).encode())
+    if submitted == QUEUE_FULL:
+        return session.refuse(b"QUEUE_ERROR", b"Job queue is full")
+    if submitted == NO_NUMBERS:
+        return session.refuse(b"QUEUE_ERROR", b"No job numbers are left until the store is back")
+    if wanted.background and service.broker.journal.expects(job):
+        session.send_after_store(job)
+    else:
+        session.send_handle(JOB_CREATED, job.number)
+    if service.book.jobs:
+        service.book.say(logs.NOTICE, "accepted,%s,%s,%.0f", (text(wanted.function), text(wanted.unique), wanted.due))
+        session.stopped = session.stopped or service.book.is_full()
+    return 0
+
+
+cdef str text(Slice slice):
+    return slice.data[:slice.size].decode("utf-8", "backslashreplace")
+
+
 cdef int on_submit(Session session, const Packet* packet, const Row* row) except -1:
     cdef Submission wanted = submission(packet, row)
-    return session.submit(&wanted)
+    return submit(session, &wanted)
 
 
 cdef int on_submit_epoch(Session session, const Packet* packet, const Row* row) except -1:
@@ -175,15 +206,15 @@ cdef int on_submit_epoch(Session session, const Packet* packet, const Row* row) 
     cdef int64_t when
     if not parse_number(packet.argument[2], &when):
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"The time of SUBMIT_JOB_EPOCH does not fit 64 bits")
-    if when > <double>time.time():
+    if when > wall_time():
         wanted.due = <double>when
-    return session.submit(&wanted)
+    return submit(session, &wanted)
 
 
 cdef int on_submit_reduce(Session session, const Packet* packet, const Row* row) except -1:
     cdef Submission wanted = submission(packet, row)
     wanted.reducer = packet.argument[2]
-    return session.submit(&wanted)
+    return submit(session, &wanted)
 
 
 # --- questions (protocol sections 2.7, 2.10) ---

@@ -28,3 +28,13 @@ cdef inline void ring_append(Ring* head, Ring* link) noexcept nogil:
 
 cdef inline void ring_prepend(Ring* head, Ring* link) noexcept nogil:
     ring_append(head.next, link)
+
+# All links of `from_`'s become the last of `head`'s, in their order.
+cdef inline void ring_append_all(Ring* head, Ring* from_) noexcept nogil:
+    if ring_empty(from_):
+        return
+    from_.next.prev = head.prev
+    head.prev.next = from_.next
+    from_.prev.next = head
+    head.prev = from_.prev
+    from_.next = from_.prev = from_

@@ -1,5 +1,6 @@
 """Functions and workers, brought together without walking either."""
 
+from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
@@ -9,11 +10,16 @@ from gearfast.index cimport (
     keyed_number,
 )
 from gearfast.jobqueue cimport lane_push, lane_remove
-from gearfast.ring cimport ring_append, ring_empty, ring_leave, ring_open
+from gearfast.ring cimport ring_append, ring_append_all, ring_empty, ring_leave, ring_open, ring_prepend
 from gearfast.rotation cimport (
-    rotation_add, rotation_close, rotation_first, rotation_mark, rotation_open, rotation_remove, rotation_unmark,
+    rotation_add, rotation_close, rotation_first, rotation_mark, rotation_open, rotation_remove, rotation_to_front,
+    rotation_unmark,
 )
 from gearfast.slice cimport same_bytes
+
+from gearfast.config import IDLE_FUNCTIONS
+
+cdef size_t IDLE_BYTES = IDLE_FUNCTIONS
 
 
 cdef int roster_open(Roster* roster) except -1:
@@ -26,6 +32,10 @@ cdef int roster_open(Roster* roster) except -1:
         roster.busy[priority] = 0
     roster.sleeping = 0
     ring_open(&roster.woken, NULL)
+    ring_open(&roster.idle, NULL)
+    ring_open(&roster.forgotten, NULL)
+    roster.idle_bytes = 0
+    roster.forget_at = 0
     return 0
 
 
@@ -47,7 +57,7 @@ cdef Function* function_of_node(Node* node) noexcept nogil:
     return <Function*>(<char*>node - sizeof(Lanes))
 
 
-cdef Function* find_hashed(const Roster* roster, Slice name, uint64_t hash) noexcept:
+cdef Function* find_hashed(const Roster* roster, Slice name, uint64_t hash) noexcept nogil:
     cdef Node* node = index_chain(&roster.functions, hash)
     while node != NULL:
         if node.hash == hash and same_bytes(function_of_node(node).name, name):
@@ -56,7 +66,7 @@ cdef Function* find_hashed(const Roster* roster, Slice name, uint64_t hash) noex
     return NULL
 
 
-cdef Function* roster_find(const Roster* roster, Slice name) noexcept:
+cdef Function* roster_find(const Roster* roster, Slice name) noexcept nogil:
     return find_hashed(roster, name, keyed_hash(name.data, name.size))
 
 
@@ -72,7 +82,7 @@ cdef Function* find_standing(const Roster* roster, Slice folded, uint64_t hash) 
     return NULL
 
 
-cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept:
+cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept nogil:
     return find_standing(roster, folded, keyed_hash(folded.data, folded.size))
 
 
@@ -94,8 +104,10 @@ cdef Function* roster_function(Roster* roster, Slice name) except NULL:
 
 
 cdef Function* new_function(Roster* roster, Slice name, uint64_t hash) except NULL:
-    cdef Function* function = <Function*>calloc(1, sizeof(Function) + 2 * name.size)
+    cdef Function* function
     cdef int priority
+    forget_most(roster)
+    function = <Function*>calloc(1, sizeof(Function) + 2 * name.size)
     if function == NULL:
         raise MemoryError("no memory for another function")
     memcpy(function + 1, name.data, name.size)
@@ -103,10 +115,12 @@ cdef Function* new_function(Roster* roster, Slice name, uint64_t hash) except NU
     function.folded = fold(name, <char*>(function + 1) + name.size)
     ring_open(&function.callable, NULL)
     ring_open(&function.namesakes, function)
+    ring_open(&function.idle, function)
     for priority in range(PRIORITIES):
         ring_open(&function.parked[priority], NULL)
     index_add(&roster.functions, &function.node, hash)
     join_namesakes(roster, function)
+    roster_lay_off(roster, function)               # until it is used
     return function
 
 
@@ -130,12 +144,64 @@ cdef void leave_namesakes(Roster* roster, Function* function) noexcept nogil:
             index_add(&roster.folded, &next.folded_node, function.folded_node.hash)
 
 
-cdef void roster_drop(Roster* roster, Function* function) noexcept:
+cdef void roster_drop(Roster* roster, Function* function) noexcept nogil:
     if roster.latest == function:
         roster.latest = NULL
+    roster_use(roster, function)
     index_remove(&roster.functions, &function.node)
     leave_namesakes(roster, function)
     free(function)
+
+
+cdef inline size_t bytes_of(const Function* function) noexcept nogil:
+    return sizeof(Function) + 2 * function.name.size
+
+
+cdef void roster_limit(Roster* roster, Function* function, const size_t* limits) noexcept nogil:
+    cdef int priority
+    for priority in range(PRIORITIES):
+        function.limit[priority] = limits[priority]
+    roster_use(roster, function)
+    roster_rest(roster, function)
+
+
+cdef void roster_lay_off(Roster* roster, Function* function) noexcept nogil:
+    cdef int priority
+    for priority in range(PRIORITIES):
+        if function.limit[priority] > 0:
+            return
+    if not function.wanted and ring_empty(&function.idle):
+        ring_append(&roster.idle, &function.idle)
+        roster.idle_bytes += bytes_of(function)
+
+
+cdef void roster_take_on(Roster* roster, Function* function) noexcept nogil:
+    ring_leave(&function.idle)
+    roster.idle_bytes -= bytes_of(function)
+
+
+cdef void forget_most(Roster* roster) noexcept nogil:
+    """Those that were idle longest go, until the others are few enough."""
+    while roster.idle_bytes > IDLE_BYTES:
+        roster_drop(roster, <Function*>(
+            roster.idle.next.owner if ring_empty(&roster.forgotten) else roster.forgotten.next.owner
+        ))
+
+
+cdef void roster_forget(Roster* roster, double now, double rest) noexcept nogil:
+    forget_most(roster)
+    if now < roster.forget_at:
+        return
+    while not ring_empty(&roster.forgotten):
+        roster_drop(roster, <Function*>roster.forgotten.next.owner)
+    ring_append_all(&roster.forgotten, &roster.idle)
+    roster.forget_at = now + rest
+
+
+cdef double roster_forgets(const Roster* roster) noexcept nogil:
+    if roster.idle_bytes == 0:
+        return INFINITY
+    return 0 if roster.idle_bytes > IDLE_BYTES else roster.forget_at
 
 
 cdef bint function_has_work(const Function* function) noexcept nogil:
@@ -146,20 +212,32 @@ cdef bint function_has_work(const Function* function) noexcept nogil:
     return False
 
 
-# --- abilities ---
+# --- workers and what they can do ---
 
-cdef void worker_open(Worker* worker, void* peer) noexcept:
-    worker.peer = peer
-    rotation_open(&worker.rotation)
-    ring_open(&worker.awake, NULL)
-    ring_open(&worker.woken, worker)
-    worker.woken_for = NULL
-    worker.woken_at = 0
-    worker.asleep = False
+cdef Worker* worker_new(void* party) noexcept nogil:
+    cdef Worker* worker = <Worker*>calloc(1, sizeof(Worker))
+    if worker != NULL:
+        worker.party = party
+        rotation_open(&worker.rotation)
+        ring_open(&worker.abilities, NULL)
+        ring_open(&worker.awake, NULL)
+        ring_open(&worker.woken, worker)
+    return worker
 
 
-cdef void worker_close(Worker* worker) noexcept:
+cdef void worker_free(Worker* worker) noexcept nogil:
+    abilities_free(&worker.abilities)
     rotation_close(&worker.rotation)
+    free(worker)
+
+
+cdef void abilities_free(Ring* abilities) noexcept nogil:
+    cdef Ring* link
+    while not ring_empty(abilities):
+        link = abilities.next
+        ring_leave(link)
+        if not is_place(link):
+            free(link.owner)
 
 
 cdef inline Ability* ability_of_seat(Seat* seat) noexcept nogil:
@@ -170,7 +248,7 @@ cdef inline uint64_t ability_hash(const Worker* worker, const Function* function
     return keyed_number(<size_t>worker ^ keyed_number(<size_t>function))
 
 
-cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const Function* function) noexcept:
+cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const Function* function) noexcept nogil:
     cdef uint64_t hash = ability_hash(worker, function)
     cdef Node* node = index_chain(&roster.abilities, hash)
     cdef Ability* ability
@@ -184,17 +262,30 @@ cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const F
 
 cdef int roster_can_do(Roster* roster, Worker* worker, Function* function, int64_t timeout) except -1:
     cdef Ability* ability = roster_ability(roster, worker, function)
-    cdef Function* woken_for = worker.woken_for
+    if ability == NULL:
+        return new_ability(roster, worker, function, timeout)
+    rotation_to_front(&worker.rotation, &ability.seat)       # said again: it counts once, and is the newest now
+    ability.timeout = timeout
+    unpark(ability)
+    ring_leave(&ability.of_worker)
+    ring_prepend(&worker.abilities, &ability.of_worker)
+    ring_leave(&ability.call)
+    ring_append(&function.callable, &ability.call)
+    return 0
+
+
+cdef int new_ability(Roster* roster, Worker* worker, Function* function, int64_t timeout) except -1:
+    cdef Ability* ability = <Ability*>calloc(1, sizeof(Ability))
     cdef int priority
-    if ability != NULL:                        # said again: it counts once, and is the newest now
-        roster_cant_do(roster, ability)
-    ability = <Ability*>calloc(1, sizeof(Ability))
     if ability == NULL:
         raise MemoryError("no memory for another ability")
     ability.worker = worker
+    ability.party = worker.party
     ability.function = function
     ability.timeout = timeout
     ring_open(&ability.call, ability)
+    ring_open(&ability.of_worker, ability)
+    ring_open(&ability.runs, NULL)
     for priority in range(PRIORITIES):
         ring_open(&ability.parked[priority], ability)
     try:
@@ -203,28 +294,42 @@ cdef int roster_can_do(Roster* roster, Worker* worker, Function* function, int64
         free(ability)
         raise
     index_add(&roster.abilities, &ability.node, ability_hash(worker, function))
+    ring_prepend(&worker.abilities, &ability.of_worker)
     ring_append(&function.callable, &ability.call)
     function.workers += 1
-    worker.woken_for = woken_for
+    roster_use(roster, function)
     return 0
 
 
-cdef void roster_cant_do(Roster* roster, Ability* ability) noexcept:
+cdef void unpark(Ability* ability) noexcept nogil:
     cdef int priority
-    index_remove(&roster.abilities, &ability.node)
-    rotation_remove(&ability.worker.rotation, &ability.seat)
-    ring_leave(&ability.call)
     for priority in range(PRIORITIES):
         ring_leave(&ability.parked[priority])
+
+
+cdef void roster_cant_do(Roster* roster, Ability* ability) noexcept nogil:
+    cdef Worker* worker = ability.worker
+    index_remove(&roster.abilities, &ability.node)
+    rotation_remove(&worker.rotation, &ability.seat)
+    ring_leave(&ability.call)
+    unpark(ability)
     ability.function.workers -= 1
-    if ability.worker.woken_for == ability.function:
-        ability.worker.woken_for = NULL
+    roster_rest(roster, ability.function)
+    ability.worker = NULL
+    if worker.woken_for == ability.function:
+        worker.woken_for = NULL
+    if worker.discarded and worker.rotation.count == 0:
+        worker_free(worker)
+
+
+cdef void ability_free(Ability* ability) noexcept nogil:
+    ring_leave(&ability.of_worker)
     free(ability)
 
 
 # --- work ---
 
-cdef void roster_push(Roster* roster, Job* job) noexcept:
+cdef void roster_push(Roster* roster, Job* job) noexcept nogil:
     cdef Function* function = <Function*>job.home
     cdef Ring* parked
     cdef Ability* ability
@@ -238,12 +343,12 @@ cdef void roster_push(Roster* roster, Job* job) noexcept:
         rotation_mark(&ability.worker.rotation, &ability.seat, job.priority)
 
 
-cdef void roster_take(Roster* roster, Job* job) noexcept:
+cdef void roster_take(Roster* roster, Job* job) noexcept nogil:
     if lane_remove(job.home, job):
         roster.busy[job.priority] -= 1
 
 
-cdef Ability* roster_next(Roster* roster, Worker* worker, int* priority) noexcept:
+cdef Ability* roster_next(Roster* roster, Worker* worker, int* priority) noexcept nogil:
     cdef Seat* seat
     cdef Ability* ability
     cdef int lane
@@ -269,7 +374,7 @@ cdef bint worker_is_woken(const Worker* worker) noexcept nogil:
     return not ring_empty(&worker.woken)
 
 
-cdef void roster_sleep(Roster* roster, Worker* worker) noexcept:
+cdef void roster_sleep(Roster* roster, Worker* worker) noexcept nogil:
     cdef Ability* ability
     roster_rouse(roster, worker)
     worker.asleep = True
@@ -280,7 +385,7 @@ cdef void roster_sleep(Roster* roster, Worker* worker) noexcept:
         ring_append(&ability.function.callable, &ability.call)
 
 
-cdef Function* roster_rouse(Roster* roster, Worker* worker) noexcept:
+cdef Function* roster_rouse(Roster* roster, Worker* worker) noexcept nogil:
     cdef Function* woken_for = worker.woken_for
     if worker.asleep and not worker_is_woken(worker):
         roster.sleeping -= 1
@@ -290,7 +395,7 @@ cdef Function* roster_rouse(Roster* roster, Worker* worker) noexcept:
     return woken_for
 
 
-cdef Worker* roster_wake(Roster* roster, Function* function, double now) noexcept:
+cdef Worker* roster_wake(Roster* roster, Function* function, double now) noexcept nogil:
     cdef Ability* ability
     cdef Worker* worker
     if roster.sleeping == 0:
@@ -309,7 +414,7 @@ cdef Worker* roster_wake(Roster* roster, Function* function, double now) noexcep
     return NULL
 
 
-cdef Ability* worker_ability(const Worker* worker, uint32_t* at) noexcept:
+cdef Ability* worker_ability(const Worker* worker, uint32_t* at) noexcept nogil:
     cdef const Rotation* rotation = &worker.rotation
     cdef Seat* seat
     if at[0] < rotation.head:

@@ -20,12 +20,14 @@ cdef struct Rotation:
     uint32_t head, tail           # taken slots lie in [head, tail)
     uint32_t count
 
-cdef void rotation_open(Rotation* rotation) noexcept
-cdef void rotation_close(Rotation* rotation) noexcept
+cdef void rotation_open(Rotation* rotation) noexcept nogil
+cdef void rotation_close(Rotation* rotation) noexcept nogil
 # A new seat comes to the front, marked for every priority.
 cdef int rotation_add(Rotation* rotation, Seat* seat) except -1
-cdef void rotation_remove(Rotation* rotation, Seat* seat) noexcept
+cdef void rotation_remove(Rotation* rotation, Seat* seat) noexcept nogil
 cdef int rotation_to_end(Rotation* rotation, Seat* seat) except -1
+# As a new one.
+cdef int rotation_to_front(Rotation* rotation, Seat* seat) except -1
 cdef void rotation_mark(Rotation* rotation, const Seat* seat, int priority) noexcept nogil
 cdef void rotation_unmark(Rotation* rotation, const Seat* seat, int priority) noexcept nogil
 # The first marked seat, or NULL.

@@ -64,14 +64,14 @@ cdef int64_t first_bit(const uint64_t* words, uint32_t slots) noexcept nogil:
     return bit
 
 
-cdef void rotation_open(Rotation* rotation) noexcept:
+cdef void rotation_open(Rotation* rotation) noexcept nogil:
     rotation.seats = NULL
     rotation.bits = NULL
     rotation.slots = rotation.words = 0
     rotation.head = rotation.tail = rotation.count = 0
 
 
-cdef void rotation_close(Rotation* rotation) noexcept:
+cdef void rotation_close(Rotation* rotation) noexcept nogil:
     free(rotation.seats)
     free(rotation.bits)
     rotation_open(rotation)
@@ -109,19 +109,31 @@ cdef int lay_anew(Rotation* rotation, uint32_t count) except -1:
 
 
 cdef int rotation_add(Rotation* rotation, Seat* seat) except -1:
-    cdef int priority
     if rotation.head == 0:
         lay_anew(rotation, rotation.count + 1)
-    rotation.head -= 1
-    rotation.seats[rotation.head] = seat
-    seat.slot = rotation.head
+    put_in_front(rotation, seat)
     rotation.count += 1
-    for priority in range(PRIORITIES):
-        rotation_mark(rotation, seat, priority)
     return 0
 
 
-cdef void leave(Rotation* rotation, const Seat* seat) noexcept:
+cdef int rotation_to_front(Rotation* rotation, Seat* seat) except -1:
+    if rotation.head == 0:
+        lay_anew(rotation, rotation.count)
+    leave(rotation, seat)
+    put_in_front(rotation, seat)
+    return 0
+
+
+cdef void put_in_front(Rotation* rotation, Seat* seat) noexcept nogil:
+    cdef int priority
+    rotation.head -= 1
+    rotation.seats[rotation.head] = seat
+    seat.slot = rotation.head
+    for priority in range(PRIORITIES):
+        rotation_mark(rotation, seat, priority)
+
+
+cdef void leave(Rotation* rotation, const Seat* seat) noexcept nogil:
     cdef int priority
     rotation.seats[seat.slot] = NULL
     for priority in range(PRIORITIES):
@@ -130,7 +142,7 @@ cdef void leave(Rotation* rotation, const Seat* seat) noexcept:
         rotation.head += 1
 
 
-cdef void rotation_remove(Rotation* rotation, Seat* seat) noexcept:
+cdef void rotation_remove(Rotation* rotation, Seat* seat) noexcept nogil:
     leave(rotation, seat)
     rotation.count -= 1
 

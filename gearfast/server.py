@@ -6,7 +6,6 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
 
 from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
@@ -16,9 +15,10 @@ from gearfast.listener import close_listener, is_tcp, name_of, open_listeners
 from gearfast.logs import NOTICE
 from gearfast.plugins import Plugin, Store
 from gearfast.request import answer_requests
+from gearfast.secure import TlsTransport
 from gearfast.session import Service, Session
 from gearfast.tls import server_context
-from gearfast.transport import SocketTransport, TlsTransport
+from gearfast.transport import SocketTransport
 from gearfast.turn import Turn
 
 log = logging.getLogger("gearfast")
@@ -51,7 +51,6 @@ class Server:
         self.plugins = list(plugins)
         self.started: list[Plugin] = []
         self.listeners: list[socket.socket] = []
-        self.handshakes: set[asyncio.Task[None]] = set()
         self.context: ssl.SSLContext | None = None
         self.running = False
         self.replaying: asyncio.Task[None] | None = None
@@ -69,9 +68,9 @@ class Server:
         nothing is left running then.
         """
         self.loop = asyncio.get_running_loop()
-        self.turn = Turn(self.service, self.loop, self.config.receive_buffer)
+        self.turn = Turn(self.service, self.loop, self.config)
         self.running = True
-        self.service.log_jobs = log.isEnabledFor(NOTICE)
+        self.service.book.log_jobs(log.isEnabledFor(NOTICE))
         try:
             if self.config.ssl:
                 self.context = server_context(self.config)
@@ -130,8 +129,6 @@ class Server:
             await self.keeping.flush()
             self.broker.closing = True
             self.keeping.hold()
-        for task in self.handshakes:
-            task.cancel()
         for session in list(self.service.sessions.values()):
             session.hang_up()
         if self.running:
@@ -195,12 +192,11 @@ class Server:
         connection.setblocking(False)
         if connection.family != socket.AF_UNIX:
             self.tune(connection)
-            if self.context is not None:
-                task = self.loop.create_task(self.shake_hands(connection, address))
-                self.handshakes.add(task)
-                task.add_done_callback(self.handshakes.discard)
-                return
-        SocketTransport(self.turn, self.loop, connection.detach(), address, self.config.linger)
+        given = (self.turn, self.loop, connection.detach(), address, self.config.linger)
+        if self.context is None or not is_tcp(connection):
+            SocketTransport(*given)
+        else:
+            TlsTransport(*given, self.context, self.config.ssl_handshake_timeout)
 
     def tune(self, connection: socket.socket) -> None:
         """No delay for small packets, and keepalive as configured (protocol section 1.6)."""
@@ -218,16 +214,3 @@ class Server:
                 connection.setsockopt(level, option, value)
         except OSError as error:  # the peer is gone already; its session will find out
             log.debug("setsockopt: %s", error.strerror)
-
-    async def shake_hands(self, connection: socket.socket, address: bytes) -> None:
-        """TLS: the session begins when the handshake is done, and never if it takes too long."""
-        try:
-            await self.loop.connect_accepted_socket(
-                lambda: cast(asyncio.BufferedProtocol, TlsTransport(self.turn, self.loop, address, self.config.linger)),
-                connection,
-                ssl=self.context,
-                ssl_handshake_timeout=self.config.ssl_handshake_timeout,
-            )
-        except (OSError, TimeoutError) as error:
-            log.info("%s: no TLS handshake: %s", address.decode(), error)
-            connection.close()

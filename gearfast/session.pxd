@@ -7,9 +7,10 @@
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from gearfast.broker cimport Broker, Reported, Submission
+from gearfast.broker cimport Broker, Reported
 from gearfast.fence cimport Fences
 from gearfast.jobqueue cimport Job
+from gearfast.logbook cimport LogBook
 from gearfast.packet cimport Packet, PacketReader, PacketWriter
 from gearfast.peer cimport Peer, Report
 from gearfast.slice cimport Slice
@@ -34,11 +35,12 @@ cdef class Service:                       # what all sessions of one server shar
     cdef readonly uint64_t opened         # sessions so far
     cdef const Row* table                 # by packet type; no handler: INVALID_COMMAND
     cdef public object admin                     # (session, line) -> bytes, an iterator of bytes, or None to close
-    cdef object log
-    cdef public bint log_jobs
+    cdef readonly LogBook book
     cdef bint exceptions
     cdef size_t max_packet_size, output_pause, output_limit
     cdef double now                       # monotonic seconds, of this turn
+    cdef double until                     # when a peer has had its share of this turn
+    cdef size_t work                      # done in this turn so far: packets, and what they cost beyond one's usual cost
     cdef list fenced                      # sessions that owe answers to the store
     cdef size_t store_backlog
     cdef readonly size_t largest          # bytes of a job that the store takes
@@ -48,6 +50,11 @@ cdef class Service:                       # what all sessions of one server shar
         if self.broker.has_news():
             self.write()
         return 0
+
+cdef enum Trouble:                        # why a session is cut off while the broker works
+    NONE = 0
+    DEAF = 1                              # it does not read its results
+    NO_MEMORY = 2
 
 @cython.final
 cdef class Session(Peer):
@@ -65,12 +72,15 @@ cdef class Session(Peer):
     cdef readonly bytes client_id
     cdef bint exceptions                  # it asked for WORK_EXCEPTION
     cdef bint refused_before
-    cdef bint stopped                     # its requests are not looked at until output has drained
+    cdef bint stopped                     # its requests are not looked at until output has drained, or its next share of time
     cdef bint ended                       # nothing more is read; close when all is sent
     cdef bint cut                         # close now
+    cdef Trouble trouble
 
     # Handle what the reader has; what is left when `wants_input` turns false waits for `go_on`.
     cdef void take(self) noexcept
+    cdef int take_packets(self) except -1
+    cdef int put_off(self) except -1                       # keep what has come for the next share of time
     cdef void go_on(self) noexcept
     cdef void closed(self) noexcept
     cdef bint wants_input(self) noexcept
@@ -79,13 +89,18 @@ cdef class Session(Peer):
     cdef int handle(self, const Packet* packet) except -1
     cdef int handle_line(self, const Packet* packet) except -1
     cdef int next_slice(self) except -1
+    cdef bytes fail_answer(self, object error)
+    # A packet so many times. False: there is no memory, and not all of it was written.
+    cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept
+    cdef bint deliver_large(self, uint32_t type, Slice body) noexcept
+    cdef size_t send_along(self, Slice rest) noexcept
+    cdef void cut_off(self, Trouble trouble) noexcept
     cdef int send(self, uint32_t type, const char* body, size_t size) except -1
     # A packet in two parts: the first `size` bytes of its body are for the caller to fill in, `rest` follows.
     cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL
     cdef int finish(self, Slice rest) except -1
     cdef int send_handle(self, uint32_t type, uint64_t number) except -1
     cdef int refuse(self, const char* code, const char* text) except -1
-    cdef int submit(self, const Submission* wanted) except -1
     cdef int send_after_store(self, const Job* job) except -1
     cdef bint let_go(self, uint64_t settled) noexcept      # whether no answer waits for the store any more
     cdef int refuse_jobs(self, set numbers, bytes text) except -1

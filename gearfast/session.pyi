@@ -8,6 +8,7 @@ from typing_extensions import disjoint_base
 
 from gearfast.broker import Broker
 from gearfast.config import Config
+from gearfast.logbook import LogBook
 from gearfast.peer import Peer
 
 @disjoint_base
@@ -22,9 +23,10 @@ class Service:
     """What all sessions of one server share: the broker, the limits, and who answers admin lines."""
 
     admin: Callable[[Session, bytes], bytes | Iterator[bytes] | None] | None
-    """Answers one admin line: bytes, slices of a long answer, or None to close the connection."""
-    log_jobs: bool
-    """Whether each accepted job is logged, at NOTICE (protocol section 5.7)."""
+    """Answers one admin line: bytes, slices of a long answer, or None to close the connection.
+
+    A mistake of its own ends that answer with an ERR line, and is logged once of each kind.
+    """
 
     def __new__(
         cls,
@@ -36,6 +38,9 @@ class Service:
     @property
     def broker(self) -> Broker:
         """Where jobs live."""
+    @property
+    def book(self) -> LogBook:
+        """What is to be said in the log at the end of the turn."""
     @property
     def sessions(self) -> dict[int, Session]:
         """Every connection by its serial number, the oldest first."""
@@ -72,4 +77,4 @@ class Session(Peer):
     def client_id(self) -> bytes:
         """What it gave by SET_CLIENT_ID; ``-`` at first."""
     def hang_up(self) -> None:
-        """Close the connection at once."""
+        """Close the connection at once; at the end of the turn, if it is being served."""

@@ -1,10 +1,12 @@
 """One connection's talk with the server: requests in, packets and admin text out (protocol section 1)."""
 
 cimport cython
+from libc.math cimport INFINITY
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, strlen
 
-from gearfast.broker cimport NO_NUMBERS, QUEUE_FULL, UNKNOWN
+from gearfast.broker cimport UNKNOWN
+from gearfast.clock cimport monotonic_time
 from gearfast.fence cimport Fence, fences_add, fences_close, fences_pass
 from gearfast.jobqueue cimport Job
 from gearfast.packet cimport (
@@ -18,9 +20,17 @@ from gearfast import logs
 from gearfast.errors import ProtocolError
 from gearfast.packet import PacketType as PacketName
 
-cdef size_t MOST_UNIQUE = limits.UNIQUE_SIZE
 cdef size_t LARGE = limits.LARGE_BODY
 cdef uint32_t[6] REPORT_TYPES = [WORK_DATA, WORK_WARNING, WORK_STATUS, WORK_COMPLETE, WORK_FAIL, WORK_EXCEPTION]
+
+cdef enum:
+    LOOK = 64             # packets' worth of work between two looks at the clock
+    PAGE = 12             # bits: a packet's body costs as much as a packet for every 4 KiB
+
+cdef tuple TROUBLES = (
+    "", "it does not read its results, and more than output_limit bytes of them wait", "there is no memory for its results",
+)
+cdef bytes FAILED_LINE = b"ERR INTERNAL_ERROR The+command+failed:+the+server's+log+says+why\r\n"
 
 
 cdef class Outlet:
@@ -38,8 +48,7 @@ cdef class Service:
     def __cinit__(self, Broker broker not None, config not None, log not None, admin=None):
         self.broker = broker
         self.admin = admin
-        self.log = log
-        self.log_jobs = False
+        self.book = LogBook(log, broker)
         self.sessions = {}
         self.opened = 0
         self.exceptions = config.exceptions
@@ -47,6 +56,7 @@ cdef class Service:
         self.output_pause = config.output_pause
         self.output_limit = config.output_limit
         self.now = 0
+        self.until = INFINITY                      # until there are turns
         self.fenced = []
         self.store_backlog = config.store_backlog
         self.largest = <size_t>-1
@@ -74,8 +84,7 @@ cdef class Service:
             try:
                 session.refuse_jobs(numbers, text)
             except MemoryError:                    # half written anew: nothing of it may be sent
-                session.cut = True
-                session.outlet.ready()
+                session.cut_off(NO_MEMORY)
 
 
 @cython.final
@@ -99,21 +108,47 @@ cdef class Session(Peer):
     # --- in ---
 
     cdef void take(self) noexcept:
-        cdef Packet packet
+        cdef Broker broker = self.service.broker
+        broker.working = True
         try:
-            while self.wants_input() and self.reader.next(&packet) == READY:
-                if packet.type == TEXT:
-                    self.handle_line(&packet)
-                else:
-                    self.handle(&packet)
-                if self.too_much_waits():
-                    self.stopped = True
+            self.take_packets()
+            broker.working = False
             self.reader.finish()
         except Exception as error:
+            broker.working = False
             self.give_up(error)
 
+    cdef int put_off(self) except -1:
+        self.reader.finish()
+        self.stopped = True
+        return 0
+
+    cdef int take_packets(self) except -1:
+        """As many as its share of the turn allows; the clock is looked at by those who have sent many, or dear ones."""
+        cdef Service service = self.service
+        cdef Broker broker = service.broker
+        cdef Packet packet
+        cdef size_t work = 0, before = broker.steps
+        while self.wants_input() and self.reader.next(&packet) == READY:
+            if packet.type == TEXT:
+                self.handle_line(&packet)
+                work += LOOK
+            else:
+                self.handle(&packet)
+                work += 1 + (packet.body.size >> PAGE)
+            if self.too_much_waits():
+                self.stopped = True
+            if work + broker.steps - before >= LOOK:
+                service.work += work + broker.steps - before
+                work = 0
+                before = broker.steps
+                if monotonic_time() >= service.until or service.book.is_full():
+                    self.stopped = True
+        service.work += work
+        return 0
+
     cdef void go_on(self) noexcept:
-        """Output has drained, or a slice of a long answer may follow."""
+        """Output has drained, or a slice of a long answer may follow, or its next share of time has come."""
         try:
             if self.answer is not None:
                 self.next_slice()
@@ -146,34 +181,53 @@ cdef class Session(Peer):
             return self.refuse(b"INVALID_COMMAND", b"Command not expected")
         return row.handler(self, packet, row)
 
+    # --- admin lines ---
+
     cdef int handle_line(self, const Packet* packet) except -1:
-        answer = None
-        if self.service.admin is not None:
-            answer = self.service.admin(self, packet.body.data[:packet.body.size])
+        """By somebody else's Python, which may call the broker."""
+        self.service.broker.working = False
+        try:
+            answer = None if self.service.admin is None else self.service.admin(
+                self, packet.body.data[:packet.body.size])
+            if not (answer is None or isinstance(answer, bytes) or hasattr(answer, "__next__")):
+                raise TypeError(f"the answer is a {type(answer).__name__}, not bytes, an iterator of bytes, or None")
+        except Exception as error:
+            answer = self.fail_answer(error)
+        self.service.broker.working = True
         if answer is None:
             self.ended = True
-            self.outlet.ready()
         elif isinstance(answer, bytes):
             self.to.write(<const char*>(<bytes>answer), len(<bytes>answer))
-            self.outlet.ready()
         else:
             self.answer = answer
             self.held = self.to = PacketWriter()
-            self.next_slice()
+        self.outlet.ready()
         return 0
 
     cdef int next_slice(self) except -1:
         """One slice of the answer into the output; packets held behind it follow when it is complete."""
-        cdef bytes part = next(self.answer, None)
+        cdef bint last = False
+        try:
+            part = next(self.answer, None)
+            last = part is None
+            if not last and not isinstance(part, bytes):
+                raise TypeError(f"a part of the answer is a {type(part).__name__}, not bytes")
+        except Exception as error:
+            part = self.fail_answer(error) + b".\n"
+            last = True
         if part is not None:
-            self.out.write(part, len(part))
-        else:
+            self.out.write(<const char*>(<bytes>part), len(<bytes>part))
+        if last:
             self.answer = None
             self.to = self.out
             self.out.append(self.held)
             self.held = None
         self.outlet.ready()
         return 0
+
+    cdef bytes fail_answer(self, object error):
+        self.service.book.blame(self.service.admin, error)
+        return FAILED_LINE
 
     # --- out ---
 
@@ -188,17 +242,44 @@ cdef class Session(Peer):
         self.outlet.ready()
         return 0
 
+    cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept:
+        cdef char* at
+        if body.size >= LARGE and times == 1:
+            return self.deliver_large(type, body)
+        if not self.to.make_room((HEADER_SIZE + body.size) * times):
+            return False
+        at = self.to.packet(type, body.size)
+        if body.size > 0:
+            memcpy(at, body.data, body.size)
+        if times > 1:
+            self.to.repeat(HEADER_SIZE + body.size, times - 1)
+        self.outlet.ready()
+        return True
+
+    cdef bint deliver_large(self, uint32_t type, Slice body) noexcept:
+        cdef size_t gone
+        if not self.to.make_room(HEADER_SIZE):
+            return False
+        self.to.begin(type, body.size, 0)
+        gone = self.send_along(body)
+        self.outlet.ready()
+        if not self.to.make_room(body.size - gone):
+            return False
+        self.to.write(body.data + gone, body.size - gone)
+        return True
+
     cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL:
         return self.to.begin(type, size + rest.size, size)
 
     cdef int finish(self, Slice rest) except -1:
-        """A large rest goes out at once, if it can, straight from where it lies: neither kept nor copied."""
-        cdef size_t gone = 0
-        if rest.size >= LARGE and self.to is self.out and not self.cut:
-            gone = self.outlet.send_along(rest)
+        cdef size_t gone = self.send_along(rest) if rest.size >= LARGE else 0
         self.to.write(rest.data + gone, rest.size - gone)
         self.outlet.ready()
         return 0
+
+    cdef size_t send_along(self, Slice rest) noexcept:
+        """A large rest goes out at once, if it can, straight from where it lies: neither kept nor copied."""
+        return self.outlet.send_along(rest) if self.to is self.out and not self.cut else 0
 
     cdef int send_handle(self, uint32_t type, uint64_t number) except -1:
         cdef Slice handle = self.service.broker.handles.spell(number)
@@ -211,7 +292,7 @@ cdef class Session(Peer):
         memcpy(at + strlen(code) + 1, text, strlen(text))
         if not self.refused_before:
             self.refused_before = True
-            self.service.log.warning("%s: %s: %s", self.address.decode(), code.decode(), text.decode())
+            self.service.book.say(logs.WARNING, "%s: %s: %s", (self.address.decode(), code.decode(), text.decode()))
         self.outlet.ready()
         return 0
 
@@ -220,15 +301,17 @@ cdef class Session(Peer):
             return self.refuse(b"JOB_NOT_FOUND", text)
         return 0
 
+    # --- the end ---
+
     cdef void give_up(self, object error) noexcept:
         """This peer cannot be served any further; the others never notice."""
         cdef bytes code = b""
-        if isinstance(error, ProtocolError):
-            code = error.code.encode()
-            self.service.log.warning("%s: closed: %s", self.address.decode(), error)
-        else:
-            self.service.log.error("%s: closed: %r", self.address.decode(), error)
         try:
+            if isinstance(error, ProtocolError):
+                code = error.code.encode()
+                self.service.book.say(logs.WARNING, "%s: closed: %s", (self.address.decode(), error))
+            else:
+                self.service.book.say(logs.ERROR, "%s: closed: %r", (self.address.decode(), error))
             if code:
                 self.refused_before = True
                 self.refuse(code, str(error).encode())
@@ -237,59 +320,57 @@ cdef class Session(Peer):
         self.ended = True
         self.outlet.ready()
 
+    cdef void cut_off(self, Trouble trouble) noexcept:
+        """While the broker works: `closed` says why."""
+        self.cut = True
+        self.trouble = trouble
+        self.outlet.ready()
+
     cdef void closed(self) noexcept:
         """The peer is gone, or as good as gone."""
+        cdef Broker broker = self.service.broker
         self.ended = True
         self.answer = None
-        self.service.sessions.pop(self.serial, None)
-        self.service.broker.disconnect(self, self.service.now)
+        try:
+            self.service.sessions.pop(self.serial, None)
+            if self.trouble != NONE:
+                self.service.book.say(logs.WARNING, "%s: closed: %s", (self.address.decode(), TROUBLES[self.trouble]))
+            broker.enter()
+        except Exception as error:
+            self.service.book.log.error("%s: %r", self.address, error)
+        broker.disconnect(self, self.service.now)
+        broker.rest()
 
     def hang_up(self):
-        """Close the connection at once."""
-        self.outlet.close()
+        """Close the connection at once; at the end of the turn, if the broker is at work."""
+        if self.service.broker.working:
+            self.cut = True
+            self.outlet.ready()
+        else:
+            self.outlet.close()
 
-    # --- what the broker asks of a peer ---
+    # --- what the broker asks of a peer, while it works ---
 
     cdef void wake(self) noexcept:
-        try:
-            self.send(NOOP, NULL, 0)
-        except Exception as error:
-            self.give_up(error)
+        if not self.deliver(NOOP, Slice(NULL, 0), 1):
+            self.cut_off(NO_MEMORY)
 
-    cdef void report(self, Report kind, uint64_t number, const char* body, size_t size) noexcept:
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept:
+        cdef size_t waiting = self.out.waiting() + (0 if self.held is None else self.held.waiting())
+        cdef uint32_t type = REPORT_TYPES[<int>kind]
+        cdef Slice told = Slice(body, size)
         if self.cut:
-            return
-        try:
-            if self.out.waiting() + (0 if self.held is None else self.held.waiting()) > self.service.output_limit:
-                self.cut = True
-                raise ProtocolError("it does not read its results, and more than output_limit bytes of them wait")
-            if body == NULL or (kind == EXCEPTION and not self.exceptions):
-                self.send_handle(WORK_FAIL, number)
-            else:
-                self.send(REPORT_TYPES[<int>kind], body, size)
-        except Exception as error:
-            self.give_up(error)
-
-    cdef int submit(self, const Submission* wanted) except -1:
-        cdef Job* job = NULL
-        cdef int submitted
-        if wanted.unique.size > MOST_UNIQUE or wanted.reducer.size > MOST_UNIQUE:
-            return self.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
-        if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > self.service.largest:
-            return self.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % self.service.largest)
-        try:
-            submitted = self.service.broker.submit(self, wanted, self.service.now, &job)
-        except MemoryError as error:
-            return self.refuse(b"QUEUE_ERROR", str(error).encode())
-        if submitted == QUEUE_FULL:
-            return self.refuse(b"QUEUE_ERROR", b"Job queue is full")
-        if submitted == NO_NUMBERS:
-            return self.refuse(b"QUEUE_ERROR", b"No job numbers are left until the store is back")
-        if self.service.log_jobs:
-            self.service.log.log(logs.NOTICE, "accepted,%s,%s,%.0f", text(wanted.function), text(wanted.unique), wanted.due)
-        if wanted.background and self.service.broker.journal.expects(job):
-            return self.send_after_store(job)
-        return self.send_handle(JOB_CREATED, job.number)
+            return False
+        if body == NULL or (kind == EXCEPTION and not self.exceptions):
+            type = WORK_FAIL
+            told = self.service.broker.handles.spell(number)
+        if waiting > self.service.output_limit or (
+            count > 1 and waiting + count * (HEADER_SIZE + told.size) > self.service.output_limit
+        ):
+            self.cut_off(DEAF)
+        elif not self.deliver(type, told, count):
+            self.cut_off(NO_MEMORY)
+        return not self.cut
 
     # --- answers that wait for the store ---
 
@@ -341,7 +422,3 @@ cdef class Session(Peer):
             self.to = to
         self.let_go(0)
         return 0
-
-
-cdef str text(Slice slice):
-    return slice.data[:slice.size].decode("utf-8", "backslashreplace")

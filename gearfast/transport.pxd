@@ -1,4 +1,4 @@
-# TRANSPORT   how bytes come in and go out: plain sockets (TCP, Unix), and TLS.
+# TRANSPORT   how bytes come in and go out: plain sockets, TCP and Unix. What TLS adds stands in secure.pxd.
 
 from gearfast.session cimport Session
 from gearfast.turn cimport Member
@@ -8,20 +8,27 @@ cdef class Transport(Member):
     cdef object loop
     cdef double linger
     cdef bint reading             # the loop tells us when there is something to read
+    cdef bint unread              # there is something to read, and it was put off to the end of the turn
     cdef bint unwatched           # the loop gave the socket up: it is broken, what it still has is read
     cdef bint blocked             # the peer takes nothing at the moment
     cdef bint eof                 # the peer sends nothing more
     cdef bint parted              # the broker has been told that the peer is gone
     cdef bint open
 
-    cdef int readable(self) except -1             # take in what has come
+    cdef int take_in(self) except -1              # what has come
+    cdef int take_kept(self) except -1            # what has come already, and was not wanted then
     cdef int finish_turn(self) except -1
     cdef void read_on(self, bint on)              # ask, or do not ask, for input
     cdef bint send_waiting(self) except -1        # False: the peer is gone
+    cdef bint can_send(self) noexcept
+    cdef bint owes(self) noexcept                 # something is still to be sent, now or later
+    cdef void sent(self, size_t size) noexcept
     cdef void shut(self)                          # say that we send nothing more
     cdef void release(self)                       # give the descriptor back
     cdef void part(self) noexcept
+    cdef void wait_for_rest(self) noexcept        # of a packet, if there is one
     cdef void end_gently(self)
+    cdef void fail(self, object error) noexcept
 
 cdef class Watch:
     cdef SocketTransport transport
@@ -30,7 +37,6 @@ cdef class SocketTransport(Transport):
     cdef int fd
     cdef bint lingering
 
-cdef class TlsTransport(Transport):
-    cdef object stream            # uvloop's transport
-    cdef bytes address
-    cdef char* at                 # where the bytes that come next were asked to go
+    cdef int readable(self) except -1
+    cdef int taken_in(self) except -1
+    cdef void block(self)                         # until the peer takes more

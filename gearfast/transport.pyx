@@ -1,8 +1,6 @@
-"""Plain sockets read by ``add_reader`` and written once per turn, and TLS through the loop's own transport."""
+"""Plain sockets, read by ``add_reader`` and written once per turn."""
 
 cimport cython
-from cpython.buffer cimport PyBUF_WRITE
-from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memset
 from posix.unistd cimport close as close_descriptor
@@ -13,7 +11,7 @@ from gearfast.session cimport Outlet
 from gearfast.slice cimport Slice
 from gearfast.turn cimport Turn
 
-from gearfast import config
+from gearfast import logs
 
 cdef extern from "sys/socket.h":
     ssize_t recv(int, void*, size_t, int)
@@ -29,15 +27,24 @@ cdef extern from "sys/socket.h":
     int SHUT_WR
 
 
-cdef double LAST_ANSWERS = config.TLS_LAST_ANSWERS
-
-
 cdef class Transport(Member):
+    cdef int take_in(self) except -1:
+        return 0
+
     cdef void read_on(self, bint on):
         pass
 
+    cdef int take_kept(self) except -1:
+        return 0
+
     cdef bint send_waiting(self) except -1:
         return True
+
+    cdef bint owes(self) noexcept:
+        return self.session.out.waiting() > 0
+
+    cdef bint can_send(self) noexcept:
+        return self.session.out.sendable() > 0
 
     cdef void shut(self):
         pass
@@ -49,21 +56,23 @@ cdef class Transport(Member):
         try:
             self.finish_turn()
         except Exception as error:
-            self.turn.service.log.error("%s: closed: %r", self.session.address.decode(), error)
-            self.close()
+            self.fail(error)
 
     cdef int finish_turn(self) except -1:
         cdef Session session = self.session
-        if self.open and self.unwatched:
-            self.readable()
-            self.ready()
+        if self.open and (self.unread or self.unwatched):
+            self.unread = False
+            self.take_in()
+            if self.unwatched:
+                self.ready()
         if not self.open:
             return 0
-        if not self.blocked and not session.cut:
-            if session.has_more_to_do():
-                session.go_on()
-            if session.out.sendable() > 0 and not self.send_waiting():
-                session.cut = True
+        if session.has_more_to_do():
+            session.go_on()
+        if session.wants_input():
+            self.take_kept()
+        if not self.blocked and not session.cut and self.can_send() and not self.send_waiting():
+            session.cut = True
         if session.cut:
             self.close()
             return 0
@@ -73,21 +82,43 @@ cdef class Transport(Member):
             self.ready()
         elif session.ended or (self.eof and session.wants_input()):
             self.part()
-            if session.out.waiting() == 0:
+            if not self.owes():
                 self.end_gently()
                 return 0
+        elif self.eof and self.blocked and not self.leaving:       # it has yet to take what there is of its answer
+            self.turn.wait_to_leave(self)
         if self.reading != (session.wants_input() and not self.eof and not self.unwatched):
             self.read_on(not self.reading)
         return 0
+
+    cdef void sent(self, size_t size) noexcept:
+        self.session.out.sent += size
+        if self.leaving and size > 0:
+            self.turn.wait_to_leave(self)
 
     cdef void part(self) noexcept:
         """The broker forgets the peer; what waits for it may still be sent."""
         if not self.parted:
             self.parted = True
             self.session.closed()
-            if self.open:
-                self.turn.leaving.add(self)
+            if self.open and not self.leaving:
+                self.turn.wait_to_leave(self)
             self.turn.news()                       # of what it held
+
+    cdef void wait_for_rest(self) noexcept:
+        if self.leaving:
+            return
+        if self.session.reader.is_unfinished() and self.session.wants_input():
+            self.turn.wait_for_packet(self)
+        else:
+            self.turn.wait_no_more(self)
+
+    cdef void time_out(self) noexcept:
+        if self.parted and not self.blocked and self.session.fences.count > 0:
+            self.turn.wait_to_leave(self)              # it is the store that is waited for
+            return
+        reason = "it does not take what it is owed" if self.eof or self.parted else "the rest of a packet has not come"
+        self.fail(TimeoutError(reason))
 
     cdef void end_gently(self):
         """All was sent. After an error the peer may still be writing: closing now would cost it our answer."""
@@ -97,17 +128,31 @@ cdef class Transport(Member):
             self.shut()
             self.loop.call_later(self.linger, self.close)
 
-    cdef int readable(self) except -1:
-        return 0
+    cdef void fail(self, object error) noexcept:
+        """It cannot be served any further; the others never notice."""
+        cdef int level = logs.WARNING if isinstance(error, TimeoutError) else logs.ERROR
+        try:
+            if isinstance(error, MemoryError):
+                self.turn.spend_reserve()
+            self.turn.service.book.say(level, "%s: closed: %s", (self.session.address.decode(), said(error)))
+            self.turn.schedule()                       # for the log
+            self.close()
+        except Exception as another:
+            self.turn.trouble(another)
 
     def close(self):
         if self.open:
             self.open = False
+            self.turn.wait_no_more(self)
             self.part()
             self.read_on(False)
             self.release()
-            self.turn.leaving.discard(self)
+            self.session.out.forget()
             self.session.outlet = Outlet()        # no circle: its memory is back now, not at the collector's next visit
+
+
+cdef str said(object error):
+    return str(error) if isinstance(error, TimeoutError) else repr(error)
 
 
 @cython.no_gc
@@ -118,28 +163,38 @@ cdef class Watch:
     still unread then would hide the reset for ever. The loop lets go of this object at that moment.
     """
 
-    def __init__(self, SocketTransport transport not None):
+    def __cinit__(self, SocketTransport transport not None):
         self.transport = transport
 
     def __call__(self):
-        self.transport.readable()
+        try:
+            self.transport.readable()
+        except Exception as error:
+            self.transport.fail(error)
 
     def __dealloc__(self):
-        if self.transport.reading:
+        if self.transport is not None and self.transport.reading:
             self.transport.reading = False
             self.transport.unwatched = True
             self.transport.ready()
 
 
 cdef class SocketTransport(Transport):
-    def __cinit__(self, Turn turn not None, loop, int fd, bytes address, double linger):
+    def __cinit__(self, Turn turn not None, loop, int fd, bytes address, double linger, *_):
         self.turn = turn
         self.loop = loop
         self.fd = fd
         self.linger = linger
-        self.open = True
-        self.session = Session(turn.service, self, fd, address)
-        self.read_on(True)
+        try:
+            self.session = Session(turn.service, self, fd, address)
+            self.open = True
+            self.read_on(True)
+        except BaseException:
+            if self.open:
+                self.close()
+            else:
+                close_descriptor(fd)
+            raise
 
     cdef void read_on(self, bint on):
         self.reading = on                         # before the loop lets go of the watch
@@ -149,6 +204,14 @@ cdef class SocketTransport(Transport):
             self.loop.remove_reader(self.fd)
 
     cdef int readable(self) except -1:
+        if not self.turn.is_full():
+            self.take_in()
+        elif not self.unread:
+            self.unread = True
+            self.ready()
+        return 0
+
+    cdef int take_in(self) except -1:
         cdef Session session = self.session
         cdef size_t room
         cdef char* at
@@ -165,15 +228,20 @@ cdef class SocketTransport(Transport):
             self.turn.serve(self)
             session.reader.received(at, size)
             session.take()
-            if not session.wants_input():
-                self.ready()
-            self.turn.served(self.unwatched or not ring_empty(&session.waits))
+            self.taken_in()
         elif size == 0 and not self.lingering:
             self.eof = True
             self.ready()
         elif size == 0 or self.unwatched or errno not in (EAGAIN, EINTR):
             self.turn.begin()
             self.close()
+        return 0
+
+    cdef int taken_in(self) except -1:
+        if not self.session.wants_input():
+            self.ready()
+        self.wait_for_rest()
+        self.turn.served(self.unwatched or is_waiting(self.session))
         return 0
 
     cdef bint send_waiting(self) except -1:
@@ -183,11 +251,15 @@ cdef class SocketTransport(Transport):
             if errno not in (EAGAIN, EINTR):
                 return False
             size = 0
-        session.out.sent += size
-        if session.out.sendable() > 0 and not self.blocked:
+        self.sent(size)
+        if session.out.sendable() > 0:
+            self.block()
+        return True
+
+    cdef void block(self):
+        if not self.blocked:
             self.blocked = True
             self.loop.add_writer(self.fd, self.writable)
-        return True
 
     cdef size_t send_along(self, Slice rest) noexcept:
         cdef PacketWriter out = self.session.out
@@ -211,13 +283,16 @@ cdef class SocketTransport(Transport):
         return <size_t>size - min(<size_t>size, waiting)
 
     def writable(self):
-        if not self.send_waiting():
-            self.turn.begin()
-            self.close()
-        elif self.session.out.sendable() == 0:
-            self.blocked = False
-            self.loop.remove_writer(self.fd)
-            self.ready()
+        try:
+            if not self.send_waiting():
+                self.turn.begin()
+                self.close()
+            elif not self.can_send():
+                self.blocked = False
+                self.loop.remove_writer(self.fd)
+                self.ready()
+        except Exception as error:
+            self.fail(error)
 
     cdef void shut(self):
         shutdown(self.fd, SHUT_WR)
@@ -231,83 +306,6 @@ cdef class SocketTransport(Transport):
         close_descriptor(self.fd)
 
 
-cdef class TlsTransport(Transport):
-    def __cinit__(self, Turn turn not None, loop, bytes address, double linger):
-        self.turn = turn
-        self.loop = loop
-        self.linger = linger
-        self.session = None
-        self.address = address
-
-    def connection_made(self, stream):
-        self.stream = stream
-        self.open = self.reading = True
-        stream.set_write_buffer_limits(high=self.turn.service.output_pause)
-        fd = stream.get_extra_info("socket").fileno()
-        self.session = Session(self.turn.service, self, fd, self.address)
-
-    def get_buffer(self, sizehint):
-        cdef size_t room
-        self.at = self.session.reader.begin(self.turn.buffer, self.turn.buffer_size, &room)
-        return PyMemoryView_FromMemory(self.at, room, PyBUF_WRITE)
-
-    def buffer_updated(self, size_t size):
-        if self.session.ended or not self.open:
-            return
-        self.turn.begin()
-        self.session.reader.received(self.at, size)
-        self.session.take()
-        if not self.session.wants_input():
-            self.ready()
-        self.turn.news()
-
-    def eof_received(self):
-        """The stream sends nothing that it is given after this: what is owed goes into it now, within limits."""
-        cdef double latest
-        self.eof = True
-        self.turn.begin()
-        latest = self.turn.service.now + LAST_ANSWERS
-        while self.open and self.turn.service.now < latest and self.session.fences.count == 0 and \
-                self.stream.get_write_buffer_size() <= self.turn.service.output_limit:
-            self.blocked = False
-            self.turn_over()
-            self.turn.begin()
-
-    def connection_lost(self, error):
-        if self.open:
-            self.open = False
-            self.turn.begin()
-            self.part()
-            self.turn.leaving.discard(self)
-            self.session.outlet = Outlet()
-
-    def pause_writing(self):
-        self.blocked = True
-
-    def resume_writing(self):
-        self.blocked = False
-        self.ready()
-
-    cdef void read_on(self, bint on):
-        if on != self.reading:
-            self.reading = on
-            if on:
-                self.stream.resume_reading()
-            else:
-                self.stream.pause_reading()
-
-    cdef bint send_waiting(self) except -1:
-        cdef Session session = self.session
-        cdef size_t size = session.out.sendable()
-        self.stream.write(session.out.data[session.out.sent:session.out.sent + size])
-        session.out.sent += size
-        return True
-
-    cdef void shut(self):
-        self.stream.close()
-
-    cdef void release(self):
-        if self.session.cut:
-            self.stream.abort()
-        else:
-            self.stream.close()
+cdef inline bint is_waiting(Session session) noexcept:
+    """Whether it waits for a job: what others do in this turn may have to be told it."""
+    return session.party != NULL and not ring_empty(&session.party.waits)

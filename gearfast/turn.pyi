@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from typing_extensions import disjoint_base
 
+from gearfast.broker import Aftermath
+from gearfast.config import Config
 from gearfast.session import Outlet, Service
 
 @disjoint_base
@@ -12,20 +14,25 @@ class Member(Outlet):
     """Whoever may have something to send when a turn is over."""
 
 @disjoint_base
-class Turn:
-    """One per server: collects who has something to send, and arms the timer for what is due."""
+class Turn(Aftermath):
+    """One per server: collects who has something to send, and arms the timer for what is due.
 
-    def __new__(cls, service: Service, loop: asyncio.AbstractEventLoop, receive_buffer: int) -> Turn: ...
+    Of ``settings`` it takes the sizes and times that one peer, and one turn, may cost.
+    """
+
+    def __new__(cls, service: Service, loop: asyncio.AbstractEventLoop, settings: Config) -> Turn: ...
     @property
     def service(self) -> Service:
         """What the sessions share."""
     def over(self) -> None:
-        """End the turn: each member that became ready sends once. Called by the loop."""
+        """End the turn: each member that became ready sends once, as far as time allows. Called by the loop."""
     def when_idle(self, idle: Callable[[], None]) -> None:
         """Call this once, as soon as no job is left."""
     def tick(self) -> None:
         """Let the broker do what is due by now. Called by the loop's timer."""
     def settle(self) -> None:
         """Tell who waited that the store has written, at once."""
+    def spend_reserve(self) -> None:
+        """Give the memory back that is kept for the moment when there is none left."""
     def close(self) -> None:
-        """Stop the timer."""
+        """Stop the timer, and let go of who is waited for."""

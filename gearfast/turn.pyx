@@ -1,58 +1,92 @@
 """The end of a turn of the event loop, and the one timer (house rule: one send per peer and turn)."""
 
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport INFINITY
 from libc.stdlib cimport free, malloc
-from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
+
+from gearfast.clock cimport monotonic_time, wall_time
+from gearfast.ring cimport Ring, ring_append, ring_append_all, ring_empty, ring_leave, ring_open
 
 from gearfast import config
 
 cdef double MOST_WAIT = config.CLOCK_CHECK
+cdef double LEAST_SHARE = config.LEAST_PEER_TIME
 
-
-cdef inline double clock(int which) noexcept:
-    cdef timespec at
-    clock_gettime(which, &at)
-    return at.tv_sec + at.tv_nsec * 1e-9
+cdef enum:
+    FULL = 4096           # packets' worth of work after which those who have not been read from are put off to the turn's end
+    A_RECV = 32           # packets that a system call or two cost as much as
+    GIVEN_UP = 100        # members that one tick gives up on
 
 
 cdef class Member(Outlet):
+    def __cinit__(self):
+        ring_open(&self.place, <void*>self)
+        ring_open(&self.patience, <void*>self)
+
+    def __dealloc__(self):
+        if self.patience.next != NULL:
+            ring_leave(&self.patience)
+
     cdef void ready(self) noexcept:
-        if not self.queued:
-            self.queued = True
+        if ring_empty(&self.place):
             self.turn.join(self)
 
     cdef void turn_over(self) noexcept:
         pass
 
+    cdef void time_out(self) noexcept:
+        pass
+
 
 cdef class Turn:
-    def __cinit__(self, Service service not None, loop not None, size_t receive_buffer):
+    def __cinit__(self, Service service not None, loop not None, settings not None):
         self.service = service
         self.loop = loop
         self.call_soon = loop.call_soon
         self.end = self.over
-        self.queue = []
-        self.leaving = set()
+        line_open(&self.queue)
+        line_open(&self.backlog)
+        ring_open(&self.unfinished, NULL)
+        ring_open(&self.leaving, NULL)
         self.armed = INFINITY
-        if receive_buffer < 4096:
-            raise ValueError(f"a receive_buffer has at least 4096 bytes, not {receive_buffer}")
-        self.buffer_size = receive_buffer
-        self.buffer = <char*>malloc(receive_buffer)
+        self.peer_time = settings.peer_time
+        self.turn_time = self.last_answers = settings.turn_time
+        self.packet_patience = settings.idle_packet_timeout
+        self.leaving_patience = settings.leaving_timeout
+        self.reserve_size = settings.memory_reserve
+        self.buffer_size = settings.receive_buffer
+        self.buffer = <char*>malloc(self.buffer_size)
         if self.buffer == NULL:
             raise MemoryError("no memory for the receive buffer")
+        self.reserve = malloc(self.reserve_size)
+        service.broker.aftermath = self
         self.begin()
 
     def __dealloc__(self):
         free(self.buffer)
+        free(self.reserve)
+
+    # --- who has something to send ---
 
     cdef void begin(self) noexcept:
-        self.service.now = clock(CLOCK_MONOTONIC)
+        self.service.now = monotonic_time()
+        self.service.until = self.service.now + self.peer_time
         if self.idle is not None:                 # the last job may end without any reply
             self.schedule()
 
+    cdef bint is_full(self) noexcept:
+        return self.service.work >= FULL
+
+    cdef bint has_waiting(self) noexcept:
+        return self.queue.count > 0 or self.backlog.count > 0
+
     cdef void join(self, Member member) noexcept:
-        self.queue.append(member)
-        if self.serving is None:
+        if self.end is not None:                  # else there are no turns any more
+            line_append(&self.backlog if member is self.present else &self.queue, member)
+            self.broker_rests()
+
+    cdef void broker_rests(self) noexcept:
+        if self.serving is None and self.present is None and not self.service.broker.working and self.has_waiting():
             self.schedule()
 
     cdef void serve(self, Member member) noexcept:
@@ -62,67 +96,89 @@ cdef class Turn:
     cdef int served(self, bint waits) except -1:
         cdef Member member = self.serving
         self.serving = None
-        self.service.tell_store()
-        if self.scheduled or not self.queue:
+        self.service.work += A_RECV
+        self.tell()
+        if self.scheduled:
             return 0
-        if waits or len(self.queue) > 1 or self.queue[0] is not member:
-            return self.schedule()
-        self.queue.clear()
-        member.queued = False
-        member.turn_over()
+        if self.has_waiting():
+            if waits or self.queue.count != 1 or self.backlog.count > 0 or self.queue.members.next != &member.place:
+                self.schedule()
+                return 0
+            self.let(&self.queue)
         return self.arm()
 
-    cdef int schedule(self) except -1:
-        if not self.scheduled:
+    cdef void let(self, Line* line) noexcept:
+        """The first of a line does what it waited for. What it has left to do then is the backlog's."""
+        self.present = line_pop(line)
+        self.present.turn_over()
+        self.present = None
+        self.broker_rests()
+
+    cdef void tell(self) noexcept:
+        """What the store and the log have to hear."""
+        try:
+            self.service.tell_store()
+            if self.service.book.has_news():
+                self.service.book.tell()
+        except Exception as error:
+            self.trouble(error)
+
+    # --- the end of a turn ---
+
+    cdef void schedule(self) noexcept:
+        if self.scheduled or self.end is None:
+            return
+        try:
             self.scheduled = True
             self.call_soon(self.end)
-        return 0
+        except Exception as error:
+            self.scheduled = False                # whatever happens next tries again
+            self.trouble(error)
 
-    cdef int news(self) except -1:
-        return self.schedule() if self.service.broker.has_news() else 0
+    cdef void news(self) noexcept:
+        if self.service.broker.has_news() or self.service.book.has_news():
+            self.schedule()
 
     def over(self):
-        cdef list queue = self.queue
-        cdef Member member
+        cdef double end
         if self.end is None:
             return
-        self.scheduled = False
-        self.queue = []
-        self.service.now = clock(CLOCK_MONOTONIC) # who goes on now may have been stopped long ago
-        for member in queue:
-            member.queued = False
-            member.turn_over()
-        self.service.tell_store()
-        self.arm()
-        if self.idle is not None and self.service.broker.job_count == 0:
-            idle, self.idle = self.idle, None
-            idle()
+        try:
+            self.scheduled = False
+            self.begin()                          # who goes on now may have been stopped long ago
+            end = self.service.now + self.turn_time
+            self.go_through(&self.queue, end, 0)
+            self.go_through(&self.backlog, end, 1)
+            self.tell()
+            self.arm()
+            if self.idle is not None and self.service.broker.job_count == 0:
+                idle, self.idle = self.idle, None
+                idle()
+        except Exception as error:
+            self.trouble(error)
+        self.service.work = 0
+        self.last_answers = self.turn_time
+        self.broker_rests()
+
+    cdef void go_through(self, Line* line, double end, size_t least) noexcept:
+        """Each of a line in its order, with an equal share of the time, until that is up; who comes meanwhile waits."""
+        cdef Line these
+        cdef double share
+        line_open(&these)
+        line_move(&these, line)
+        share = max(LEAST_SHARE, min(self.peer_time, self.turn_time / max(these.count, <size_t>1)))
+        while these.count > 0 and (least > 0 or self.service.now < end):
+            self.service.until = self.service.now + share
+            self.let(&these)
+            self.tell()
+            self.service.now = monotonic_time()
+            least -= least > 0
+        line_move(&these, line)                   # behind those who are left
+        line_move(line, &these)
 
     def when_idle(self, idle):
         self.idle = idle
         self.schedule()
-
-    cdef int arm(self) except -1:
-        """See to it that the timer fires no later than the broker needs its next tick."""
-        cdef double wait = self.service.broker.wait(self.service.now, clock(CLOCK_REALTIME))
-        if wait == INFINITY:
-            return 0
-        wait = min(wait, MOST_WAIT)               # the wall clock may be set forward meanwhile
-        if self.service.now + wait >= self.armed:
-            return 0
-        if self.timer is not None:
-            self.timer.cancel()
-        self.armed = self.service.now + wait
-        self.timer = self.loop.call_later(wait + 0.0005, self.tick)
-        return 0
-
-    def tick(self):
-        self.timer = None
-        self.armed = INFINITY
-        self.begin()
-        self.service.broker.tick(self.service.now, clock(CLOCK_REALTIME))
-        self.service.tell_store()
-        self.arm()
 
     def settle(self):
         self.begin()
@@ -130,12 +186,126 @@ cdef class Turn:
         self.service.settle()
         self.over()
 
+    # --- time ---
+
+    cdef int arm(self) except -1:
+        """See to it that the timer fires no later than something is due, or somebody has been waited for long enough."""
+        cdef double now = self.service.now
+        cdef double wait = self.service.broker.wait(now, wall_time())
+        if not ring_empty(&self.unfinished):
+            wait = min(wait, (<Member>self.unfinished.next.owner).since + self.packet_patience - now)
+        if not ring_empty(&self.leaving):
+            wait = min(wait, (<Member>self.leaving.next.owner).since + self.leaving_patience - now)
+        if wait == INFINITY:
+            return 0
+        wait = max(0.0, min(wait, MOST_WAIT))     # the wall clock may be set forward meanwhile
+        if now + wait >= self.armed:
+            return 0
+        if self.timer is not None:
+            self.timer.cancel()
+        self.armed = now + wait
+        self.timer = self.loop.call_later(wait + 0.0005, self.tick)
+        return 0
+
+    def tick(self):
+        try:
+            self.timer = None
+            self.armed = INFINITY
+            self.begin()
+            self.service.broker.tick(self.service.now, wall_time())
+            self.give_up_on(&self.unfinished, self.packet_patience)
+            self.give_up_on(&self.leaving, self.leaving_patience)
+            self.tell()
+            if self.reserve == NULL:
+                self.reserve = malloc(self.reserve_size)
+            self.arm()
+        except Exception as error:
+            self.trouble(error)
+
+    # --- who is waited for ---
+
+    cdef void wait_for_packet(self, Member member) noexcept:
+        ring_leave(&member.patience)
+        ring_append(&self.unfinished, &member.patience)
+        member.since = self.service.now
+
+    cdef void wait_to_leave(self, Member member) noexcept:
+        if not member.leaving:
+            member.leaving = True
+            Py_INCREF(member)
+        ring_leave(&member.patience)
+        ring_append(&self.leaving, &member.patience)
+        member.since = self.service.now
+
+    cdef void wait_no_more(self, Member member) noexcept:
+        ring_leave(&member.patience)
+        if member.leaving:
+            member.leaving = False
+            Py_DECREF(member)
+
+    cdef void give_up_on(self, Ring* patients, double patience) noexcept:
+        cdef Member member
+        cdef int left
+        for left in range(GIVEN_UP):
+            if ring_empty(patients):
+                return
+            member = <Member>patients.next.owner
+            if member.since + patience > self.service.now:
+                return
+            self.wait_no_more(member)
+            member.time_out()
+
+    # --- the end, and what should not happen ---
+
+    cdef void trouble(self, object error) noexcept:
+        if isinstance(error, MemoryError):
+            self.spend_reserve()
+        try:
+            self.service.book.log.critical("This should not happen, and is gone on with: %r", error, exc_info=error)
+        except Exception:
+            pass                                  # there is nobody left to be told
+
+    def spend_reserve(self):
+        free(self.reserve)
+        self.reserve = NULL
+
     def close(self):
-        for member in list(self.leaving):
-            member.close()
+        while not ring_empty(&self.leaving):
+            (<Member>self.leaving.next.owner).close()
+        while self.queue.count > 0:
+            line_pop(&self.queue)
+        while self.backlog.count > 0:
+            line_pop(&self.backlog)
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
         self.idle = None
-        self.scheduled = True                     # nothing is any more
         self.end = None
+        self.service.broker.aftermath = None
+
+
+# --- lines ---
+
+cdef void line_open(Line* line) noexcept:
+    ring_open(&line.members, NULL)
+    line.count = 0
+
+
+cdef void line_append(Line* line, Member member) noexcept:
+    Py_INCREF(member)
+    ring_append(&line.members, &member.place)
+    line.count += 1
+
+
+cdef Member line_pop(Line* line):
+    cdef Member member = <Member>line.members.next.owner
+    ring_leave(&member.place)
+    line.count -= 1
+    Py_DECREF(member)                             # `member` is a reference of its own
+    return member
+
+
+cdef void line_move(Line* to, Line* line) noexcept:
+    ring_append_all(&to.members, &line.members)
+    to.count += line.count
+    line.count = 0

@@ -37,6 +37,7 @@ class Peer:
 
     heard: list[Heard] = field(default_factory=list)
     abilities: list[Function] = field(default_factory=list)  # in the order they are looked at
+    known: list[Function] = field(default_factory=list)  # the same, the one said last first
     timeouts: dict[Function, int] = field(default_factory=dict)
     asleep: bool = False
     woken: bool = False
@@ -213,9 +214,11 @@ class Model:
         function = self.function(name)
         if function in peer.abilities:
             peer.abilities.remove(function)
+            peer.known.remove(function)
             if peer in function.line:
                 function.line.remove(peer)
         peer.abilities.insert(0, function)
+        peer.known.insert(0, function)
         peer.timeouts[function] = timeout
         function.line.append(peer)
         if peer.asleep and self.queued(function):
@@ -223,6 +226,7 @@ class Model:
 
     def lose_ability(self, peer: Peer, function: Function) -> None:
         peer.abilities.remove(function)
+        peer.known.remove(function)
         peer.unasked.discard(function)
         if peer in function.line:
             function.line.remove(peer)
@@ -234,21 +238,27 @@ class Model:
         if function is None or function not in peer.abilities:
             return
         woken_for = peer.woken_for
-        self.lose_ability(peer, function)
-        for job in self.held(peer):
-            if job.function is function:
-                self.lose(job, now)
+        self.give_up(peer, [function], now)
         if woken_for is function:
             self.wake(function, 1, now)
 
-    def reset_abilities(self, peer: Peer, now: float) -> None:
-        woken_for = peer.woken_for
-        for function in list(peer.abilities):
+    def give_up(self, peer: Peer, functions: list[Function], now: float) -> None:
+        """Functions, and the jobs of them in its hands: one function after the other, its newest job first."""
+        held = self.held(peer)
+        for function in functions:
             self.lose_ability(peer, function)
-        for job in self.held(peer):
-            self.lose(job, now)
+        for function in functions:
+            for job in held:
+                if job.function is function:
+                    self.lose(job, now)
+
+    def reset_abilities(self, peer: Peer, now: float) -> None:
+        asleep = peer.asleep and not peer.woken
+        woken_for = self.rouse(peer)
+        self.give_up(peer, list(peer.known), now)
         if woken_for is not None:
             self.wake(woken_for, 1, now)
+        peer.asleep = asleep
 
     # --- running ---
 
@@ -280,14 +290,22 @@ class Model:
 
     def report(self, peer: Peer, handle: bytes, kind: Report, body: bytes) -> Reported:
         job = self.find(handle)
-        if job is None or job.holder is not peer:
+        if job is None or not (job.holder is peer or (job.number, False) in peer.lost):
             return self.report_on_lost(peer, handle, kind)
-        self.tell(job, kind, body)
+        self.tell(job, kind, b"" if kind == Report.FAIL else body)
         if kind >= Report.COMPLETE:
-            if kind == Report.EXCEPTION:
-                self.remember(peer, job.number, True)
-            self.jobs.remove(job)
+            self.end(job, peer, kind)
         return Reported.TAKEN
+
+    def end(self, job: Job, peer: Peer, kind: Report) -> None:
+        """The first result counts, whoever held the job."""
+        if job.holder is not peer:
+            peer.lost.remove((job.number, False))
+            if job.holder is not None:
+                self.remember(job.holder, job.number, False)
+        if kind == Report.EXCEPTION:
+            self.remember(peer, job.number, True)
+        self.jobs.remove(job)
 
     def report_on_lost(self, peer: Peer, handle: bytes, kind: Report) -> Reported:
         for entry in peer.lost:
@@ -302,7 +320,7 @@ class Model:
         job = self.find(handle)
         if job is not None and job.holder is peer:
             job.numerator, job.denominator = numerator, denominator
-        return self.report(peer, handle, Report.STATUS, b"")
+        return self.report(peer, handle, Report.STATUS, b"%d\0%d" % (numerator, denominator))
 
     def tell(self, job: Job, kind: Report, body: bytes | None) -> None:
         for client in job.waiting:
@@ -336,8 +354,6 @@ class Model:
 
     def disconnect(self, peer: Peer, now: float) -> None:
         woken_for = self.rouse(peer)
-        for function in list(peer.abilities):
-            self.lose_ability(peer, function)
         for job in list(self.jobs):
             if peer in job.waiting:
                 job.waiting = [client for client in job.waiting if client is not peer]
@@ -345,8 +361,8 @@ class Model:
                     job.joinable = False
                 elif job.orphan:
                     self.jobs.remove(job)
-        for job in self.held(peer):
-            self.lose(job, now)
+        self.give_up(peer, list(peer.known), now)
+        peer.lost.clear()
         if woken_for is not None:
             self.wake(woken_for, 1, now)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 
 import pytest
 
@@ -90,19 +91,180 @@ def test_every_way_to_lose_a_job_counts_the_same(how: str) -> None:
     assert broker.job_count == 0
 
 
-def test_a_result_for_a_job_that_was_lost_and_given_to_another_is_swallowed(
-    broker: Broker, client: InProcessPeer, worker: InProcessPeer
+# --- the first result counts, whoever held the job (2.8) ---
+
+
+@pytest.mark.parametrize("end", [Report.COMPLETE, Report.FAIL, Report.EXCEPTION])
+def test_a_late_result_ends_a_job_that_waits_for_another_worker(
+    broker: Broker, client: InProcessPeer, worker: InProcessPeer, end: Report
+) -> None:
+    handle = submitted(client, b"f")
+    worker.grab()
+    worker.cant_do(b"f")
+    assert worker.tell(handle, Report.DATA, b"half") is Reported.TAKEN
+    assert worker.tell(handle, end, b"late") is Reported.TAKEN
+    body = b"" if end is Report.FAIL else b"late"
+    assert client.heard == [(Report.DATA, handle, b"half"), (end, handle, body)]
+    assert broker.job_count == 0
+    assert peer_for(broker, b"f").grab() is None
+    assert worker.tell(handle, Report.COMPLETE) is Reported.UNKNOWN
+
+
+@pytest.mark.parametrize("late_is_first", [True, False])
+def test_of_two_who_held_a_job_the_first_result_counts_and_the_other_is_swallowed(
+    broker: Broker, client: InProcessPeer, worker: InProcessPeer, late_is_first: bool
 ) -> None:
     handle = submitted(client, b"f")
     worker.grab()
     worker.cant_do(b"f")
     other = peer_for(broker, b"f")
     other.grab()
-    assert worker.tell(handle, Report.DATA) is Reported.LATE
-    assert worker.tell(handle, Report.COMPLETE, b"old") is Reported.LATE
-    assert worker.tell(handle, Report.COMPLETE, b"old") is Reported.UNKNOWN
-    assert other.tell(handle, Report.COMPLETE, b"new") is Reported.TAKEN
-    assert client.heard == [(Report.COMPLETE, handle, b"new")]
+    first, second = (worker, other) if late_is_first else (other, worker)
+    assert first.tell(handle, Report.COMPLETE, b"first") is Reported.TAKEN
+    assert second.tell(handle, Report.DATA, b"more") is Reported.LATE
+    assert second.tell(handle, Report.COMPLETE, b"second") is Reported.LATE
+    assert second.tell(handle, Report.COMPLETE, b"second") is Reported.UNKNOWN
+    assert client.heard == [(Report.COMPLETE, handle, b"first")]
+    assert functions(broker)[b"f"] == (0, 0, 1, (0, 0, 0))
+
+
+def test_both_results_of_a_worker_that_ran_a_job_twice_are_expected(
+    client: InProcessPeer, worker: InProcessPeer
+) -> None:
+    handle = submitted(client, b"f")
+    worker.grab()
+    worker.cant_do(b"f")
+    worker.can_do(b"f")
+    assert grabbed(worker) == handle
+    assert worker.tell(handle, Report.COMPLETE, b"one") is Reported.TAKEN
+    assert worker.tell(handle, Report.COMPLETE, b"two") is Reported.LATE
+    assert client.heard == [(Report.COMPLETE, handle, b"one")]
+
+
+def test_late_progress_is_told_and_not_taken_for_that_of_the_new_holder(
+    broker: Broker, client: InProcessPeer, worker: InProcessPeer
+) -> None:
+    handle = submitted(client, b"f")
+    worker.grab()
+    worker.cant_do(b"f")
+    assert worker.progress(handle, 1, 2) is Reported.TAKEN
+    assert client.status(handle) == (False, 0, 0, 1)
+    other = peer_for(broker, b"f")
+    other.grab()
+    assert worker.progress(handle, 3, 4) is Reported.TAKEN
+    assert client.status(handle) == (True, 0, 0, 1)
+    assert client.heard == [(Report.STATUS, handle, b"1\x002"), (Report.STATUS, handle, b"3\x004")]
+
+
+def test_a_late_result_of_one_who_left_counts_for_nothing(client: InProcessPeer, worker: InProcessPeer) -> None:
+    handle = submitted(client, b"f")
+    worker.grab()
+    worker.disconnect()
+    assert worker.tell(handle, Report.COMPLETE) is Reported.UNKNOWN
+    assert client.status(handle) == (False, 0, 0, 1)
+
+
+# --- a great many at once: what is left of them is taken by ticks ---
+
+
+def take_rest(broker: Broker) -> int:
+    """Tick until nothing is left to be done at once; how many ticks it took."""
+    ticks = 0
+    while broker.wait(0.0, 0.0) == 0.0:
+        broker.tick(0.0, 0.0)
+        ticks += 1
+    return ticks
+
+
+@pytest.mark.parametrize("how", ["death", "cant_do", "reset"])
+def test_a_worker_loses_five_thousand_jobs_in_slices(how: str) -> None:
+    broker = Broker(b"H:test", function_rest=math.inf)
+    client, worker, other = InProcessPeer(broker), peer_for(broker, b"f"), peer_for(broker, b"f")
+    handles = [submitted(client, b"f", background=True) for _ in range(5000)]
+    assert [grabbed(worker) for _ in handles] == handles
+    match how:
+        case "death":
+            worker.disconnect()
+        case "cant_do":
+            worker.cant_do(b"f")
+        case _:
+            worker.reset_abilities()
+    total, running, workers, (_, queued, _) = functions(broker)[b"f"]
+    assert (total, workers) == (5000, 1)
+    assert 0 < queued <= 1000
+    assert running == 5000 - queued
+    assert other.grab() is not None, "what was taken already can be had"
+    assert take_rest(broker) > 2
+    assert functions(broker)[b"f"] == (5000, 1, 1, (0, 4999, 0))
+
+
+def test_a_result_for_a_job_that_is_still_to_be_taken_counts() -> None:
+    broker = Broker(b"H:test", function_rest=math.inf, remembered_results=1000)
+    client, worker = InProcessPeer(broker), peer_for(broker, b"f")
+    handles = [submitted(client, b"f") for _ in range(3000)]
+    assert [grabbed(worker) for _ in handles] == handles
+    worker.reset_abilities()
+    assert client.status(handles[0]) == (True, 0, 0, 1)
+    for handle in handles:
+        assert worker.tell(handle, Report.COMPLETE) is Reported.TAKEN
+    assert take_rest(broker) > 0
+    assert broker.job_count == 0
+    assert len(client.heard) == 3000
+
+
+def test_a_client_of_five_thousand_jobs_leaves_in_slices_and_hears_nothing_more() -> None:
+    broker = Broker(b"H:test", function_rest=math.inf)
+    client, worker = InProcessPeer(broker), peer_for(broker, b"f")
+    handles = [submitted(client, b"f") for _ in range(5000)]
+    assert grabbed(worker) == handles[0]
+    client.disconnect()
+    assert 4000 <= broker.job_count < 5000
+    assert take_rest(broker) > 2
+    assert broker.job_count == 1, "the one that runs ends with its worker"
+    assert worker.tell(handles[0], Report.COMPLETE) is Reported.TAKEN
+    assert broker.job_count == 0
+    assert client.heard == []
+
+
+def test_a_peer_that_is_forgotten_with_thousands_of_jobs_leaves_them_behind() -> None:
+    broker = Broker(b"H:test", function_rest=math.inf)
+    client, worker = InProcessPeer(broker), peer_for(broker, b"f")
+    handles = [submitted(client, b"f") for _ in range(3000)]
+    assert [grabbed(worker) for _ in handles] == handles
+    del worker
+    other = peer_for(broker, b"f")
+    assert take_rest(broker) > 0
+    assert sorted(grabbed(other) for _ in handles) == sorted(handles)
+    del client
+    assert take_rest(broker) > 0
+    for handle in handles:
+        assert other.tell(handle, Report.COMPLETE) is Reported.TAKEN
+    assert broker.job_count == 0
+
+
+def test_a_worker_of_five_thousand_functions_gives_them_up_in_slices() -> None:
+    broker = Broker(b"H:test", function_rest=math.inf)
+    worker = InProcessPeer(broker)
+    for number in range(5000):
+        worker.can_do(b"f%d" % number)
+    worker.reset_abilities()
+    worker.can_do(b"f4")
+    assert worker.abilities() == [b"f4"]
+    take_rest(broker)
+    assert worker.abilities() == [b"f4"]
+    submitted(InProcessPeer(broker), b"f4", background=True)
+    assert worker.grab() is not None
+
+
+def test_a_broker_ends_before_its_peers_and_in_the_middle_of_taking() -> None:
+    broker = Broker(b"H:test")
+    client, worker = InProcessPeer(broker), peer_for(broker, b"f")
+    for _ in range(3000):
+        submitted(client, b"f")
+        grabbed(worker)
+    worker.cant_do(b"f")
+    client.disconnect()
+    del worker, client, broker  # no crash, and nothing that a sanitizer would see
 
 
 def test_a_worker_that_gets_its_lost_job_again_holds_it(client: InProcessPeer, worker: InProcessPeer) -> None:

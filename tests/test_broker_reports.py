@@ -25,7 +25,7 @@ def test_a_thousand_pieces_of_data_and_the_result_arrive_in_order(client: InProc
     ]
 
 
-@pytest.mark.parametrize("kind", [Report.DATA, Report.WARNING, Report.STATUS])
+@pytest.mark.parametrize("kind", [Report.DATA, Report.WARNING])
 def test_progress_leaves_the_job_running(client: InProcessPeer, worker: InProcessPeer, kind: Report) -> None:
     handle = submitted(client, b"f")
     worker.grab()
@@ -34,7 +34,17 @@ def test_progress_leaves_the_job_running(client: InProcessPeer, worker: InProces
     assert client.status(handle) == (True, 0, 0, 1)
 
 
-@pytest.mark.parametrize("kind", list(Report))
+def test_progress_has_numbers_and_is_told_as_the_wire_has_it(client: InProcessPeer, worker: InProcessPeer) -> None:
+    handle = submitted(client, b"f")
+    worker.grab()
+    assert worker.progress(handle, 3, 10) is Reported.TAKEN
+    assert client.heard == [(Report.STATUS, handle, b"3\x0010")]
+    assert client.status(handle) == (True, 3, 10, 1)
+    with pytest.raises(ValueError, match=r"progress\(\)"):
+        worker.tell(handle, Report.STATUS, b"3")
+
+
+@pytest.mark.parametrize("kind", sorted(set(Report) - {Report.STATUS}))
 def test_a_report_on_a_job_never_held_is_unknown(
     broker: Broker, client: InProcessPeer, worker: InProcessPeer, kind: Report
 ) -> None:

@@ -28,7 +28,8 @@ def test_a_deadline_takes_the_job_away_and_nobody_is_told(
     assert client.status(handle) == (False, 0, 0, 1)
     assert broker.wait(11.5, 0.0) == math.inf
     assert client.heard == worker.heard == []
-    assert worker.tell(handle, Report.COMPLETE) is Reported.LATE
+    assert worker.tell(handle, Report.COMPLETE, b"late") is Reported.TAKEN
+    assert client.heard == [(Report.COMPLETE, handle, b"late")]
 
 
 @pytest.mark.parametrize("end", [Report.COMPLETE, Report.FAIL, Report.EXCEPTION])

@@ -1,4 +1,4 @@
-"""What a job costs does not grow with what else the server knows: functions, sleepers, delayed jobs.
+"""What a job costs does not grow with what else the server knows: functions, sleepers, delayed jobs, and the like.
 
 No speed is asserted here, as a machine's load decides it, but growth: the same jobs, in a small broker and in one that
 knows a thousand times as much, each by its quickest round. Memory that no longer fits a cache makes some two times
@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from gearfast.broker import Broker
+from gearfast.broker import Broker, Dropped
 from gearfast.inprocess import InProcessPeer
 from gearfast.peer import Report
 from tests.brokering import peer_for
@@ -101,6 +101,65 @@ def among_delayed_jobs(known: int) -> Work:
     return work
 
 
+def among_held_jobs(known: int) -> Work:
+    """A worker with jobs in its hands takes on another function, and gives it up."""
+    broker = Broker(b"H:flat")
+    client, worker = InProcessPeer(broker), peer_for(broker, b"f")
+    for _ in range(known):
+        client.submit(b"f", background=True)
+        worker.grab()
+
+    def work(_: int) -> None:
+        worker.can_do(b"g")
+        worker.cant_do(b"g")
+
+    return work
+
+
+def among_askers(known: int) -> Work:
+    """Progress of a job that one client has asked for again and again."""
+    broker = Broker(b"H:flat")
+    client, worker = InProcessPeer(broker), peer_for(broker, b"f")
+    for _ in range(known):
+        client.submit(b"f", b"", b"u")
+    job = worker.grab()
+    assert job is not None
+
+    def work(number: int) -> None:
+        worker.progress(job[0], number, JOBS)
+
+    return work
+
+
+def among_clients(known: int) -> Work:
+    """Two clients ask, in turn, for what others wait for."""
+    broker = Broker(b"H:flat")
+    clients = [InProcessPeer(broker) for _ in range(known)]
+    for client in clients:
+        client.submit(b"f", b"", b"u")
+    first, last = clients[0], clients[-1]
+
+    def work(_: int) -> None:
+        first.submit(b"f", b"", b"u")
+        last.submit(b"f", b"", b"u")
+
+    return work
+
+
+def among_namesakes(known: int) -> Work:
+    """A function whose name differs from those of others in case only is made, found, and dropped."""
+    broker = Broker(b"H:flat")
+    for number in range(known):
+        name = bytes(letter - 32 * (number >> place & 1) for place, letter in enumerate(b"abcdefghijklmnopqrs"))
+        broker.create_function(name)
+
+    def work(_: int) -> None:
+        broker.create_function(b"abcdefghijklmnopqrS")
+        assert broker.drop_function(b"abcdefghijklmnopqrS") is Dropped.DROPPED
+
+    return work
+
+
 def test_functions_of_a_worker_are_not_walked() -> None:
     assert growth(among_functions, 10, 20_000) < MOST_GROWTH
 
@@ -111,3 +170,19 @@ def test_sleepers_of_a_function_are_not_walked() -> None:
 
 def test_delayed_jobs_are_not_walked() -> None:
     assert growth(among_delayed_jobs, 10, 100_000) < MOST_GROWTH
+
+
+def test_jobs_in_the_hands_of_a_worker_are_not_walked() -> None:
+    assert growth(among_held_jobs, 10, 50_000) < MOST_GROWTH
+
+
+def test_how_often_a_client_has_asked_does_not_matter() -> None:
+    assert growth(among_askers, 10, 100_000) < MOST_GROWTH
+
+
+def test_clients_that_wait_for_a_job_are_not_walked_for_another_one() -> None:
+    assert growth(among_clients, 10, 20_000) < MOST_GROWTH
+
+
+def test_functions_that_differ_in_case_are_not_walked() -> None:
+    assert growth(among_namesakes, 10, 100_000) < MOST_GROWTH

@@ -280,8 +280,11 @@ def test_netcat_gets_its_answer(server: Server) -> None:
 # --- deadlines ---------------------------------------------------------------------------
 
 
-def test_job_that_passes_its_deadline_goes_to_another_worker(server: Server, function: str) -> None:
-    """Neither worker nor client is told, and what the first worker says afterwards is swallowed."""
+@pytest.mark.parametrize("late_is_first", [True, False])
+def test_job_that_passes_its_deadline_goes_to_another_worker(
+    server: Server, function: str, late_is_first: bool
+) -> None:
+    """Neither worker nor client is told. The first result counts, whoever's it is, and the other is swallowed."""
     with server.connect() as client, server.connect() as slow, worker_of(server, function, asleep=True) as heir:
         slow.request(wire.CAN_DO_TIMEOUT, function, "1000")
         heir.sync()
@@ -291,11 +294,13 @@ def test_job_that_passes_its_deadline_goes_to_another_worker(server: Server, fun
         heir.request(wire.PRE_SLEEP)
         assert heir.recv_packet().name == "NOOP"
         assert grab(heir)[0] == handle
-        slow.request(wire.WORK_DATA, handle, payload="late")
-        slow.request(wire.WORK_COMPLETE, handle, payload="late")
-        assert slow.sync() == b""
-        heir.request(wire.WORK_COMPLETE, handle, payload="in time")
-        assert client.recv_packet() == Packet(wire.RES, wire.WORK_COMPLETE, handle + b"\0in time")
+        first, second = (slow, heir) if late_is_first else (heir, slow)
+        first.request(wire.WORK_COMPLETE, handle, payload="first")
+        assert first.sync() == b""
+        second.request(wire.WORK_DATA, handle, payload="second")
+        second.request(wire.WORK_COMPLETE, handle, payload="second")
+        assert second.sync() == b""
+        assert client.recv_packet() == Packet(wire.RES, wire.WORK_COMPLETE, handle + b"\0first")
         assert client.sync() == b""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gearfast import logs
 from gearfast.broker import Broker, Dropped
-from gearfast.config import LINE_TOKENS, VERSION
+from gearfast.config import KIB, LINE_TOKENS, VERSION
 
 if TYPE_CHECKING:
     from gearfast.server import Server
@@ -20,6 +20,9 @@ Row = TypeVar("Row")
 
 OK = b"OK\r\n"
 END = b".\n"
+CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+SLICE_BYTES = 64 * KIB
+"""Of names in a slice of an answer: a worker's can be eight thousand bytes long."""
 IN_USE = b"ERR there are still connected workers or executing clients\r\n"
 
 
@@ -103,22 +106,22 @@ class Admin:
     def workers(self) -> Iterator[bytes]:
         """One line per connection, the newest first; one that has gone meanwhile is left out.
 
-        A slice is measured in names: a worker may have ten thousand functions.
+        A slice may end inside a line: one worker may have a hundred megabytes of names.
         """
-        lines: list[bytes] = []
-        names = 0
+        words: list[bytes] = []
+        size = 0
         for serial in list(reversed(self.sessions)):
             session = self.sessions.get(serial)
             if session is None:
                 continue
-            abilities = session.abilities()
-            lines.append(worker_line(session, abilities))
-            names += 1 + len(abilities)
-            if names >= self.slice:
-                yield b"".join(lines)
-                lines.clear()
-                names = 0
-        yield b"".join(lines) + END
+            for word in worker_line(session):
+                words.append(word)
+                size += len(word)
+                if len(words) >= self.slice or size >= SLICE_BYTES:
+                    yield b"".join(words)
+                    words.clear()
+                    size = 0
+        yield b"".join(words) + END
 
     # --- short ones ---
 
@@ -168,13 +171,13 @@ class Admin:
 def status_line(row: FunctionRow) -> bytes:
     """``name, total, running, workers``, separated by tabs."""
     name, total, running, workers, _ = row
-    return b"%b\t%d\t%d\t%d\n" % (name, total, running, workers)
+    return b"%b\t%d\t%d\t%d\n" % (shown(name), total, running, workers)
 
 
 def priority_line(row: FunctionRow) -> bytes:
     """``name, high, normal, low, workers``, separated by tabs."""
     name, _, _, workers, queued = row
-    return b"%b\t%d\t%d\t%d\t%d\n" % (name, *queued, workers)
+    return b"%b\t%d\t%d\t%d\t%d\n" % (shown(name), *queued, workers)
 
 
 def job_line(row: JobRow) -> bytes:
@@ -185,10 +188,17 @@ def job_line(row: JobRow) -> bytes:
 
 def unique_line(row: JobRow) -> bytes:
     """The unique id."""
-    return row[4] + b"\n"
+    return shown(row[4]) + b"\n"
 
 
-def worker_line(session: "Session", abilities: list[bytes]) -> bytes:
-    """``fd address client-id : function ...``."""
-    head = b"%d %b %b :" % (session.fd, session.address, session.client_id)
-    return b" ".join([head, *abilities]) + b"\n"
+def worker_line(session: "Session") -> Iterator[bytes]:
+    """``fd address client-id : function ...``, word by word; the functions newest first."""
+    yield b"%d %b %b :" % (session.fd, session.address, shown(session.client_id))
+    for name in session.each_ability():
+        yield b" " + shown(name)
+    yield b"\n"
+
+
+def shown(name: bytes) -> bytes:
+    r"""Return a name as it stands in a line: what would end the line, or move a terminal's cursor, as ``\x0a``."""
+    return CONTROL.sub(lambda found: b"\\x%02x" % found[0][0], name)

@@ -151,13 +151,12 @@ WORKERS = [
         "Job choice of a worker with several functions",
         "1.1.20: function by function (newest first), priorities only inside one. 2.0: as gearfast.",
         "Priority over all functions first, then newest function first, in turn (`--round-robin` is always on); "
-        "`workers` shows the list as it has turned.",
+        "`workers` shows the newest first.",
         "Workers with several functions, coming from 1.1.",
         "gearmand 2.0 does so: a HIGH job is more urgent than a NORMAL one, whatever its function.",
         exchanges=(
             *each("order-rotates", 7, 8),
             *each("order-priority-over-functions", 5, 6, 7),
-            "admin-full-tables.9",
         ),
     ),
     Difference(
@@ -180,13 +179,16 @@ WORKERS = [
     Difference(
         "Late results for a job that the worker held and lost (requeued, timed out)",
         "ERROR `JOB_NOT_FOUND`.",
-        "Swallowed. Results for a handle the worker never held still get JOB_NOT_FOUND.",
-        "PHP and Perl workers, which end at an unexpected ERROR.",
-        "The worker did nothing wrong and cannot do anything about it.",
+        "The first result counts, whoever held the job, as long as the job has not ended; what another one says of it "
+        "later is swallowed. Results for a handle the worker never held still get JOB_NOT_FOUND.",
+        "Workers whose jobs take longer than their CAN_DO_TIMEOUT; PHP and Perl workers, which end at an unexpected "
+        "ERROR.",
+        "A job that always takes longer would be run again for ever, and its client would wait for ever; the worker "
+        "did nothing wrong and cannot do anything about it.",
         exchanges=(
-            *each("requeue-cant-do", 8, 9),
-            *each("requeue-reset-abilities", 8, 9),
-            "timeout-requeues.9",
+            *each("requeue-cant-do", 8, 9, 10, 11),
+            *each("requeue-reset-abilities", 8, 9, 10, 11),
+            *each("timeout-requeues", 9, 10),
         ),
     ),
     Difference(

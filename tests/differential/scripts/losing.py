@@ -95,10 +95,12 @@ for name, step in (("cant-do", w(CANT_DO, "f")), ("reset-abilities", w(RESET_ABI
         o.text("status"),
         o.text("show jobs"),
         o(GET_STATUS, H1),
-        w(WORK_DATA, H1, payload="late").expect(),
-        w(WORK_COMPLETE, H1, payload="late").expect(),
-        GRAB_V,
-        v(WORK_COMPLETE, H1, payload="in time"),
+        w(WORK_DATA, H1, payload="late").expect("a: WORK_DATA <h1>\\0late"),
+        w(WORK_COMPLETE, H1, payload="late").expect("a: WORK_COMPLETE <h1>\\0late"),
+        GRAB_V.expect("v: NO_JOB"),
+        v(WORK_COMPLETE, H1, payload="never held").expect(
+            "v: ERROR JOB_NOT_FOUND\\0Job given in work result not found"
+        ),
     )
 play(
     "requeue-grab-again",
@@ -138,8 +140,8 @@ play(
     v.waits(),
     o.text("show jobs"),
     v(GRAB_JOB),
-    w(WORK_COMPLETE, H1, payload="late").expect(),
-    v(WORK_COMPLETE, H1, payload="in time"),
+    w(WORK_COMPLETE, H1, payload="late").expect("a: WORK_COMPLETE <h1>\\0late"),
+    v(WORK_COMPLETE, H1, payload="later still").expect(),
 )
 
 # --- abandoned by the client ---------------------------------------------------------------------------
