@@ -24,6 +24,7 @@ from gearfast.plugins import Store
 from gearfast.plugins.admin import Admin
 from gearfast.plugins.stores import make_store
 from gearfast.server import Server
+from gearfast.tls import server_context
 
 log = logging.getLogger("gearfast")
 
@@ -57,8 +58,25 @@ def start(asked: Command, name: str) -> None:
         print(f"\n{name} {VERSION} - a drop-in Gearman job server")
     elif asked.wish is Wish.SERVE:
         run(asked, name)
-    elif asked.store is not None:
+    else:
+        inspect(asked, name)
+
+
+def inspect(asked: Command, name: str) -> None:
+    """Say what a start would be refused or warned for; nothing is opened but the files that options name."""
+    warn(asked.warnings, name)
+    if asked.user:
+        daemon.find_user(asked.user)
+    if asked.store is not None:
         make_store(asked.store)
+    if asked.config.ssl:
+        server_context(asked.config)
+
+
+def warn(warnings: Sequence[str], name: str) -> None:
+    """Say what is ignored, and why."""
+    for warning in warnings:
+        say(f"{name}: {warning}")
 
 
 def look_into_store(words: Sequence[str], name: str) -> int:
@@ -89,8 +107,7 @@ def say(line: str) -> None:
 
 def run(asked: Command, name: str) -> None:
     """Set the process up in stock's order (protocol section 5.4), and serve until told to stop."""
-    for warning in asked.warnings:
-        say(f"{name}: {warning}")
+    warn(asked.warnings, name)
     # Before another user might not be allowed to read the program's own files, and where its errors are still seen.
     store = None if asked.store is None else make_store(asked.store)
     if asked.file_descriptors is not None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any, Final
 from urllib.parse import quote
 
 from gearfast import config, options
@@ -17,6 +18,9 @@ from gearfast.config import Config
 from gearfast.errors import ConfigError
 from gearfast.logs import LEVELS
 from gearfast.plugins import StoreSettings
+
+TLS_ONLY: Final = ("ssl-ca-file", "ssl-certificate", "ssl-key", "ssl-verify-client")
+"""Options that say what only --ssl does."""
 
 
 class Wish(Enum):
@@ -96,8 +100,9 @@ def build(wish: Wish, given: Arguments, environment: Mapping[str, str]) -> Comma
     if given.has("protocol"):
         name = given.text("protocol")
         raise ConfigError(f"Unknown protocol module : {name} (this version speaks Gearman's own: leave --protocol out)")
-    if given.has("ssl-verify-client") and not given.has("ssl"):
-        raise ConfigError("--ssl-verify-client needs --ssl: without it everything would be served in plain text")
+    for name in TLS_ONLY:
+        if given.has(name) and not given.has("ssl"):
+            raise ConfigError(f"--{name} needs --ssl: without it everything would be served in plain text")
     store = store_settings(given)
     port, warnings = port_and_warnings(given.text("port"), environment.get("GEARMAND_PORT", ""))
     if store is None and given.has("store-queue-on-shutdown"):
@@ -122,11 +127,11 @@ def server_config(given: Arguments, port: int, environment: Mapping[str, str]) -
     return Config(
         listen=given.texts("listen"),
         port=port,
-        backlog=given.number("backlog"),
+        backlog=backlog(given.number("backlog")),
         job_handle_prefix=handle_prefix(given.text("job-handle-prefix")),
         job_retries=job_retries(given.number("job-retries")),
         exceptions=given.has("exceptions"),
-        worker_wakeup=given.number("worker-wakeup"),
+        worker_wakeup=min(given.number("worker-wakeup"), config.INT),
         wakeup_grace=given.number("worker-wakeup-grace") / 1000,
         max_packet_size=given.number("max-packet-size"),
         store_timeout=float(given.text("store-timeout")),
@@ -134,12 +139,19 @@ def server_config(given: Arguments, port: int, environment: Mapping[str, str]) -
         keepalive_idle=positive(given.number("keepalive-idle")),
         keepalive_interval=positive(given.number("keepalive-interval")),
         keepalive_count=positive(given.number("keepalive-count")),
+        **(tls_files(given, environment) if given.has("ssl") else {}),
         ssl=given.has("ssl"),
-        ssl_ca_file=environment.get("GEARMAND_CA_CERTIFICATE") or ca_file(given),
-        ssl_certificate=environment.get("GEARMAND_SERVER_PEM") or given.text("ssl-certificate"),
-        ssl_key=environment.get("GEARMAND_SERVER_KEY") or given.text("ssl-key"),
         ssl_verify_client=given.has("ssl-verify-client"),
     )
+
+
+def tls_files(given: Arguments, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the files of TLS: the environment wins, as in stock."""
+    return {
+        "ssl_ca_file": environment.get("GEARMAND_CA_CERTIFICATE") or ca_file(given),
+        "ssl_certificate": environment.get("GEARMAND_SERVER_PEM") or given.text("ssl-certificate"),
+        "ssl_key": environment.get("GEARMAND_SERVER_KEY") or given.text("ssl-key"),
+    }
 
 
 def ca_file(given: Arguments) -> str:
@@ -150,6 +162,11 @@ def ca_file(given: Arguments) -> str:
 def positive(value: int) -> int | None:
     """Return a keepalive figure, or None (the system's own) for stock's -1 and what no system takes."""
     return value if value > 0 else None
+
+
+def backlog(value: int) -> int:
+    """Return ``--backlog``; a negative one is as many as the system allows, as it takes it in stock."""
+    return value if value >= 0 else config.INT
 
 
 def handle_prefix(prefix: str) -> str:

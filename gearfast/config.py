@@ -5,12 +5,21 @@ Nothing else in gearfast holds a number that somebody might want to change.
 
 import os
 from dataclasses import dataclass
+from typing import Annotated
+
+from gearfast.errors import ConfigError
+from gearfast.fields import Above, By, Bytes, Each, Rising, Such, Within, check
 
 VERSION = "0.1.0"
 """What ``--version`` and the admin command ``version`` say. A test holds it together with pyproject.toml."""
 
 KIB = 1024
 MIB = 1024 * KIB
+DAY = 86_400
+INT = (1 << 31) - 1
+"""The most that a C int holds."""
+SIZE = 1 << 50
+"""Bytes: more than any machine has."""
 
 # --- limits of the protocol itself; clients rely on them (protocol section 1.3) ---------
 
@@ -54,6 +63,9 @@ getting to it."""
 TLS_PIECE = 256 * KIB
 """Bytes encrypted for one peer at a time: a tenth of a millisecond or two."""
 
+UNIX_PATH_SIZE = 107
+"""Bytes of the path of a Unix socket: what Linux takes; macOS takes four less, and says so."""
+
 
 def default_handle_prefix() -> str:
     """``H:<nodename>``, cut so that every job number still fits into a handle."""
@@ -61,111 +73,137 @@ def default_handle_prefix() -> str:
     return (b"H:" + node)[:HANDLE_PREFIX_SIZE].decode("utf-8", "ignore")
 
 
+def is_address(text: str) -> bool:
+    """Say whether a server might listen there: a path that is not too long, or a name that can be looked up."""
+    if text.startswith("unix:"):
+        return 0 < len(os.fsencode(text.removeprefix("unix:"))) <= UNIX_PATH_SIZE
+    try:
+        text.encode("idna")  # as getaddrinfo does
+    except UnicodeError:
+        return False
+    return True
+
+
+ADDRESSES = Each(Such(is_address, "a name, an address or unix:/path"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What a server is started with. Every field has stock gearmand's default unless its comment says why not."""
+    """What a server is started with. Every field has stock gearmand's default unless its comment says why not.
+
+    A field states its range and its option beside its type. Raises ConfigError for a value outside of it.
+    """
 
     # --- where to listen ---
-    listen: tuple[str, ...] = ()
+    listen: Annotated[tuple[str, ...], ADDRESSES, By("--listen")] = ()
     """Names, addresses, or ``unix:/path``. Empty: all addresses of this machine."""
-    port: int = 4730
+    port: Annotated[int, Within(0, 65535), By("--port")] = 4730
     """TCP port of every address in ``listen``; 0 takes a free one."""
-    backlog: int = 32
+    backlog: Annotated[int, Within(0, INT), By("--backlog")] = 32
     """Connections that may wait to be accepted."""
 
     # --- jobs ---
-    job_handle_prefix: str = ""
+    job_handle_prefix: Annotated[str, Bytes(HANDLE_PREFIX_SIZE), By("--job-handle-prefix")] = ""
     """What stands before ``:<number>`` in a handle; empty: ``H:<nodename>``. At most HANDLE_PREFIX_SIZE bytes."""
-    job_retries: int = -1
+    job_retries: Annotated[int, Within(-1, 255), By("--job-retries")] = -1
     """Attempts a job has before it fails for good; -1: no limit, 0: like 1 (protocol section 3.6)."""
-    exceptions: bool = False
+    exceptions: Annotated[bool, By("--exceptions")] = False
     """Every connection starts with the option ``exceptions`` on."""
 
     # --- wake-ups ---
-    worker_wakeup: int = 1
+    worker_wakeup: Annotated[int, Within(0, INT), By("--worker-wakeup")] = 1
     """Sleeping workers woken per queued job; 0: all, as stock does, at 300 times the work with 1,000 sleepers."""
-    wakeup_grace: float = 0.050
+    wakeup_grace: Annotated[float, Above(0, DAY), By("--worker-wakeup-grace")] = 0.050
     """Seconds a woken worker has to grab before the next is woken: long for a live peer, short for a person."""
 
-    function_rest: float = 60.0
+    function_rest: Annotated[float, Within(0, DAY)] = 60.0
     """Seconds that a function without jobs, workers and limits stays in `status` at least (stock: for ever), so that
     whoever watches sees its workers go; at most twice as long."""
 
-    memory_step: int = 16 * MIB
+    memory_step: Annotated[int, Within(1, SIZE)] = 16 * MIB
     """Bytes of ended jobs after which free memory is handed back to the system: rare, and a millisecond or two each.
     That much the process keeps for what comes next; blocks above a quarter of it are the system's own at once."""
 
     # --- what one peer may cost ---
-    memory_reserve: int = 4 * MIB
+    memory_reserve: Annotated[int, Within(0, SIZE)] = 4 * MIB
     """Bytes of address space kept for the moment when there is no memory left: to say so, and to end in order."""
-    max_packet_size: int = 256 * MIB
+    max_packet_size: Annotated[int, Within(1, 0xFFFF_FFFF), By("--max-packet-size")] = 256 * MIB
     """Bytes of one packet's body. Larger is refused before anything is allocated (stock: 4 GiB)."""
-    receive_buffer: int = 128 * KIB
+    receive_buffer: Annotated[int, Within(4 * KIB, SIZE)] = 128 * KIB
     """Bytes one recv may bring, in one buffer for all: two 64 KiB payloads, and it stays in the L2 cache."""
-    output_pause: int = 1 * MIB
+    output_pause: Annotated[int, Within(1, SIZE)] = 1 * MIB
     """Bytes waiting to be sent to one peer above which its requests are no longer read (stock: no limit)."""
-    output_limit: int = 64 * MIB
+    output_limit: Annotated[int, Within(1, SIZE)] = 64 * MIB
     """Bytes waiting for one peer above which it is cut off; one packet may exceed it, as large results must arrive."""
-    remembered_results: int = 1000
+    remembered_results: Annotated[int, Within(0, INT)] = 1000
     """Jobs a worker held and lost whose late results still count, or are swallowed, per connection; older ones are
     forgotten."""
-    peer_time: float = 0.001
+    peer_time: Annotated[float, Above(0, DAY)] = 0.001
     """Seconds that one peer's requests are handled before the others get their turn: some thousand plain packets."""
-    turn_time: float = 0.005
+    turn_time: Annotated[float, Above(0, DAY)] = 0.005
     """Seconds that a turn of all peers takes, about: nobody waits much longer for the next one to begin."""
-    idle_packet_timeout: float = 60.0
+    idle_packet_timeout: Annotated[float, Above(0, DAY)] = 60.0
     """Seconds without a further byte of an unfinished packet after which its connection is closed."""
-    leaving_timeout: float = 10.0
+    leaving_timeout: Annotated[float, Above(0, DAY)] = 10.0
     """Seconds without taking anything after which a peer is cut off whose session has ended and is owed answers."""
-    linger: float = 2.0
+    linger: Annotated[float, Within(0, DAY)] = 2.0
     """Seconds that a connection closed for an error is still read from, so that the peer gets to see the ERROR."""
-    accept_pause: float = 0.1
+    accept_pause: Annotated[float, Above(0, DAY)] = 0.1
     """Seconds before accepting is tried again when descriptors have run out: no spin, and soon enough for a person."""
-    accept_burst: int = 64
+    accept_burst: Annotated[int, Within(1, INT)] = 64
     """Connections accepted per turn and listener, so that a storm does not starve the others."""
 
     # --- durable jobs; without effect unless there is a store ---
-    store_timeout: float = 5.0
+    store_timeout: Annotated[float, Above(0, DAY), By("--store-timeout")] = 5.0
     """Seconds a submit waits for the store before it is answered QUEUE_ERROR: a restart of a database fits in."""
-    store_on_shutdown: bool = False
+    store_on_shutdown: Annotated[bool, By("--store-queue-on-shutdown")] = False
     """Nothing is written while the server runs, everything when it ends in order."""
-    store_backlog: int = 64 * MIB
+    store_backlog: Annotated[int, Within(1, SIZE)] = 64 * MIB
     """Bytes of jobs waiting to be written above which clients that wait for the store are not read from."""
-    store_batch: int = 1000
+    store_batch: Annotated[int, Within(1, INT)] = 1000
     """Jobs written together at most: so many are handed over in half a millisecond, and the peers wait for that."""
-    store_batch_bytes: int = 2 * MIB
+    store_batch_bytes: Annotated[int, Within(1, SIZE)] = 2 * MIB
     """Bytes of jobs from which on a batch takes no further one: the same time."""
-    store_numbers: int = 10_000_000
+    store_numbers: Annotated[int, Within(1, 1 << 60)] = 10_000_000
     """Job numbers reserved in the store ahead of use, so that none is used twice: a write every some million jobs."""
-    store_retry: tuple[float, float] = (0.05, 2.0)
+    store_retry: Annotated[tuple[float, float], Each(Above(0, DAY)), Rising()] = (0.05, 2.0)
     """Seconds before a failed write is tried again: at first, and at most; doubled each time."""
-    store_last_writes: float = 60.0
+    store_last_writes: Annotated[float, Within(0, DAY)] = 60.0
     """Seconds without success after which an orderly stop gives the store up: less than the 90 of systemd."""
-    store_last_close: float = 15.0
+    store_last_close: Annotated[float, Within(0, DAY)] = 15.0
     """Seconds that closing the store may take then."""
 
     # --- admin answers ---
-    answer_slice: int = 200
+    answer_slice: Annotated[int, Within(1, INT)] = 200
     """Lines of a long admin answer produced per turn: well under a millisecond."""
 
     # --- TCP keepalive on accepted sockets; None: the system's own figure ---
-    keepalive_idle: int | None = None
+    keepalive_idle: Annotated[int | None, Within(1, 32767), By("--keepalive-idle")] = None
     """Seconds of silence before the first probe."""
-    keepalive_interval: int | None = None
+    keepalive_interval: Annotated[int | None, Within(1, 32767), By("--keepalive-interval")] = None
     """Seconds between probes."""
-    keepalive_count: int | None = None
+    keepalive_count: Annotated[int | None, Within(1, 127), By("--keepalive-count")] = None
     """Unanswered probes before the connection is given up."""
 
     # --- TLS ---
-    ssl: bool = False
+    ssl: Annotated[bool, By("--ssl")] = False
     """Serve TLS 1.2/1.3 on every TCP address."""
-    ssl_ca_file: str = ""
+    ssl_ca_file: Annotated[str, By("--ssl-ca-file")] = ""
     """PEM file of the authority that signs client certificates."""
-    ssl_certificate: str = ""
+    ssl_certificate: Annotated[str, By("--ssl-certificate")] = ""
     """PEM file of the server's certificate chain."""
-    ssl_key: str = ""
+    ssl_key: Annotated[str, By("--ssl-key")] = ""
     """PEM file of the server's private key."""
-    ssl_verify_client: bool = False
+    ssl_verify_client: Annotated[bool, By("--ssl-verify-client")] = False
     """Ask for a client certificate and refuse peers without one that the CA signed."""
-    ssl_handshake_timeout: float = 10.0
+    ssl_handshake_timeout: Annotated[float, Above(0, DAY)] = 10.0
     """Seconds a TLS handshake may take before the peer is dropped."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        for name in ("ssl_ca_file", "ssl_certificate", "ssl_key", "ssl_verify_client"):
+            if getattr(self, name) and not self.ssl:
+                raise ConfigError(
+                    f"--{name.replace('_', '-')} (Config.{name}) needs --ssl (Config.ssl): without it everything "
+                    "would be served in plain text"
+                )

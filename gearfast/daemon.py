@@ -41,14 +41,19 @@ def limit_files(limit: int) -> None:
         ) from None
 
 
+def find_user(user: str) -> pwd.struct_passwd:
+    """Return what the system knows of a user."""
+    try:
+        return pwd.getpwnam(user)
+    except (KeyError, ValueError):
+        raise ConfigError(f"Could not find user : {user}") from None
+
+
 def become(user: str) -> None:
     """Switch to a user, for good: no supplementary groups, then the user's group, then the user."""
     if os.geteuid() != 0:
         raise ConfigError("Must be root to switch users.")
-    try:
-        entry = pwd.getpwnam(user)
-    except (KeyError, ValueError):
-        raise ConfigError(f"Could not find user : {user}") from None
+    entry = find_user(user)
     try:
         os.setgroups([])
         os.setgid(entry.pw_gid)

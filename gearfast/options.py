@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gearfast.config import DAY
+
 LOG_FILE = "/var/log/gearmand.log"
 PID_FILE = "/var/gearmand.pid"
 PID_FILE_NAME = "gearmand.pid"
@@ -17,7 +19,6 @@ SSL_CA_FILE = "/etc/ssl/certs/gearmand-ca.pem"
 SSL_CERTIFICATE = "/etc/ssl/certs/gearmand.pem"
 SSL_KEY = "/etc/ssl/certs/gearmand.key"
 
-DAY = 86_400
 SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 

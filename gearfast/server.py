@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
-from gearfast.errors import StoreError
+from gearfast.errors import ConfigError, StoreError
 from gearfast.keeper import Keeper
 from gearfast.listener import close_listener, is_tcp, name_of, open_listeners
 from gearfast.logs import NOTICE
 from gearfast.plugins import Plugin, Store
+from gearfast.plugins.checked import plugins_of, store_of
 from gearfast.request import answer_requests
 from gearfast.secure import TlsTransport
 from gearfast.session import Service, Session
@@ -35,7 +36,12 @@ class Server:
     def __init__(
         self, config: Config | None = None, plugins: Sequence[Plugin] = (), store: Store | None = None
     ) -> None:
+        """Make it; nothing is opened yet. Raises ConfigError when an argument is not what it has to be."""
+        if not isinstance(config, Config | None):
+            raise ConfigError(f"{config!r} is no Config: write Server(Config(port=4730))")
         self.config = config = config or Config()
+        self.plugins = plugins_of(plugins)
+        store = store_of(store)
         prefix = config.job_handle_prefix or default_handle_prefix()
         self.broker = Broker(
             prefix.encode("utf-8", "surrogateescape"),
@@ -48,7 +54,6 @@ class Server:
         self.service = Service(self.broker, config, log)
         answer_requests(self.service)
         self.keeper = None if store is None else Keeper(store, self.service, config)
-        self.plugins = list(plugins)
         self.started: list[Plugin] = []
         self.listeners: list[socket.socket] = []
         self.context: ssl.SSLContext | None = None

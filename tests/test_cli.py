@@ -12,7 +12,7 @@ from gearfast.command import Command, Wish
 from gearfast.config import HANDLE_PREFIX_SIZE, VERSION, Config
 from gearfast.errors import ConfigError
 from gearfast.plugins import StoreSettings
-from tests.peers import peer
+from tests.peers import peer, start_gearfast
 
 GOOD = (
     "",
@@ -34,13 +34,15 @@ GOOD = (
     "-j 0",
     "--job-retries 255",
     "-w 3",
+    "-w -1",
+    "--worker-wakeup=4294967295",
     "--worker-wakeup=0",
     "-l=stderr",
     "-lstderr",
     "-L - -P /nonexistent/pid -u nobody -f 1024",
     "--exceptions --keepalive --coredump --syslog --round-robin --ssl",
-    "--keepalive-idle=-5 --keepalive-interval=3 --keepalive-count=2147483647",
-    "--ssl-ca-file=a --ssl-certificate=b --ssl-key=c",
+    "--keepalive-idle=-5 --keepalive-interval=3 --keepalive-count=127",
+    "--ssl --ssl-ca-file=a --ssl-certificate=b --ssl-key=c",
     "--http-port=abc --redis-port=abc --mysql-port=3307",
     "--libsqlite3-db=f --libsqlite3-table=t --store-queue-on-shutdown",
     "--mysql-host=a --mysql-user=b --mysql-password=c --mysql-db=d --mysql-table=e",
@@ -104,7 +106,12 @@ BAD = (
 """Command lines that stock refuses too, in the same words."""
 
 OURS = (
-    ("--ssl-verify-client", "--ssl-verify-client needs --ssl: without it everything would be served in plain text"),
+    *((f"--{name}", f"--{name.partition('=')[0]} needs --ssl: without it everything would be served in plain text")
+      for name in ("ssl-verify-client", "ssl-certificate=f", "ssl-key=f", "ssl-ca-file=f")),
+    ("--keepalive-count=2147483647",
+     "--keepalive-count (Config.keepalive_count) is 2147483647, and has to be None or a whole number from 1 to 127"),
+    *((f"--listen={address}", f"--listen (Config.listen) is ('{address}',), and has to be a tuple of texts, each of "
+       "them a name, an address or unix:/path") for address in ("unix:", "a..b")),
     ("--backlog", "the required argument for option '--backlog' is missing"),
     ("-dP", "the required argument for option '--pid-file' is missing"),
     ("--job-retries=256", "job-retries must be -1 (no limit), 0 (no retries), or between 1 and 255"),
@@ -182,6 +189,19 @@ def test_stock_takes_and_refuses_the_same_lines_in_the_same_words() -> None:
         assert (line, done.returncode, said) == (line, 1 if message else 0, message)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--ssl", "--ssl-certificate=/nonexistent/f"], "TLS: cannot read /nonexistent/f: No such file or directory"),
+        (["--user=nosuchuser"], "Could not find user : nosuchuser"),
+    ],
+)
+def test_check_args_looks_at_what_is_named(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the start would, in the same words."""
+    assert cli.main(["--check-args", "--config-file=/dev/null", *words]) == 1
+    assert capsys.readouterr().err.endswith(f": {said}\n")
+
+
 def test_refusal_names_the_program_and_exits_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +218,7 @@ def test_program_name_of_a_module_run(name: str, monkeypatch: pytest.MonkeyPatch
 
 def test_defaults_are_stocks() -> None:
     asked = read("")
-    assert asked.config == Config(ssl_certificate=options.SSL_CERTIFICATE, ssl_key=options.SSL_KEY)
+    assert asked.config == Config()
     assert (asked.pid_file, asked.log_file, asked.log_level) == ("/var/gearmand.pid", "/var/log/gearmand.log", "ERROR")
     assert (asked.daemon, asked.user, asked.syslog, asked.file_descriptors) == (False, "", False, None)
 
@@ -222,9 +242,20 @@ def test_every_option_reaches_its_place() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "number"), [("0", 0), ("all", 0), ("1", 1), ("300", 300)])
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("all", 0), ("1", 1), ("300", 300), ("-1", (1 << 31) - 1)])
 def test_worker_wakeup(text: str, number: int) -> None:
     assert config(f"--worker-wakeup={text}").worker_wakeup == number
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("7", 7), ("-1", (1 << 31) - 1)])
+def test_backlog(text: str, number: int) -> None:
+    """Stock hands -1 to the system, which takes it for the most that it allows."""
+    assert config(f"--backlog={text}").backlog == number
+
+
+def test_a_server_starts_with_figures_that_wrap_round_in_stock() -> None:
+    with start_gearfast("-w", "-1", "--backlog=-1", "--threads=-1") as server, server.connect() as peer_:
+        assert peer_.admin("version").startswith(b"OK")
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("2K", 2048), ("3M", 3 << 20), ("3G", 3 << 30)])
@@ -235,6 +266,11 @@ def test_max_packet_size(text: str, number: int) -> None:
 def test_handle_prefix_may_have_the_limits_length() -> None:
     prefix = "x" * HANDLE_PREFIX_SIZE
     assert config(f"--job-handle-prefix={prefix}").job_handle_prefix == prefix
+
+
+def test_tls_files_have_stocks_defaults() -> None:
+    found = config("--ssl")
+    assert (found.ssl_certificate, found.ssl_key) == (options.SSL_CERTIFICATE, options.SSL_KEY)
 
 
 def test_ca_file_has_a_default_only_when_clients_are_verified() -> None:
@@ -256,6 +292,11 @@ def test_a_service_name_in_gearmand_port_is_a_port() -> None:
 @pytest.mark.parametrize(("line", "port"), [("", 5001), ("--port=4730", 5001), ("-p 5000", 5000), ("-p 0", 0)])
 def test_gearmand_port_counts_when_the_port_is_4730(line: str, port: int) -> None:
     assert config(line, GEARMAND_PORT="5001").port == port
+
+
+def test_tls_files_of_the_environment_need_tls() -> None:
+    """Stock does not look at them without --ssl either."""
+    assert config("", GEARMAND_SERVER_PEM="/2", GEARMAND_SERVER_KEY="/3") == Config()
 
 
 @pytest.mark.parametrize("junk", ["tcp://10.0.0.1:4730", "abc", "70000", "-1", " 5001"])

@@ -120,7 +120,7 @@ def test_the_url_names_a_file(url: str, path: str) -> None:
     assert Sqlite(StoreSettings(url=url)).path == path.format(cwd=os.getcwd())
 
 
-@pytest.mark.parametrize("url", ["sqlite:", "sqlite://", "sqlite://host/jobs.db", "sqlite::memory:", "sqlite:a\0b"])
+@pytest.mark.parametrize("url", ["sqlite:", "sqlite://", "sqlite://host/jobs.db", "sqlite::memory:"])
 def test_a_url_without_a_file_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="write sqlite:FILE"):
         Sqlite(StoreSettings(url=url))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,19 @@ PLACES = {
 CLASSES = {"sqlite": "Sqlite", "postgres": "PostgreSql", "mysql": "MySql", "mariadb": "MySql", "unix": "Redis"}
 
 Brought = Callable[..., None]
+
+PAPER = """
+class Paper:
+    largest = 80
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    async def open(self): ...
+    def replay(self): ...
+    async def write(self, batch): ...
+    async def close(self): ...
+"""
 
 
 def refusal(url: str) -> str:
@@ -86,10 +101,23 @@ def test_an_unknown_scheme_is_refused_with_the_known_ones(brought: Brought) -> N
 
 
 def test_a_third_party_brings_a_store(brought: Brought) -> None:
-    brought("paper", "a_store_of_paper:make", "def make(settings):\n    return ['made', settings]\n")
-    settings = StoreSettings(url="paper:sheet", table="t", durability="off", timeout=1.5)
-    made: object = make_store(settings)
-    assert made == ["made", settings]
+    brought("paper", "a_store_of_paper:Paper", PAPER)
+    settings = StoreSettings(url="Paper:Sheet", table="t", durability="off", timeout=1.5)
+    made: Any = make_store(settings)
+    assert made.settings == replace(settings, url="paper:Sheet")
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        ("None", "it made None"),
+        ("['made']", "['made'] is no store: it lacks open, replay, write, close (gearfast.plugins.Store)"),
+        ("dict", "<class 'dict'> is no store: it is a class, write dict() (gearfast.plugins.Store)"),
+    ],
+)
+def test_what_a_third_party_makes_has_to_be_a_store(brought: Brought, made: str, reason: str) -> None:
+    brought("half", "half_a_store:make", f"def make(settings):\n    return {made}\n")
+    assert refusal("half:x") == f"the store half: (half_a_store:make) cannot be used: {reason}"
 
 
 def test_a_third_party_does_not_replace_a_store_of_ours(brought: Brought, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """The two contracts: what a plugin is, and what a store of durable jobs is."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, Protocol
 
+from gearfast.config import DAY
 from gearfast.errors import StoreError
+from gearfast.fields import Above, By, check, one_of
 
 if TYPE_CHECKING:
     from gearfast.server import Server
@@ -84,16 +86,22 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """Which store, and how it is to be used. A store is made by a function that takes these (``gearfast.stores``)."""
+    """Which store, and how it is to be used. A store is made by a function that takes these (``gearfast.stores``).
 
-    url: str
-    """What ``--store`` says, such as ``sqlite:/var/lib/gearfast/jobs.db``."""
+    Raises ConfigError for a value that cannot be.
+    """
+
+    url: Annotated[str, By("--store")] = field(repr=False)
+    """What ``--store`` says, such as ``sqlite:/var/lib/gearfast/jobs.db``. There may be a password in it."""
     table: str = ""
     """Of gearmand's jobs: a table, or the prefix of keys. The store's own names derive from it. Empty: gearmand's."""
-    durability: str = "full"
+    durability: Annotated[str, one_of("full", "normal", "off"), By("--durability")] = "full"
     """What a job that was acknowledged survives: ``full``, ``normal`` or ``off``."""
-    timeout: float = 5.0
+    timeout: Annotated[float, Above(0, DAY)] = 5.0
     """Seconds that making a connection may take."""
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 def ceiling_of(facts: Mapping[str, str]) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gearfast.errors import ConfigError, GearfastError
 from gearfast.plugins import Store, StoreSettings
+from gearfast.plugins.checked import store_of
 
 GROUP: Final = "gearfast.stores"
 """Of the entry points that third parties add stores by: the name is the URL's scheme, the object makes the store."""
@@ -58,6 +59,10 @@ FORGETFUL: Final = ("memcached", "memcache", "libmemcached")
 
 def make_store(settings: StoreSettings) -> Store:
     """Make the store that the settings name; it is not opened. Raises ConfigError when there is none of that kind."""
+    if not isinstance(settings, StoreSettings):
+        raise ConfigError(
+            f"make_store takes StoreSettings, not {type(settings).__name__}: StoreSettings(url='sqlite:FILE')"
+        )
     scheme, colon, place = settings.url.partition(":")
     scheme = scheme.lower()
     settings = replace(settings, url=scheme + colon + place)
@@ -102,12 +107,19 @@ def _made(entry: EntryPoint, settings: StoreSettings) -> Store:
     """Load what a third party wrote, and make its store; whatever it raises becomes one line."""
     try:
         make: Any = entry.load()
-        store: Store = make(settings)
+        made: object = make(settings)
     except GearfastError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(
-            f"the store {entry.name}: ({entry.value}) cannot be used: {type(error).__name__}: {reason}"
-        ) from error
+        raise ConfigError(_unusable(entry, f"{type(error).__name__}: {error}")) from error
+    try:
+        store = store_of(made)
+    except ConfigError as error:
+        raise ConfigError(_unusable(entry, error)) from None
+    if store is None:
+        raise ConfigError(_unusable(entry, "it made None"))
     return store
+
+
+def _unusable(entry: EntryPoint, reason: object) -> str:
+    return f"the store {entry.name}: ({entry.value}) cannot be used: {' '.join(str(reason).split())}"

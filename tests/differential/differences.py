@@ -364,6 +364,13 @@ PROCESS = [
         "An option about security does what it says or refuses.",
     ),
     Difference(
+        "`--ssl-certificate`, `--ssl-key`, `--ssl-ca-file` without `--ssl`",
+        "Taken, and plain text is served.",
+        "Refused: `--ssl-certificate needs --ssl`.",
+        "Who forgot `--ssl`, and believes to be encrypted.",
+        "As above.",
+    ),
+    Difference(
         "A busy port",
         "Tried again for 22 seconds; with `--daemon` the parent has already said that all is well.",
         "Refused at once with one line and exit code 1, also by the parent of `--daemon`.",

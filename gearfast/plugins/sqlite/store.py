@@ -136,9 +136,7 @@ class Sqlite:
     """Bytes: SQLite's own limit for a row is a little more."""
 
     def __init__(self, settings: StoreSettings) -> None:
-        """Raise ConfigError when the URL or the durability cannot be used."""
-        if settings.durability not in SYNCHRONOUS:
-            raise ConfigError(f"durability {settings.durability!r} is none of {', '.join(SYNCHRONOUS)}")
+        """Raise ConfigError when the URL cannot be used."""
         self.path = path_of(settings.url)
         self._file = SqliteFile(self.path, SYNCHRONOUS[settings.durability], self._setup)
         self._table = settings.table or "gearman_queue"
