@@ -15,7 +15,6 @@ from gearfast.errors import ConfigError, StoreError
 from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.plugins.postgresql import PostgreSql as Store
 from gearfast.plugins.postgresql.link import Connection
-from gearfast.plugins.postgresql.url import read_conninfo, read_url
 from gearfast.testing import StoreContract, a_job, adding, same
 from tests.databases import PostgreSql
 from tests.databases import run_postgresql as run_postgresql
@@ -262,81 +261,3 @@ class TestSettings:
             assert "Seq Scan" not in "".join(row[0] for row in plan)
 
         asyncio.run(main())
-
-
-class TestUrl:
-    @pytest.mark.parametrize(
-        ("text", "given"),
-        [
-            ("", {}),
-            ("   ", {}),
-            ("host=a port=1", {"host": "a", "port": "1"}),
-            (" host = a  port\t=\n1 ", {"host": "a", "port": "1"}),
-            ("password='it''s'", {"password": "it"}),
-            (r"password='it\'s \\ \a' user=x", {"password": r"it's \ a", "user": "x"}),
-            (r"password=it\'s\ a\\b user=x", {"password": r"it's a\b", "user": "x"}),
-            ("password='' user=x", {"password": "", "user": "x"}),
-            ("password=a'b user=x", {"password": "a'b", "user": "x"}),
-            ("host=name hostaddr=10.0.0.1", {"host": "10.0.0.1"}),
-            ("password=x\\", {"password": "x"}),
-            ("dbname=a dbname=b", {"dbname": "b"}),
-        ],
-    )
-    def test_conninfo_is_read_as_libpq_reads_it(self, text: str, given: dict[str, str]) -> None:
-        if text == "password='it''s'":  # libpq too takes 's' for a name here
-            with pytest.raises(ConfigError):
-                read_conninfo(text)
-        else:
-            assert read_conninfo(text) == given
-
-    @pytest.mark.parametrize(
-        ("text", "said"),
-        [
-            ("host", "no '=' after 'host'"),
-            ("host a", "no '=' after 'host'"),
-            ("password='secret", "the quote after 'password' is not closed"),
-            ("hots=a", "no connection parameter 'hots'"),
-            ("channel_binding=require", "no connection parameter 'channel_binding'"),
-        ],
-    )
-    def test_bad_conninfo(self, text: str, said: str) -> None:
-        with pytest.raises(ConfigError, match=said) as refused:
-            Store(StoreSettings(url=f"postgresql:{text}"))
-        assert "secret" not in str(refused.value)
-
-    @pytest.mark.parametrize(
-        ("url", "dsn"),
-        [
-            ("postgresql://u:p@h:1/d", "postgresql://u:p@h:1/d?"),
-            ("postgres://h/d?sslmode=require&connect_timeout=3", "postgresql://h/d?sslmode=require"),
-            ("postgresql:host=/run/pg dbname='a b' connect_timeout=3", "postgresql://?host=%2Frun%2Fpg&dbname=a+b"),
-            ("postgresql://host=h port=1", "postgresql://?host=h&port=1"),
-            ("postgresql:", "postgresql://?"),
-            ("postgresql://", "postgresql://?"),
-            ("postgresql:postgres://h/d", "postgresql://h/d?"),
-            ("PostgreSQL://h/d", "postgresql://h/d?"),
-        ],
-    )
-    def test_urls(self, url: str, dsn: str) -> None:
-        assert read_url(url)[0] == dsn
-
-    def test_no_password_in_the_name_of_the_place(self) -> None:
-        assert read_url("postgresql://u:secret@h:1/d")[1] == "PostgreSQL at h:1/d"
-        assert read_url("postgresql:host=h password=secret")[1] == "PostgreSQL at h"
-
-    def test_another_scheme(self) -> None:
-        with pytest.raises(ConfigError, match="no scheme of PostgreSQL"):
-            Store(StoreSettings(url="mysql://h/d"))
-
-    @pytest.mark.parametrize("before", ["postgresql:", "postgresql://"])
-    def test_connection_parameters_lead_to_the_database(self, postgresql: PostgreSql, before: str) -> None:
-        settings = StoreSettings(url=before + postgresql.conninfo, table=next(tables))
-        assert asyncio.run(kept(settings)) == []
-
-    def test_the_environment_leads_to_the_database(
-        self, postgresql: PostgreSql, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        given = read_conninfo(postgresql.conninfo)
-        for name, parameter in (("PGHOST", "host"), ("PGPORT", "port"), ("PGUSER", "user"), ("PGDATABASE", "dbname")):
-            monkeypatch.setenv(name, given[parameter])
-        assert asyncio.run(kept(StoreSettings(url="postgresql:", table=next(tables)))) == []

@@ -516,6 +516,14 @@ DURABLE = [
         "Databases are restarted.",
     ),
     Difference(
+        "A parameter in `--libpq-conninfo`, in a service or in the environment that asks for a safety which the driver"
+        " cannot give, such as `channel_binding=require`",
+        "libpq keeps to it.",
+        "Refused at the start, and by `--check-args`, with what to do. What changes nothing is left out.",
+        "Who asks for it.",
+        "An option about security does what it says or refuses.",
+    ),
+    Difference(
         "`--store-queue-on-shutdown`",
         "Only with libsqlite3, and without effect and without a word elsewhere. 1.1.20 deletes rows while it runs.",
         "With any store; without one it is warned of. Nothing is written while the server runs.",

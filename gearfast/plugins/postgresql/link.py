@@ -11,7 +11,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from gearfast.errors import StoreError
 from gearfast.plugins import StoreSettings
-from gearfast.plugins.postgresql.url import read_url
+from gearfast.plugins.postgresql.url import address_of
 
 log = logging.getLogger("gearfast")
 
@@ -41,12 +41,15 @@ class Link:
 
     def __init__(self, settings: StoreSettings) -> None:
         """Read the settings; connects to nothing. Raises ConfigError when the URL cannot be used."""
-        self.dsn, self.place = read_url(settings.url)
+        address = address_of(settings.url)
+        self.place = address.place
+        self.arguments = address.arguments
         self.timeout = settings.timeout
         self.full = settings.durability == "full"
         self.connection: Connection | None = None
         # By this we know a connection of ours that is still there at the other end.
         self.token = f"gearfast {secrets.token_hex(12)}"
+        self.arguments.setdefault("server_settings", {})["application_name"] = self.token
 
     @contextlib.contextmanager
     def reasons(self) -> Iterator[None]:
@@ -77,9 +80,7 @@ class Link:
         """Return a new connection, without the lock. Raises StoreError."""
         self.drop()
         try:
-            self.connection = await asyncpg.connect(
-                self.dsn, timeout=self.timeout, server_settings={"application_name": self.token}
-            )
+            self.connection = await asyncpg.connect(**self.arguments, timeout=self.timeout)
             async with asyncio.timeout(self.timeout):
                 await self.prepare()
         except FAILURES as error:
