@@ -20,6 +20,7 @@ from gearfast import command, daemon, logs, options, store_command
 from gearfast.command import Command, Wish
 from gearfast.config import VERSION
 from gearfast.errors import ConfigError, GearfastError, StoreError
+from gearfast.password import without_password
 from gearfast.plugins import Store
 from gearfast.plugins.admin import Admin
 from gearfast.plugins.stores import make_store
@@ -85,6 +86,7 @@ def look_into_store(words: Sequence[str], name: str) -> int:
         print(options.store_help_text())
         return 0
     errand = store_command.read(words)
+    warn(errand.warnings, name)
     try:
         return store_command.run(errand, make_store(errand.settings), name)
     except KeyboardInterrupt:
@@ -189,7 +191,7 @@ def greeting(asked: Command, server: Server) -> str:
     jobs = ""
     if asked.store is not None:
         count = "1 job" if server.replayed == 1 else f"{server.replayed:,} jobs"
-        jobs = f", with {count} from {command.without_password(asked.store.url)}"
+        jobs = f", with {count} from {without_password(asked.store.url)}"
     return f"is listening on {', '.join(server.addresses)}{jobs}. {hint(asked, server.addresses)}"
 
 

@@ -4,19 +4,19 @@ Joins the words of the command line, the config file (protocol section 5.2) and 
 """
 
 import re
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from gearfast import config, options
+from gearfast import config, config_file, options
 from gearfast.arguments import Arguments
 from gearfast.config import Config
 from gearfast.errors import ConfigError
 from gearfast.logs import LEVELS
+from gearfast.options import port_of
+from gearfast.password import without_password
 from gearfast.plugins import StoreSettings
 
 TLS_ONLY: Final = ("ssl-ca-file", "ssl-certificate", "ssl-key", "ssl-verify-client")
@@ -61,7 +61,8 @@ def read(words: Sequence[str], environment: Mapping[str, str]) -> Command:
     given, rest = Arguments.read(words)
     if rest:
         raise ConfigError(f"unrecognised option '{rest[0]}'")
-    given = given.over(config_file(given))
+    of_file, strays = config_file.read(given)
+    given = given.over(of_file)
     for name in given.given:
         if options.OPTIONS[name].store_only:
             raise ConfigError(f"unrecognised option '--{name}' (it belongs to the words of gearfast store)")
@@ -70,33 +71,16 @@ def read(words: Sequence[str], environment: Mapping[str, str]) -> Command:
     if given.number("hashtable-buckets") == 0:
         raise ConfigError("hashtable-buckets has to be greater than 0")
     if given.has("check-args"):
-        return build(Wish.CHECK, given, environment)
+        return build(Wish.CHECK, given, environment, strays)
     if given.has("help"):
         return Command(wish=Wish.HELP)
     if given.has("version"):
         return Command(wish=Wish.VERSION)
-    return build(Wish.SERVE, given, environment)
+    return build(Wish.SERVE, given, environment, strays)
 
 
-def config_file(given: Arguments) -> Arguments:
-    """Read the config file: words as on the command line; those that are no options are passed over, as stock does."""
-    try:
-        text = Path(given.text("config-file")).read_bytes().decode("utf-8", "surrogateescape")
-    except OSError as error:
-        if not given.has("config-file"):
-            return Arguments({})
-        path = given.text("config-file")
-        raise ConfigError(f"Could not open configuration file. ({path}: {error.strerror})") from None
-    words = [word for word in re.split("[ \n\r]", text) if word]
-    found, _ = Arguments.read(words)
-    for name in found.given:
-        if options.OPTIONS[name].argv_only or options.OPTIONS[name].store_only:
-            raise ConfigError(f"unrecognised option '--{name}'")
-    return found
-
-
-def build(wish: Wish, given: Arguments, environment: Mapping[str, str]) -> Command:
-    """Turn options into a Command; refuse what this version cannot do."""
+def build(wish: Wish, given: Arguments, environment: Mapping[str, str], strays: tuple[str, ...]) -> Command:
+    """Turn options into a Command; refuse what this version cannot do. ``strays``: warnings of the config file."""
     if given.has("protocol"):
         name = given.text("protocol")
         raise ConfigError(f"Unknown protocol module : {name} (this version speaks Gearman's own: leave --protocol out)")
@@ -105,6 +89,7 @@ def build(wish: Wish, given: Arguments, environment: Mapping[str, str]) -> Comma
             raise ConfigError(f"--{name} needs --ssl: without it everything would be served in plain text")
     store = store_settings(given)
     port, warnings = port_and_warnings(given.text("port"), environment.get("GEARMAND_PORT", ""))
+    warnings = (*strays, *warnings)
     if store is None and given.has("store-queue-on-shutdown"):
         warnings += ("--store-queue-on-shutdown has no effect: no --store says where to, jobs are kept in memory",)
     return Command(
@@ -203,16 +188,6 @@ def port_and_warnings(text: str, variable: str) -> tuple[int, tuple[str, ...]]:
     return port, ()
 
 
-def port_of(text: str) -> int | None:
-    """Return the TCP port of a number or a service's name; None for what is neither."""
-    if re.fullmatch("[0-9]{1,5}", text) and int(text) < 1 << 16:
-        return int(text)
-    try:
-        return socket.getservbyname(text, "tcp")
-    except (OSError, UnicodeError, ValueError):
-        return None
-
-
 # --- which store -------------------------------------------------------------------------
 
 
@@ -292,12 +267,6 @@ def user_and_password(user: str, password: str) -> str:
 def quoted(text: str) -> str:
     """Return the text with everything percent-encoded that means something in a URL."""
     return quote(text, safe="", errors="surrogateescape")
-
-
-def without_password(url: str) -> str:
-    """Return a store's URL as it may be shown: rather too much left out than too little."""
-    url = re.sub(r"(//[^/@:]*):.*@", r"\1:***@", url)
-    return re.sub(r"(pass(?:word|wd)?|pwd)(\s*=\s*)('(?:\\.|[^'\\])*'?|[^\s&]*)", r"\1\2***", url, flags=re.IGNORECASE)
 
 
 def complaint(url: str, error: object) -> str:

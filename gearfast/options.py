@@ -5,6 +5,7 @@ gearfast adds or reads differently says so in its own line of the table.
 """
 
 import re
+import socket
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ SSL_CA_FILE = "/etc/ssl/certs/gearmand-ca.pem"
 SSL_CERTIFICATE = "/etc/ssl/certs/gearmand.pem"
 SSL_KEY = "/etc/ssl/certs/gearmand.key"
 
+OWN = "[gearfast]"
+"""The end of the help of an option that gearmand has not."""
 SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -75,6 +78,16 @@ def size(text: str) -> int:
     if not 1 <= value < 1 << 32:
         raise ValueError(text)
     return value
+
+
+def port_of(text: str) -> int | None:
+    """Return the TCP port of a number or a service's name; None for what is neither."""
+    if re.fullmatch("[+-]?[0-9]+", text):
+        return int(text) if 0 <= int(text) <= 65535 else None
+    try:
+        return socket.getservbyname(text, "tcp")
+    except (OSError, UnicodeError, ValueError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +216,10 @@ START = Group(
         Option("user", "u", "USER", "", "User to switch to; only root can."),
         Option("file-descriptors", "f", "N", "", "Limit of open files. Default: as it is.", unsigned(64)),
         Option("config-file", "", "FILE", CONFIG_FILE,
-               "File with more options, written as here. The command line wins."),
+               "File with more options, written as here; gearmand's names may be shortened. The command line wins."),
         Option("check-args", "", "", "",
-               "Read the command line and the config file, say whether a start would be refused for them, and end.",
+               "Read the command line and the config file, say whether a start would be refused for them, and what in "
+               "them is ignored, and end.",
                argv_only=True),
         Option("help", "h", "", "", "Print this help."),
         Option("version", "V", "", "", "Print the version."),
@@ -243,6 +257,12 @@ QUEUE = Group(
         Option("redis-prefix", "", "S", "_gear_"),
         Option("libmemcached-servers", "", "S"),
         Option("libmemcached-prefix", "", "S", "gear_"),
+    ),
+)
+
+OTHER_BUILDS = Group(
+    "Queues that Debian's gearmand is built without",
+    (
         Option("libtokyocabinet-file", "", "FILE"),
         Option("libtokyocabinet-optimize"),
         Option("libdrizzle-host", "", "S"),
@@ -281,7 +301,14 @@ STORE_HELP = {
 """The words behind ``gearfast store``."""
 
 GROUPS = (NETWORK, JOBS, DURABLE, TLS, LOGGING, START, WITHOUT_EFFECT, QUEUE)
-OPTIONS = {option.name: option for group in (*GROUPS, STORE_WORDS) for option in group.options}
+OPTIONS = {option.name: option for group in (*GROUPS, OTHER_BUILDS, STORE_WORDS) for option in group.options}
+SHORTENED = sorted(
+    option.name
+    for group in GROUPS
+    for option in group.options
+    if not option.help.endswith(OWN) and not option.argv_only
+)
+"""Names of Debian's gearmand, which may be shortened in the config file, in the order in which it tells them."""
 LETTERS = {option.short: option for option in OPTIONS.values() if option.short}
 
 
@@ -315,7 +342,7 @@ def store_help_text() -> str:
 
 def of_plugins() -> list[str]:
     """Return the lines that name the options of gearmand's plugins."""
-    hidden = [f"--{option.name}" for option in QUEUE.options if not option.help]
+    hidden = [f"--{option.name}" for option in (*QUEUE.options, *OTHER_BUILDS.options) if not option.help]
     plugins = "and the options of gearmand's plugins: " + " ".join(hidden)
     return textwrap.wrap(plugins, 96, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)
 
@@ -323,5 +350,6 @@ def of_plugins() -> list[str]:
 def describe(option: Option) -> list[str]:
     """Return an option's lines of help, 96 columns wide."""
     text = f"{option.help} (default: {option.default})" if option.default else option.help
-    first, *rest = textwrap.wrap(text, 64, break_on_hyphens=False)
-    return [f"  {option.usage():<30}{first}", *(" " * 32 + line for line in rest)]
+    usage, texts = option.usage(), textwrap.wrap(text, 64, break_on_hyphens=False)
+    start = [f"  {usage:<30}{texts.pop(0)}"] if len(usage) < 30 else [f"  {usage}"]
+    return [*start, *(" " * 32 + line for line in texts)]

@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol, cast
 
 import uvloop
 
-from gearfast import command, daemon, options
+from gearfast import command, config_file, daemon, options
 from gearfast.arguments import Arguments
 from gearfast.config import default_handle_prefix
 from gearfast.errors import ConfigError, GearfastError, StoreError
@@ -68,11 +68,13 @@ class Errand:
     user: str = ""
     """Whom the store belongs to; empty: whoever runs this."""
     log_level: str = "NOTICE"
+    warnings: tuple[str, ...] = ()
+    """Lines for standard error: what was ignored, and why."""
 
 
 def read(words: Sequence[str]) -> Errand:
     """Read the words behind ``gearfast store``. Raises ConfigError: one line."""
-    given, (word, *files) = split(words)
+    given, strays, (word, *files) = split(words)
     if word not in WORDS:
         raise ConfigError(f"store {word}: no such word; there are {', '.join(WORDS)}")
     if len(files) > (word == "import"):
@@ -99,15 +101,17 @@ def read(words: Sequence[str]) -> Errand:
         skip_bad=given.has("skip-bad"),
         user=given.text("user"),
         log_level=given.text("verbose") if given.has("verbose") else "NOTICE",
+        warnings=strays,
     )
 
 
-def split(words: Sequence[str]) -> tuple[Arguments, list[str]]:
-    """Return the options, those of the config file with them, and all other words, of which there is one at least."""
+def split(words: Sequence[str]) -> tuple[Arguments, tuple[str, ...], list[str]]:
+    """Return the options, those of the config file with them, its warnings, and all other words: one at least."""
     given, rest = Arguments.read(words)
     if not rest:
         raise ConfigError(f"store: say what to do: gearfast store {'|'.join(WORDS)} (see gearfast store --help)")
-    return given.over(command.config_file(given)), rest
+    of_file, strays = config_file.read(given)
+    return given.over(of_file), strays, rest
 
 
 def wants_help(words: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from gearfast import cli, command, options, progress, store_command
+from gearfast.password import without_password
 from gearfast.plugins import StoreSettings
 from tests.peers import PROJECT
 from tests.test_cli import config, read
@@ -83,10 +84,21 @@ def test_store_queue_on_shutdown_without_a_store_is_warned_of() -> None:
         ("postgresql:host=h password = 'se cr\\'et' dbname=d", "postgresql:host=h password = *** dbname=d"),
         ("postgresql:host=h sslpassword=secret PASSWORD='secret", "postgresql:host=h sslpassword=*** PASSWORD=***"),
         ("mine:x?passwd=secret&pwd=secret", "mine:x?passwd=***&pwd=***"),
+        ("mysql:me:secret@h/d", "mysql:***@h/d"),
+        ("me:se/cr:et@h/d", "me:***@h/d"),
+        ("postgresql:me:secret@h/d", "postgresql:me:***@h/d"),
+        ("postgresql:postgres://me:secret@h/d", "postgresql:postgres:***@h/d"),
+        ("postgresql:host=h user=me@home dbname=d", "postgresql:host=h user=me@home dbname=d"),
+        ("sqlite:/home/me@work/a:b@c.db", "sqlite:/home/me@work/a:b@c.db"),
+        ("SQLite:a:b@c.db", "SQLite:a:b@c.db"),
+        ("mysql://me:secret/d", "mysql://me:***/d"),
+        ("mysql://me:secret", "mysql://me:***"),
+        ("postgresql://a:1,b:2/d?x", "postgresql://a:1,b:2/d?x"),
+        ("redis://[::1]:6379/0", "redis://[::1]:6379/0"),
     ],
 )  # fmt: skip
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
-    assert command.without_password(url) == shown
+    assert without_password(url) == shown
 
 
 def test_first_line_of_a_server_says_how_many_jobs_it_has() -> None:

@@ -11,7 +11,7 @@ import pytest
 HOUSE = Path(__file__).parent.parent / "gearfast"
 
 # Ground everybody stands on: bytes and links in memory, the collector, the time, the exceptions, the numbers, the log
-GROUND = {"slice", "ring", "collector", "clock", "errors", "fields", "config", "logs"}
+GROUND = {"slice", "ring", "collector", "clock", "errors", "fields", "config", "logs", "password"}
 # What the ground itself stands on
 BELOW: dict[str, set[str]] = {"fields": {"errors"}, "config": {"errors", "fields"}}
 
@@ -134,12 +134,16 @@ MAY_USE: dict[str, set[str]] = {
     # the process
     "options": set(),
     "arguments": {"options"},
-    "command": {"options", "arguments"},
+    "config_file": {"options", "arguments"},
+    "command": {"options", "arguments", "config_file"},
     "daemon": {"options"},
     "jobfile": set(),
     "progress": set(),
     "jobimport": {"jobfile", "progress"},
-    "store_command": {"options", "arguments", "command", "daemon", "jobfile", "jobimport", "progress"},
+    "store_command": {
+        *("options", "arguments", "config_file", "command", "daemon"),
+        *("jobfile", "jobimport", "progress"),
+    },
     "cli": {"tls", "server", "plugins.admin", "plugins.stores", "options", "command", "daemon", "store_command"},
     "__main__": {"cli"},
     # the public names

@@ -413,6 +413,22 @@ PROCESS = [
         "It says what to do about it.",
     ),
     Difference(
+        "Words in the config file that are no options, such as `port=4731`",
+        "Passed over without a word.",
+        "Passed over, and warned of with file and line, by `--check-args` too; not behind a `#`. Options behind a `#`"
+        " count, as in stock, and are warned of.",
+        "Who forgets the dashes, or comments an option out.",
+        "A setting that does nothing is noticed when it is needed.",
+    ),
+    Difference(
+        "Shortened names of options in the config file",
+        "Any beginning of a name that is clear.",
+        "The same for stock's options. Those of gearfast's own are written in full, and make none of stock's unclear:"
+        " `--store` with a value is gearfast's, by itself it is short for `--store-queue-on-shutdown`.",
+        "Nobody.",
+        "A file that stock reads means the same here, and will with later versions.",
+    ),
+    Difference(
         "ERROR packets in the log",
         "2.0 writes an ERROR line for each of them.",
         "One WARNING for the first one of each connection.",
