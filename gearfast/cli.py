@@ -16,7 +16,7 @@ from typing import Any
 
 import uvloop
 
-from gearfast import command, daemon, logs, options, store_command
+from gearfast import command, daemon, logs, options, queues, store_command
 from gearfast.command import Command, Wish
 from gearfast.config import VERSION
 from gearfast.errors import ConfigError, GearfastError, StoreError
@@ -85,7 +85,7 @@ def look_into_store(words: Sequence[str], name: str) -> int:
     if store_command.wants_help(words):
         print(options.store_help_text())
         return 0
-    errand = store_command.read(words)
+    errand = store_command.read(words, os.environ)
     warn(errand.warnings, name)
     try:
         return store_command.run(errand, make_store(errand.settings), name)
@@ -151,7 +151,7 @@ def store_named(asked: Command) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        raise StoreError(command.complaint("" if asked.store is None else asked.store.url, error)) from error
+        raise StoreError(queues.complaint("" if asked.store is None else asked.store.url, error)) from error
 
 
 async def serve(asked: Command, store: Store | None, name: str, parent: int | None) -> None:

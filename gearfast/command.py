@@ -3,20 +3,17 @@
 Joins the words of the command line, the config file (protocol section 5.2) and the environment (5.3).
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
-from urllib.parse import quote
 
-from gearfast import config, config_file, options
+from gearfast import config, config_file, options, queues
 from gearfast.arguments import Arguments
 from gearfast.config import Config
 from gearfast.errors import ConfigError
 from gearfast.logs import LEVELS
 from gearfast.options import port_of
-from gearfast.password import without_password
 from gearfast.plugins import StoreSettings
 
 TLS_ONLY: Final = ("ssl-ca-file", "ssl-certificate", "ssl-key", "ssl-verify-client")
@@ -87,9 +84,9 @@ def build(wish: Wish, given: Arguments, environment: Mapping[str, str], strays: 
     for name in TLS_ONLY:
         if given.has(name) and not given.has("ssl"):
             raise ConfigError(f"--{name} needs --ssl: without it everything would be served in plain text")
-    store = store_settings(given)
+    store, remarks = queues.store_settings(given, environment)
     port, warnings = port_and_warnings(given.text("port"), environment.get("GEARMAND_PORT", ""))
-    warnings = (*strays, *warnings)
+    warnings = (*strays, *warnings, *remarks)
     if store is None and given.has("store-queue-on-shutdown"):
         warnings += ("--store-queue-on-shutdown has no effect: no --store says where to, jobs are kept in memory",)
     return Command(
@@ -186,115 +183,3 @@ def port_and_warnings(text: str, variable: str) -> tuple[int, tuple[str, ...]]:
     if port is None:
         raise ConfigError(f"the argument ('{text}') for option '--port' is no port (0 to 65535) or service")
     return port, ()
-
-
-# --- which store -------------------------------------------------------------------------
-
-
-def store_settings(given: Arguments) -> StoreSettings | None:
-    """Return which store is asked for, in our words or in stock's; None when jobs are kept in memory."""
-    kind = given.text("queue-type").lower()
-    if given.has("store"):
-        if kind != "builtin":
-            raise ConfigError(f"--store and --queue-type={kind} both say where jobs are kept: leave one of them out")
-        url = given.text("store")
-        table = TABLES.get(url.partition(":")[0].lower(), "")
-        return StoreSettings(
-            url=url,
-            table=given.text(table) if given.has(table) else "",
-            durability=given.text("durability"),
-        )
-    if kind != "builtin":
-        table, url_of = queue(kind, given.text("queue-type"))
-        return StoreSettings(url=url_of(given), table=given.text(table), durability=given.text("durability"))
-    for name in ("durability", "store-timeout"):
-        if given.has(name):
-            raise ConfigError(f"--{name} needs --store: without it jobs are kept in memory, and survive nothing")
-    return None
-
-
-def queue(kind: str, name: str) -> tuple[str, Callable[[Arguments], str]]:
-    """Return the table's option and the URL's maker of a queue of stock's; refuse what is no store of ours."""
-    if kind in QUEUES:
-        return QUEUES[kind]
-    reason = REFUSED.get(kind, "unknown; there are builtin, libsqlite3, MySQL, Postgres and redis")
-    raise ConfigError(f"Error while initializing the queue : {name} ({reason})")
-
-
-def sqlite_url(given: Arguments) -> str:
-    """Return the URL that ``--libsqlite3-db`` stands for."""
-    file = given.text("libsqlite3-db")
-    if not file:
-        reason = "missing required --libsqlite3-db=<dbfile> argument"
-        raise ConfigError(f"Error while initializing the queue : {given.text('queue-type')} ({reason})")
-    return f"sqlite:{file}"
-
-
-def mysql_url(given: Arguments) -> str:
-    """Return the URL that the ``--mysql-`` options stand for."""
-    place = network_place(given.text("mysql-host"), str(given.number("mysql-port")))
-    login = user_and_password(given.text("mysql-user"), given.text("mysql-password"))
-    return f"mysql://{login}{place}/{quoted(given.text('mysql-db'))}"
-
-
-def postgresql_url(given: Arguments) -> str:
-    """Return the URL that ``--libpq-conninfo`` stands for: it may be one already."""
-    conninfo = given.text("libpq-conninfo")
-    return conninfo if re.match("postgres(ql)?://", conninfo) else f"postgresql:{conninfo}"
-
-
-def redis_url(given: Arguments) -> str:
-    """Return the URL that the ``--redis-`` options stand for."""
-    text = given.text("redis-port")
-    port = port_of(text)
-    if port is None:
-        raise ConfigError(f"the argument ('{text}') for option '--redis-port' is no port (0 to 65535) or service")
-    login = user_and_password("", given.text("redis-password"))
-    return f"redis://{login}{network_place(given.text('redis-server'), str(port))}"
-
-
-def network_place(host: str, port: str) -> str:
-    """Return ``host:port`` as it stands in a URL."""
-    return f"[{host}]:{port}" if ":" in host else f"{quoted(host)}:{port}"
-
-
-def user_and_password(user: str, password: str) -> str:
-    """Return ``user:password@`` as it stands in a URL; empty when there is neither."""
-    secret = f":{quoted(password)}" if password else ""
-    return f"{quoted(user)}{secret}@" if user or secret else ""
-
-
-def quoted(text: str) -> str:
-    """Return the text with everything percent-encoded that means something in a URL."""
-    return quote(text, safe="", errors="surrogateescape")
-
-
-def complaint(url: str, error: object) -> str:
-    """Return what a store complains of, with its name before it unless the words name it already."""
-    shown, text = without_password(url), str(error)
-    place = shown.partition(":")[2].rpartition("@")[2].strip("/")
-    return text if place and place in text else f"{shown}: {text}"
-
-
-QUEUES: dict[str, tuple[str, Callable[[Arguments], str]]] = {
-    "libsqlite3": ("libsqlite3-table", sqlite_url),
-    "mysql": ("mysql-table", mysql_url),
-    "postgres": ("libpq-table", postgresql_url),
-    "redis": ("redis-prefix", redis_url),
-}
-"""Stock's queues that are stores: the option with the table's name, and what makes the URL."""
-
-TABLES = {
-    "sqlite": "libsqlite3-table",
-    **dict.fromkeys(("mysql", "mariadb"), "mysql-table"),
-    **dict.fromkeys(("postgresql", "postgres"), "libpq-table"),
-    **dict.fromkeys(("redis", "rediss", "redis+unix", "unix", "valkey", "valkeys"), "redis-prefix"),
-}
-"""The option with the table's name, by the scheme of ``--store``."""
-
-REFUSED = {
-    "libmemcached": "memcached keeps nothing on disk and drops what it has no room for: use --store=sqlite:FILE",
-    "libtokyocabinet": "not a store of this version: use --store=sqlite:FILE",
-    "libdrizzle": "Drizzle is no more: use --queue-type=MySQL, or --store=sqlite:FILE",
-}
-"""Stock's queues that are none of ours, and what to use."""

@@ -178,6 +178,9 @@ DURABLE = Group(
         Option("store-timeout", "", "S", "5",
                "Seconds, with fractions, that a submit waits for a store that is away before it is refused. [gearfast]",
                seconds),
+        Option("store-password-file", "", "FILE", "",
+               "File with the store's password, so that it need not stand in the URL, where everybody on the machine "
+               "can read it; or GEARFAST_STORE_PASSWORD in the environment. [gearfast]"),
         Option("store-queue-on-shutdown", "", "", "",
                "Write nothing while the server runs, and all jobs that are left when it ends in order; any store."),
         Option("queue-type", "q", "NAME", "builtin",
@@ -335,7 +338,7 @@ def store_help_text() -> str:
     for option in STORE_WORDS.options:
         lines += describe(option)
     lines += ["", "Which store, as for the server itself; its config file is read too:"]
-    for name in ("store", "queue-type", "user", "config-file", "help"):
+    for name in ("store", "store-password-file", "queue-type", "user", "config-file", "help"):
         lines += describe(OPTIONS[name])
     return "\n".join(lines + of_plugins())
 

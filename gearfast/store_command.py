@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol, cast
 
 import uvloop
 
-from gearfast import command, config_file, daemon, options
+from gearfast import command, config_file, daemon, options, queues
 from gearfast.arguments import Arguments
 from gearfast.config import default_handle_prefix
 from gearfast.errors import ConfigError, GearfastError, StoreError
@@ -72,7 +72,7 @@ class Errand:
     """Lines for standard error: what was ignored, and why."""
 
 
-def read(words: Sequence[str]) -> Errand:
+def read(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> Errand:
     """Read the words behind ``gearfast store``. Raises ConfigError: one line."""
     given, strays, (word, *files) = split(words)
     if word not in WORDS:
@@ -86,7 +86,7 @@ def read(words: Sequence[str]) -> Errand:
         raise ConfigError("store export: --to gearmand moves every job; leave --function and --output out")
     if given.has("verbose") and given.text("verbose") not in LEVELS:
         raise ConfigError("Invalid value for --verbose supplied")
-    settings = command.store_settings(given)
+    settings, remarks = queues.store_settings(given, environment)
     if settings is None:
         raise ConfigError(f"store {word}: say which store, such as --store=sqlite:/var/lib/gearfast/jobs.db")
     return Errand(
@@ -101,7 +101,7 @@ def read(words: Sequence[str]) -> Errand:
         skip_bad=given.has("skip-bad"),
         user=given.text("user"),
         log_level=given.text("verbose") if given.has("verbose") else "NOTICE",
-        warnings=strays,
+        warnings=(*strays, *remarks),
     )
 
 
@@ -179,13 +179,13 @@ async def opened(store: Store, errand: Errand) -> AsyncIterator[Mapping[str, str
     try:
         facts = await store.open()
     except StoreError as error:
-        raise StoreError(command.complaint(url, error)) from error
+        raise StoreError(queues.complaint(url, error)) from error
     except Exception as error:
-        raise StoreError(command.complaint(url, f"cannot be opened ({type(error).__name__}: {error})")) from error
+        raise StoreError(queues.complaint(url, f"cannot be opened ({type(error).__name__}: {error})")) from error
     try:
         yield facts
     except StoreError as error:
-        raise StoreError(command.complaint(url, error)) from error
+        raise StoreError(queues.complaint(url, error)) from error
     finally:
         await store.close()
 

@@ -9,11 +9,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from gearfast import cli, command, options, progress, store_command
+from gearfast import cli, command, mysql_files, options, progress, store_command
 from gearfast.password import without_password
 from gearfast.plugins import StoreSettings
 from tests.peers import PROJECT
 from tests.test_cli import config, read
+
+
+@pytest.fixture(autouse=True)
+def no_option_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MySQL's of this machine say nothing here."""
+    monkeypatch.setattr(mysql_files, "SYSTEM", ())
 
 
 @pytest.mark.parametrize(
@@ -28,7 +34,7 @@ from tests.test_cli import config, read
         ("-q libsqlite3 --libsqlite3-db=/x/y.db", StoreSettings(url="sqlite:/x/y.db", table="gearman_queue")),
         ("-q LIBSQLITE3 --libsqlite3-db=y --libsqlite3-table=t --durability=normal",
          StoreSettings(url="sqlite:y", table="t", durability="normal")),
-        ("-q MySQL", StoreSettings(url="mysql://localhost:3306/", table="gearman_queue")),
+        ("-q MySQL --mysql-db=d", StoreSettings(url="mysql://localhost:3306/d", table="gearman_queue")),
         ("-q MySQL --mysql-host=::1 --mysql-port=33 --mysql-user=a@b --mysql-password=c:/%d --mysql-db=e/f "
          "--mysql-table=t", StoreSettings(url="mysql://a%40b:c%3A%2F%25d@[::1]:33/e%2Ff", table="t")),
         ("-q Postgres", StoreSettings(url="postgresql:", table="queue")),

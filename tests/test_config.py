@@ -129,8 +129,11 @@ def test_every_number_has_a_range_and_every_option_is_one() -> None:
 
 def test_a_value_is_not_shown_at_length_and_a_password_not_at_all() -> None:
     assert len(refusal(Config, listen="x" * 10_000)) < 400
+    assert "secret" not in refusal(StoreSettings, url="sqlite:f", password=["secret"])
     assert "secret" not in refusal(StoreSettings, url=["mysql://me:secret@h/d"])
-    assert "secret" not in repr(StoreSettings(url="mysql://me:secret@h/d"))
+    assert "secret" not in repr(StoreSettings(url="mysql://me:secret@h/d")) + repr(
+        StoreSettings(url="", password="secret")
+    )
 
 
 # --- what a server is handed -------------------------------------------------------------

@@ -13,7 +13,7 @@ HOUSE = Path(__file__).parent.parent / "gearfast"
 # Ground everybody stands on: bytes and links in memory, the collector, the time, the exceptions, the numbers, the log
 GROUND = {"slice", "ring", "collector", "clock", "errors", "fields", "config", "logs", "password"}
 # What the ground itself stands on
-BELOW: dict[str, set[str]] = {"fields": {"errors"}, "config": {"errors", "fields"}}
+BELOW: dict[str, set[str]] = {"fields": {"errors"}, "config": {"errors", "fields"}, "password": {"errors"}}
 
 # What a room may use besides the ground. A room stands below everything that uses it; a line may only name rooms
 # from lines above its own (`test_the_table_has_no_way_up`). Only types come from far below: a call goes to the room
@@ -116,10 +116,11 @@ MAY_USE: dict[str, set[str]] = {
     "plugins.postgresql.stock": {"plugins.stock", "plugins.postgresql.link", "plugins.postgresql.jobs"},
     "plugins.postgresql.store": {f"plugins.postgresql.{part}" for part in ("link", "jobs", "stock")},
     "plugins.postgresql.__init__": {"plugins.postgresql.store"},
-    "plugins.mysql.link": set(),
+    "plugins.mysql.url": set(),
+    "plugins.mysql.link": {"plugins.mysql.url"},
     "plugins.mysql.jobs": {"plugins.mysql.link"},
     "plugins.mysql.stock": {"plugins.stock", "plugins.mysql.link", "plugins.mysql.jobs"},
-    "plugins.mysql.store": {f"plugins.mysql.{part}" for part in ("link", "jobs", "stock")},
+    "plugins.mysql.store": {f"plugins.mysql.{part}" for part in ("url", "link", "jobs", "stock")},
     "plugins.mysql.__init__": {"plugins.mysql.store"},
     "plugins.redis.link": set(),
     "plugins.redis.jobs": {"plugins.stock"},
@@ -135,16 +136,21 @@ MAY_USE: dict[str, set[str]] = {
     "options": set(),
     "arguments": {"options"},
     "config_file": {"options", "arguments"},
-    "command": {"options", "arguments", "config_file"},
+    "mysql_files": set(),
+    "queues": {"options", "arguments", "mysql_files"},
+    "command": {"options", "arguments", "config_file", "queues"},
     "daemon": {"options"},
     "jobfile": set(),
     "progress": set(),
     "jobimport": {"jobfile", "progress"},
     "store_command": {
-        *("options", "arguments", "config_file", "command", "daemon"),
+        *("options", "arguments", "config_file", "queues", "command", "daemon"),
         *("jobfile", "jobimport", "progress"),
     },
-    "cli": {"tls", "server", "plugins.admin", "plugins.stores", "options", "command", "daemon", "store_command"},
+    "cli": {
+        *("tls", "server", "plugins.admin", "plugins.stores"),
+        *("options", "queues", "command", "daemon", "store_command"),
+    },
     "__main__": {"cli"},
     # the public names
     "__init__": {"broker", "inprocess", "jobqueue", "packet", "server"},
@@ -157,7 +163,7 @@ FOR_TYPING_ONLY: dict[str, set[str]] = {
     "plugins.admin": {"server", "session"},
 }
 KEEPS_TO_THE_CONTRACT = {
-    *("record", "server", "keeper", "testing", "command", "cli", "store_command", "jobfile", "jobimport"),
+    *("record", "server", "keeper", "testing", "queues", "command", "cli", "store_command", "jobfile", "jobimport"),
     *(room for room in MAY_USE if room.startswith("plugins.") and not room.endswith(".__init__")),
 }
 CONTRACT: dict[str, set[str]] = {room: {"plugins.__init__"} for room in KEEPS_TO_THE_CONTRACT}

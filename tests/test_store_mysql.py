@@ -13,7 +13,7 @@ from gearfast.errors import ConfigError, StoreError
 from gearfast.logs import NOTICE
 from gearfast.plugins import Batch, StoreSettings
 from gearfast.plugins.mysql import MySql
-from gearfast.plugins.mysql.link import SOCKETS, address_of
+from gearfast.plugins.mysql.url import SOCKETS, address_of
 from gearfast.testing import StoreContract, a_job, adding, same
 from tests.databases import DATABASE, PASSWORD, USER, MariaDb
 from tests.databases import run_mariadb as run_mariadb
@@ -60,6 +60,8 @@ class TestContractOnAnOddServer(StoreContract):
 
 # --- the address ---
 
+FOLDER = __file__.rpartition("/")[0]
+
 
 @pytest.mark.parametrize(
     ("url", "wanted"),
@@ -73,7 +75,17 @@ class TestContractOnAnOddServer(StoreContract):
         ("mysql://u:p@/d?unix_socket=/x/y.sock", ("localhost", 3306, "/x/y.sock", "u", b"p", "d", False)),
         ("mysql://u:p@h/d?ssl=1", ("h", 3306, "", "u", b"p", "d", True)),
         ("mysql://u:p@h/d?ssl=0", ("h", 3306, "", "u", b"p", "d", False)),
-        ("mysql://u:p@h/d?ssl_ca=/x.pem", ("h", 3306, "", "u", b"p", "d", {"ca": "/x.pem"})),
+        ("mysql://u:p@H/d?ssl=1", ("H", 3306, "", "u", b"p", "d", True)),
+        (f"mysql://u:p@h/d?ssl_ca={__file__}", ("h", 3306, "", "u", b"p", "d", {"ca": __file__})),
+        (
+            f"mysql://u:p@h/d?ssl=1&ssl_capath={FOLDER}&ssl_check_hostname=0",
+            ("h", 3306, "", "u", b"p", "d", {"capath": FOLDER, "check_hostname": False}),
+        ),
+        (
+            f"mysql://u:p@h/d?ssl_cert={__file__}&ssl_key={__file__}&ssl_cipher=X",
+            ("h", 3306, "", "u", b"p", "d", {"cert": __file__, "key": __file__, "cipher": "X"}),
+        ),
+        ("mysql://localhost/d?unix_socket=", ("localhost", 3306, "", "", b"", "d", False)),
         ("mysql://localhost:3307/d", ("localhost", 3307, "", "", b"", "d", False)),
     ],
 )
@@ -93,6 +105,9 @@ def test_an_address_is_read(url: str, wanted: tuple[object, ...]) -> None:
         ("mysql:d", "is no mysql://"),
         ("mysql://u:secret@h/d?sslmode=on", "'sslmode' is unknown"),
         ("mysql://u:secret@h/d?ssl", "is no mysql://"),
+        ("mysql://u:secret@h/d?ssl=maybe", "ssl=maybe is neither 1 nor 0"),
+        ("mysql://u:secret@h/d?ssl_ca=/nonexistent/f", "ssl_ca=/nonexistent/f cannot be read"),
+        (f"mysql://u:secret@h/d?ssl=0&ssl_ca={__file__}", "contradict each other"),
     ],
 )
 def test_a_bad_address_is_refused_in_one_line(url: str, said: str) -> None:

@@ -159,7 +159,7 @@ def test_the_settings_of_this_redis_are_read(own: databases.Redis, caplog: pytes
         ("redis://[::1", "IPv6"),
         ("http://host", "'http' is no Redis"),
         ("redis", "there is no address"),
-        ("redis:host", "is no Redis"),
+        ("redis:host", "there is no address in it"),
         ("unix://", "there is no address"),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, Protocol
 
 from gearfast.config import DAY
-from gearfast.errors import StoreError
+from gearfast.errors import ConfigError, StoreError
 from gearfast.fields import Above, By, check, one_of
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ class StoreSettings:
 
     url: Annotated[str, By("--store")] = field(repr=False)
     """What ``--store`` says, such as ``sqlite:/var/lib/gearfast/jobs.db``. There may be a password in it."""
+    password: str = field(default="", repr=False)
+    """What was given apart from the URL, which then may hold none; empty: nothing was."""
     table: str = ""
     """Of gearmand's jobs: a table, or the prefix of keys. The store's own names derive from it. Empty: gearmand's."""
     durability: Annotated[str, one_of("full", "normal", "off"), By("--durability")] = "full"
@@ -102,6 +104,15 @@ class StoreSettings:
 
     def __post_init__(self) -> None:
         check(self)
+
+    def password_beside(self, inside: str) -> str:
+        """Return the password to use, ``inside`` being the URL's own. Raises ConfigError when there are two."""
+        if inside and self.password:
+            raise ConfigError(
+                "the password stands in the store's address, and is given apart from it too (--store-password-file or "
+                "GEARFAST_STORE_PASSWORD): leave one of them out"
+            )
+        return inside or self.password
 
 
 def ceiling_of(facts: Mapping[str, str]) -> int:

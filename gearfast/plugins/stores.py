@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
 from gearfast.errors import ConfigError, GearfastError
+from gearfast.password import without_password
 from gearfast.plugins import Store, StoreSettings
 from gearfast.plugins.checked import store_of
 
@@ -55,6 +56,7 @@ BUILT_IN: Final[dict[str, Callable[[], Maker]]] = {
 EXTRAS: Final = {"asyncpg": "postgres", "asyncmy": "mysql", "redis": "redis", "hiredis": "redis", "_sqlite3": ""}
 """The packages that our stores need, and the extra of gearfast that brings each."""
 FORGETFUL: Final = ("memcached", "memcache", "libmemcached")
+EXAMPLES: Final = "sqlite:FILE, postgresql://..., mysql://... or redis://..."
 
 
 def make_store(settings: StoreSettings) -> Store:
@@ -63,17 +65,12 @@ def make_store(settings: StoreSettings) -> Store:
         raise ConfigError(
             f"make_store takes StoreSettings, not {type(settings).__name__}: StoreSettings(url='sqlite:FILE')"
         )
-    scheme, colon, place = settings.url.partition(":")
+    scheme, colon, _ = settings.url.partition(":")
     scheme = scheme.lower()
-    settings = replace(settings, url=scheme + colon + place)
     if not colon:
-        raise ConfigError(
-            f"{settings.url!r} names no store: write sqlite:FILE, postgresql://..., mysql://... or redis://..."
-        )
+        raise ConfigError(f"{without_password(settings.url)!r} names no store: write {EXAMPLES}")
     if scheme in FORGETFUL:
-        raise ConfigError(
-            "memcached keeps nothing when it restarts: use --store sqlite:FILE, postgresql://..., mysql://... or redis://..."
-        )
+        raise ConfigError(f"memcached keeps nothing when it restarts: use --store {EXAMPLES}")
     if scheme in BUILT_IN:
         return _built_in(scheme)(settings)
     return _brought_along(scheme, settings)
@@ -99,8 +96,9 @@ def _built_in(scheme: str) -> Maker:
 def _brought_along(scheme: str, settings: StoreSettings) -> Store:
     for entry in entry_points(group=GROUP):
         if entry.name.lower() == scheme:
-            return _made(entry, settings)
-    raise ConfigError(f"there is no store {scheme}: (known: {', '.join(known())})")
+            return _made(entry, replace(settings, url=f"{scheme}:{settings.url.partition(':')[2]}"))
+    typed = without_password(settings.url)
+    raise ConfigError(f"there is no store for {typed!r}: use one of those that are known: {', '.join(known())}")
 
 
 def _made(entry: EntryPoint, settings: StoreSettings) -> Store:

@@ -532,6 +532,14 @@ DURABLE = [
         "Databases are restarted.",
     ),
     Difference(
+        "MySQL's option files (`/etc/my.cnf`, `~/.my.cnf`)",
+        "Give the socket, the user, the database, and what belongs to TLS; stock's own defaults hide the host, the port"
+        " and the password in them.",
+        "Give all of these where an option was not given. What they ask of TLS is kept to, or refused.",
+        "Who has such a file for another server: `--mysql-host=localhost` goes before it.",
+        "What a file says is meant.",
+    ),
+    Difference(
         "A parameter in `--libpq-conninfo`, in a service or in the environment that asks for a safety which the driver"
         " cannot give, such as `channel_binding=require`",
         "libpq keeps to it.",

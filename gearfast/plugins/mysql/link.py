@@ -4,26 +4,20 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlsplit
 
 import asyncmy
 from asyncmy.errors import MySQLError
 
-from gearfast.errors import ConfigError, StoreError
+from gearfast.errors import StoreError
+from gearfast.plugins.mysql.url import Address
 
 log = logging.getLogger("gearfast")
 
 Result = TypeVar("Result")
 
-PORT: Final = 3306
-SOCKETS: Final = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")
-"""Where packages put the Unix socket that libmysql means by ``localhost``."""
 PATIENCE: Final = 2.0
 """Seconds a server that has just ended may take to let go of the jobs, when the timeout leaves as many."""
 LOST: Final = {0, 1053, 1927, 2006, 2013, 2055, 4031}
@@ -38,67 +32,6 @@ SET_UP: Final = (
     b" autocommit = 1, sql_notes = 0, wait_timeout = 2147483;"
     b"SELECT @@max_allowed_packet"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """What a URL says."""
-
-    host: str
-    port: int
-    socket: str
-    """The path of a Unix socket; empty: TCP."""
-    user: str
-    """Empty: whoever we are."""
-    password: bytes
-    database: str
-    tls: dict[str, str] | bool
-
-    def __str__(self) -> str:
-        """Without the password."""
-        return f"{self.socket or f'{self.host}:{self.port}'}/{self.database}"
-
-
-def address_of(url: str) -> Address:
-    """Read ``mysql://user:password@host:port/database``. Raises ConfigError.
-
-    Options: ``unix_socket=PATH``, ``ssl=1`` (encrypted), ``ssl_ca=FILE`` (and the server's certificate is checked).
-    """
-    form = "is no mysql://user:password@host:port/database"
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "localhost", parts.port
-        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-    except ValueError as error:
-        raise ConfigError(f"the store {hidden(url)!r} {form}: {error}") from None
-    database = unquote(parts.path.removeprefix("/"))
-    if parts.scheme not in ("mysql", "mariadb") or not url.partition(":")[2].startswith("//") or "/" in database:
-        raise ConfigError(f"the store {hidden(url)!r} {form}")
-    if not database:
-        raise ConfigError(f"the store {hidden(url)!r} names no database; write mysql://user:password@host/database")
-    if unknown := options.keys() - {"unix_socket", "ssl", "ssl_ca"}:
-        raise ConfigError(f"the store's option {min(unknown)!r} is unknown; there are unix_socket, ssl and ssl_ca")
-    socket = options.get("unix_socket", "")
-    if not socket and host == "localhost" and port in (None, PORT):
-        usual = (os.environ.get("MYSQL_UNIX_PORT", ""), *SOCKETS)
-        socket = next((path for path in usual if path and Path(path).is_socket()), "")
-    authority: dict[str, str] | bool = {"ca": options["ssl_ca"]} if options.get("ssl_ca") else False
-    return Address(
-        host=host,
-        port=port or PORT,
-        socket=socket,
-        user=unquote(parts.username or ""),
-        password=unquote_to_bytes(parts.password or ""),
-        database=database,
-        tls=authority or options.get("ssl", "0").lower() in ("1", "true", "yes", "on"),
-    )
-
-
-def hidden(url: str) -> str:
-    """Return the URL without what may be a password."""
-    scheme, slashes, rest = url.partition("://")
-    before, at, after = rest.rpartition("@")
-    return f"{scheme}{slashes}{before.partition(':')[0]}{at}{after}"
 
 
 class Link:
@@ -235,7 +168,7 @@ class Link:
         text = " ".join(str(said or error).split())
         advice = {
             1044: "; GRANT ALL ON the database TO that user",
-            1045: "; check the user and the password in the store's URL",
+            1045: "; check the user and the password that the store is given",
             1049: f"; CREATE DATABASE `{self.address.database}` first, or name another one",
             1114: "; it needs more room",
             1153: "; raise max_allowed_packet on the server",

@@ -9,8 +9,9 @@ from gearfast.errors import ConfigError
 from gearfast.logs import NOTICE
 from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.plugins.mysql.jobs import ROWS, JobTables
-from gearfast.plugins.mysql.link import Link, address_of
+from gearfast.plugins.mysql.link import Link
 from gearfast.plugins.mysql.stock import NOTED, StockTable
+from gearfast.plugins.mysql.url import address_of
 
 log = logging.getLogger("gearfast")
 
@@ -30,7 +31,7 @@ class MySql:
         if len(table) > LONGEST:
             raise ConfigError(f"the name of table {table} is too long: {LONGEST} characters are the most")
         self._durability = settings.durability
-        self._link = Link(address_of(settings.url), table, settings.timeout)
+        self._link = Link(address_of(settings.url, settings.password_beside), table, settings.timeout)
         self._tables = JobTables(self._link, table)
         self._stock = StockTable(self._link, table, self._tables)
         self.largest = self._tables.largest

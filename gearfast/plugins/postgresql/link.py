@@ -41,7 +41,7 @@ class Link:
 
     def __init__(self, settings: StoreSettings) -> None:
         """Read the settings; connects to nothing. Raises ConfigError when the URL cannot be used."""
-        address = address_of(settings.url)
+        address = address_of(settings.url, settings.password_beside)
         self.place = address.place
         self.arguments = address.arguments
         self.timeout = settings.timeout

@@ -5,7 +5,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import hiredis
 from redis import exceptions as refused
@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gearfast.errors import ConfigError
+from gearfast.plugins import StoreSettings
 
 Command = tuple[bytes | str | int, ...]
 
@@ -46,16 +47,18 @@ def reason_of(error: BaseException) -> str:
     return text
 
 
-def connector(url: str, seconds: float) -> tuple[Callable[[], Any], str, int]:
+def connector(settings: StoreSettings) -> tuple[Callable[[], Any], str, int]:
     """Return what makes a connection of redis-py's, the place for messages (no password), and the database's number.
 
     Query words: ``db``, and redis-py's ``ssl_...``. Raises ConfigError.
     """
-    scheme, colon, rest = url.partition("://")
+    scheme, _, rest = settings.url.partition(":")
     try:
-        parts = urlsplit(f"{SCHEMES[scheme]}://{rest}")
+        parts = urlsplit(f"{SCHEMES[scheme.lower()]}:{rest}")
+        if not has_port(parts):
+            raise ValueError("its port is no number up to 65535")
         known = parse_url(parts.geturl())
-        if not colon or (parts.scheme == "unix" and not parts.path):
+        if not rest.startswith("//") or (parts.scheme == "unix" and not parts.path):
             raise ValueError("there is no address in it")
         kind: Any = known.pop("connection_class", Connection)
         for word, _ in parse_qsl(parts.query, keep_blank_values=True):
@@ -63,13 +66,14 @@ def connector(url: str, seconds: float) -> tuple[Callable[[], Any], str, int]:
                 raise ValueError(f"{word!r} is no option of it")
         if parts.scheme != "unix" and not re.fullmatch(r"/?|/\d+", parts.path):
             raise ValueError(f"the database is a number, and not {parts.path[1:]!r}")
+        known["password"] = settings.password_beside(known.get("password") or "")
         database = int(known.get("db", 0))
         make = functools.partial(
             kind,
             **known,
             protocol=2,
             socket_timeout=None,
-            socket_connect_timeout=seconds,
+            socket_connect_timeout=settings.timeout,
             retry=Retry(NoBackoff(), 0),  # what may be written again, only the server knows
         )
         make()
@@ -77,8 +81,22 @@ def connector(url: str, seconds: float) -> tuple[Callable[[], Any], str, int]:
         raise ConfigError(f"{scheme!r} is no Redis: redis://, rediss://, valkey://, valkeys:// or unix://") from None
     except (ValueError, TypeError, refused.RedisError) as error:
         raise ConfigError(f"the URL of the Redis cannot be used, {error}: redis://user:password@host:6379/0") from None
-    where = parts.path if parts.scheme == "unix" else f"{known.get('host', 'localhost')}:{known.get('port', PORT)}"
-    return make, f"{parts.scheme}://{where}" + (f"/{database}" if parts.scheme != "unix" else ""), database
+    where = parts.path if parts.scheme == "unix" else f"{host_of(parts.netloc)}:{known.get('port', PORT)}"
+    return make, f"{scheme}://{where}" + (f"/{database}" if parts.scheme != "unix" else ""), database
+
+
+def has_port(parts: SplitResult) -> bool:
+    """Say whether there is a port, or none is named; what stands there may be a password, with its ``@`` forgotten."""
+    try:
+        return parts.port is None or parts.port >= 0
+    except ValueError:
+        return False
+
+
+def host_of(netloc: str) -> str:
+    """Return the host as it was typed, with the brackets of an IPv6 address: urlsplit's is in lower case."""
+    place = netloc.rpartition("@")[2]
+    return (place[: place.find("]") + 1] if place.startswith("[") else place.partition(":")[0]) or "localhost"
 
 
 def raise_first(answers: Iterable[Any]) -> None:

@@ -84,7 +84,7 @@ class Redis:
         self._durability = settings.durability
         self._seconds = settings.timeout
         self._stock = prefix_of(settings.table)
-        self._make, self._place, database = connector(settings.url, settings.timeout)
+        self._make, self._place, database = connector(settings)
         self._base = OURS + self._stock + b"}:"
         self._facts, self._buckets, self._owner = (self._base + name for name in (b"facts", b"buckets", b"owner"))
         self._name = f"gearfast:{quote(self._stock, safe='')}:{database}:"

@@ -136,7 +136,9 @@ class Sqlite:
     """Bytes: SQLite's own limit for a row is a little more."""
 
     def __init__(self, settings: StoreSettings) -> None:
-        """Raise ConfigError when the URL cannot be used."""
+        """Raise ConfigError when the URL cannot be used, or there is a password."""
+        if settings.password:
+            raise ConfigError("a store in a file has no password: leave it out")
         self.path = path_of(settings.url)
         self._file = SqliteFile(self.path, SYNCHRONOUS[settings.durability], self._setup)
         self._table = settings.table or "gearman_queue"
