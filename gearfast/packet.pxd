@@ -67,6 +67,7 @@ cdef struct Packet:
     uint32_t type
     bint response                 # the magic was RES: not for a server
     bint short_of_arguments       # fewer NULs than this type needs; `argument` is not filled
+    bint unterminated             # a handle without the NUL behind it, and without a payload (Perl workers)
     int count                     # arguments
     Slice argument[MOST_ARGUMENTS]
     Slice payload
@@ -84,6 +85,7 @@ cdef class PacketReader:
     cdef const char* view
     cdef size_t view_size, position
     cdef size_t skip              # bytes of an ignored body still to come
+    cdef object fault             # the error by which the stream ended, for Python; None: it goes on
 
     # Where the next bytes belong: behind the tail, in `shared` if it fits there.
     cdef char* begin(self, char* shared, size_t size, size_t* room) except NULL

@@ -3,6 +3,8 @@
 from enum import IntEnum
 from typing import final
 
+from typing_extensions import Buffer
+
 class PacketType(IntEnum):
     """The types of the Gearman protocol by their numbers (protocol section 2)."""
 
@@ -64,23 +66,28 @@ class PacketReader:
         """Bytes of the largest body it takes. A body that the type does not use is skipped, whatever its size."""
 
     def __new__(cls, max_packet_size: int = ...) -> PacketReader: ...
-    def feed(self, data: bytes) -> list[tuple[PacketType, bool, tuple[bytes, ...] | None, bytes]]:
-        """Take the next bytes of the stream, and return every packet that is now whole.
+    def feed(self, data: Buffer) -> None:
+        """Take the next bytes of the stream: ``bytes``, or any other contiguous buffer, which is copied.
 
-        A packet is ``(type, response, arguments, payload)``:
+        Then iterate, for what is whole now: ``for packet in reader``. When the iteration ends there is nothing more
+        until it is fed again. Raises `gearfast.errors.ProtocolError` if the stream has ended by one, and MemoryError.
+        """
+    def __iter__(self) -> PacketReader: ...
+    def __next__(self) -> tuple[PacketType, bool, tuple[bytes, ...] | None, bytes]:
+        """Return the next packet, ``(type, response, arguments, payload)``:
 
         - ``response`` is true if the magic was that of a server's answer (``RES``);
         - ``arguments`` are as many as the type has (protocol section 2), or None if the body holds
           too few NULs for them; the stream is in step all the same, and the payload is then empty;
-        - ``payload`` is what follows them, empty for a type without payload.
+        - ``payload`` is what follows them, empty for a type without payload, and if a worker's report
+          is a bare handle, without a NUL behind it.
 
         A line is ``(PacketType.TEXT, False, None, line)``, without its LF or CRLF.
 
-        Raises `gearfast.errors.ProtocolError` if the stream cannot be followed any further: wrong
+        Raises `gearfast.errors.ProtocolError` where the stream cannot be followed any further: wrong
         magic, unknown type, an argument or a line that is too long, or a body above
         ``max_packet_size``, in which case its ``code`` is ``ARGUMENT_TOO_LARGE`` (protocol sections
-        1.3 and 1.4). Packets that were whole before the fault, in the same ``data``, are lost with
-        it, and the reader is of no more use.
+        1.3 and 1.4). Everything before the fault has been returned by then, and from there on each call raises it.
         """
 
     @property

@@ -1,7 +1,8 @@
 """Packets and admin lines out of a byte stream, and packets into a buffer (protocol section 1)."""
 
 cimport cython
-from libc.stdlib cimport free, malloc, realloc
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcpy, memmove
 
 from gearfast.pool cimport pool_give, pool_take
@@ -65,14 +66,16 @@ cdef int split(Packet* packet, Shape shape) except -1:
     cdef int terminated = shape.arguments if shape.payload else shape.arguments - 1
     cdef int i
     packet.count = shape.arguments
-    packet.short_of_arguments = False
+    packet.short_of_arguments = packet.unterminated = False
     packet.payload = Slice(NULL, 0)
     for i in range(terminated):
         nul = <const char*>memchr(at, 0, end - at)
         if <size_t>((end if nul == NULL else nul + 1) - at) > MOST_ARGUMENT:
             raise ProtocolError(f"an argument is longer than {MOST_ARGUMENT} bytes")
-        if nul == NULL:
-            packet.short_of_arguments = True
+        if nul == NULL:                                  # a handle alone can mean one thing only, other short bodies several
+            packet.unterminated = shape.arguments == 1 and end > at
+            packet.short_of_arguments = not packet.unterminated
+            packet.argument[i] = Slice(at, end - at)
             return 0
         packet.argument[i] = Slice(at, nul - at)
         at = nul + 1
@@ -149,7 +152,7 @@ cdef class PacketReader:
         if not shape.payload:
             if shape.arguments == 0:                     # a body that nobody asked for is ignored
                 packet.body = packet.payload = Slice(at + HEADER_SIZE, 0)
-                packet.short_of_arguments = False
+                packet.short_of_arguments = packet.unterminated = False
                 packet.count = 0
                 self.position += HEADER_SIZE
                 self.skip = size
@@ -177,7 +180,7 @@ cdef class PacketReader:
                 raise ProtocolError(f"a line is longer than {MOST_LINE} bytes")
             return NEED_MORE
         packet.type = TEXT
-        packet.response = packet.short_of_arguments = False
+        packet.response = packet.short_of_arguments = packet.unterminated = False
         packet.count = 0
         packet.body = Slice(at, end - at)
         self.position += end - at + 1
@@ -212,29 +215,45 @@ cdef class PacketReader:
         self.tail_room = room
         return 0
 
-    def feed(self, data: bytes) -> list:
-        cdef const unsigned char[::1] seen = data
-        cdef size_t room
-        cdef char* shared = <char*>malloc(len(data) + 2 * self.tail_size + 1)
-        cdef char* at
-        cdef Packet packet
-        cdef list packets = []
-        if shared == NULL:
-            raise MemoryError("no memory for the bytes fed")
+    def feed(self, data):
+        cdef Py_buffer more
+        cdef size_t size
+        if self.fault is not None:
+            raise ProtocolError(*self.fault)
+        PyObject_GetBuffer(data, &more, PyBUF_SIMPLE)
         try:
-            at = self.begin(shared, len(data) + 2 * self.tail_size + 1, &room)
-            if len(data) > 0:
-                memcpy(at, &seen[0], len(data))
-            self.received(at, len(data))
-            while self.next(&packet) == READY:
-                packets.append(packet_tuple(&packet))
             self.finish()
+            size = self.tail_size + more.len
+            if size > self.tail_room:
+                self.keep(max(size, min(2 * self.tail_room, size + MOST_ARGUMENT)))
+            if more.len > 0:
+                memcpy(self.tail + self.tail_size, more.buf, more.len)
+            self.tail_size = size
         finally:
-            free(shared)
-        return packets
+            PyBuffer_Release(&more)
+        self.again()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef Packet packet
+        if self.fault is not None:
+            raise ProtocolError(*self.fault)
+        try:
+            if self.next(&packet) == READY:
+                return packet_tuple(&packet)
+        except ProtocolError as error:
+            self.fault = (str(error), error.code)
+            self.position = self.view_size               # nothing behind it has a meaning
+            self.finish()
+            raise
+        self.finish()
+        self.again()
+        raise StopIteration
 
     @property
-    def kept(self) -> int:
+    def kept(self):
         return self.tail_room
 
 

@@ -6,6 +6,7 @@ from libc.string cimport memchr, memcpy
 
 from gearfast.broker cimport NO_NUMBERS, QUEUE_FULL, Broker
 from gearfast.clock cimport wall_time
+from gearfast.handle cimport HANDLE_ROOM
 from gearfast.jobqueue cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
 from gearfast.life cimport Submission
 from gearfast.packet cimport (
@@ -131,8 +132,13 @@ cdef int on_grab(Session session, const Packet* packet, const Row* row) except -
 
 
 cdef int on_report(Session session, const Packet* packet, const Row* row) except -1:
-    cdef Slice handle = packet.argument[0]
+    cdef Slice handle = packet.argument[0], body = packet.body
     cdef Broker broker = session.service.broker
+    cdef char whole[HANDLE_ROOM]
+    if packet.unterminated and handle.size < HANDLE_ROOM:          # clients need the NUL that this worker has left out
+        memcpy(whole, handle.data, handle.size)
+        whole[handle.size] = 0
+        body = Slice(&whole[0], handle.size + 1)
     if packet.type == WORK_FAIL:
         if handle.size > MOST_HANDLE:
             return session.refuse(
@@ -141,8 +147,7 @@ cdef int on_report(Session session, const Packet* packet, const Row* row) except
             )
         handle = cut_at_nul(handle)
     return session.check(
-        broker.report(session, broker.handles.parse(handle.data, handle.size), row.report,
-                      packet.body.data, packet.body.size),
+        broker.report(session, broker.handles.parse(handle.data, handle.size), row.report, body.data, body.size),
         row.not_found,
     )
 

@@ -6,6 +6,7 @@ Expectations are written down by hand beside the bytes; nothing of the parser is
 from __future__ import annotations
 
 import struct
+from array import array
 
 import pytest
 from hypothesis import given, settings
@@ -67,6 +68,7 @@ SHAPES = {
 }
 SHORT = [type_ for type_, (count, payload) in SHAPES.items() if count + payload > 1]
 WITH_ARGUMENTS = [type_ for type_, (count, _) in SHAPES.items() if count > 0]
+REPORTS = [wire.WORK_COMPLETE, wire.WORK_DATA, wire.WORK_WARNING, wire.WORK_EXCEPTION]
 IGNORING = [type_ for type_, shape in SHAPES.items() if shape == (0, False)]
 
 
@@ -103,6 +105,7 @@ def everything() -> list[tuple[bytes, Parsed]]:
         (raw(REQ, wire.GRAB_JOB, b"nobody reads this\0\n"), (PacketType.GRAB_JOB, False, (), b"")),
         line(b"workers"),
         (raw(REQ, wire.SUBMIT_JOB, b"only\0two"), (PacketType.SUBMIT_JOB, False, None, b"")),
+        (raw(REQ, wire.WORK_COMPLETE, b"H:a:1"), (PacketType.WORK_COMPLETE, False, (b"H:a:1",), b"")),
         packet(wire.PRE_SLEEP),
     ]
     return script
@@ -113,19 +116,25 @@ STREAM = b"".join(data for data, _ in SCRIPT)
 MEANING = [meaning for _, meaning in SCRIPT]
 
 
+def fed(reader: PacketReader, data: bytes) -> list[Parsed]:
+    """What is whole when the reader has these bytes too."""
+    reader.feed(data)
+    return list(reader)
+
+
 def parsed(*chunks: bytes) -> list[Parsed]:
     """What a new reader makes of these chunks."""
     reader = PacketReader()
-    return [found for chunk in chunks for found in reader.feed(chunk)]
+    return [found for chunk in chunks for found in fed(reader, chunk)]
 
 
 def refused(*chunks: bytes) -> ProtocolError:
     """The error that the last of these chunks, and none before it, brings about."""
     reader = PacketReader()
     for chunk in chunks[:-1]:
-        reader.feed(chunk)
+        fed(reader, chunk)
     with pytest.raises(ProtocolError) as caught:
-        reader.feed(chunks[-1])
+        fed(reader, chunks[-1])
     return caught.value
 
 
@@ -150,10 +159,10 @@ def test_every_packet_comes_with_its_last_byte_and_not_before() -> None:
     reader = PacketReader()
     for data, meaning in SCRIPT:
         if meaning[0] in IGNORING:
-            assert reader.feed(data) == [meaning]  # its header is enough
+            assert fed(reader, data) == [meaning]  # its header is enough
         else:
-            assert reader.feed(data[:-1]) == [], meaning
-            assert reader.feed(data[-1:]) == [meaning]
+            assert fed(reader, data[:-1]) == [], meaning
+            assert fed(reader, data[-1:]) == [meaning]
 
 
 pieces = st.one_of(
@@ -184,7 +193,7 @@ def test_noise_is_parsed_or_refused_and_the_same_byte_by_byte(noise: bytes, flip
         reader, found = PacketReader(), list[Parsed]()
         for at in range(0, len(stream), step):
             try:
-                found += reader.feed(bytes(stream[at : at + step]))
+                found += fed(reader, bytes(stream[at : at + step]))
             except ProtocolError as error:
                 return found, str(error)
         return found, None
@@ -212,9 +221,41 @@ def test_too_few_arguments_are_told_and_the_stream_stays_in_step(type_: int) -> 
     missing_one = b"x\0" * (count - (1 if payload else 2)) + b"x"
     short = (PacketType(type_), False, None, b"")
     echo, after = packet(wire.ECHO_REQ, payload=b"still here")
-    for body in (b"", b"x", missing_one):
+    for body in (b"", b"x", missing_one) if type_ not in REPORTS else (b"",):
         assert parsed(raw(REQ, type_, body) + echo) == [short, after]
         assert parsed(*(bytes([byte]) for byte in raw(REQ, type_, body) + echo)) == [short, after]
+
+
+@pytest.mark.parametrize("type_", REPORTS, ids=name_of)
+def test_a_report_that_is_a_bare_handle_has_empty_data(type_: int) -> None:
+    echo, after = packet(wire.ECHO_REQ, payload=b"still here")
+    whole = (PacketType(type_), False, (b"H:a:1",), b"")
+    assert parsed(raw(REQ, type_, b"H:a:1") + raw(REQ, type_, b"H:a:1\0") + echo) == [whole, whole, after]
+    assert "an argument is longer" in str(refused(raw(REQ, type_, b"x" * 65537)))
+
+
+def test_packets_before_a_fault_are_returned_and_the_fault_is_final() -> None:
+    data, meaning = packet(wire.ECHO_REQ, payload=b"whole")
+    reader = PacketReader()
+    reader.feed(data + data + b"\0BAD" + bytes(8) + data)
+    assert [next(reader), next(reader)] == [meaning, meaning]
+    for call in (reader.__next__, reader.__next__, lambda: reader.feed(data), lambda: reader.feed(b"")):
+        with pytest.raises(ProtocolError, match="magic"):
+            call()
+    assert reader.kept == 0
+
+
+def test_any_buffer_is_taken_and_may_change_afterwards() -> None:
+    data, meaning = packet(wire.SUBMIT_JOB, b"f", b"u", payload=b"data")
+    reader = PacketReader()
+    for buffer in (bytearray(data), array("B", data), memoryview(bytearray(data))):
+        reader.feed(buffer)
+        buffer[12] = 0
+        assert list(reader) == [meaning]
+    for wrong in ("text", None, 7, memoryview(b"x" * 8)[::2]):
+        with pytest.raises((TypeError, ValueError, BufferError)):
+            reader.feed(wrong)  # type: ignore[arg-type]
+    assert fed(reader, data) == [meaning]
 
 
 def test_no_payload_is_taken_over_from_the_packet_before() -> None:
@@ -238,9 +279,9 @@ def test_a_body_that_the_type_does_not_use_is_skipped(type_: int) -> None:
 
 def test_an_ignored_body_is_never_kept_whatever_its_size() -> None:
     reader = PacketReader(max_packet_size=KIB)
-    assert len(reader.feed(raw(REQ, wire.GRAB_JOB, b"", size=2**32 - 1))) == 1
+    assert len(fed(reader, raw(REQ, wire.GRAB_JOB, b"", size=2**32 - 1))) == 1
     for _ in range(100):
-        assert reader.feed(bytes(64 * KIB)) == []
+        assert fed(reader, bytes(64 * KIB)) == []
         assert reader.kept == 0
 
 
@@ -249,9 +290,9 @@ def test_a_zero_length_body_is_not_taken_for_a_header_not_read_yet(type_: int) -
     data = raw(REQ, type_, b"")
     reader = PacketReader()
     for byte in data[:-1]:
-        assert reader.feed(bytes([byte])) == []
-    assert [found[0] for found in reader.feed(data[-1:])] == [type_]
-    assert reader.feed(b"") == []
+        assert fed(reader, bytes([byte])) == []
+    assert [found[0] for found in fed(reader, data[-1:])] == [type_]
+    assert fed(reader, b"") == []
     assert reader.kept == 0
 
 
@@ -338,9 +379,9 @@ def test_a_body_above_max_packet_size_is_refused_before_anything_is_kept(type_: 
     for size in (1001, 2**31, 2**32 - 1):
         reader = PacketReader(max_packet_size=1000)
         header = raw(REQ, type_, b"", size=size)
-        assert reader.feed(header[:11]) == []
+        assert fed(reader, header[:11]) == []
         with pytest.raises(ProtocolError) as caught:
-            reader.feed(header[11:])
+            fed(reader, header[11:])
         assert caught.value.code == "ARGUMENT_TOO_LARGE"
         assert str(size) in str(caught.value)
         assert reader.kept <= 12
@@ -350,14 +391,14 @@ def test_a_body_of_max_packet_size_is_taken() -> None:
     reader = PacketReader(max_packet_size=1000)
     data, meaning = packet(wire.ECHO_REQ, payload=b"x" * 1000)
     assert reader.max_packet_size == 1000
-    assert reader.feed(data) == [meaning]
+    assert fed(reader, data) == [meaning]
 
 
 def test_an_announced_size_allocates_nothing_by_itself() -> None:
     reader = PacketReader()
-    assert reader.feed(raw(REQ, wire.ECHO_REQ, b"", size=200 * KIB * KIB)) == []
+    assert fed(reader, raw(REQ, wire.ECHO_REQ, b"", size=200 * KIB * KIB)) == []
     assert reader.kept < KIB
-    reader.feed(b"x" * 10 * KIB)
+    fed(reader, b"x" * 10 * KIB)
     assert reader.kept < 64 * KIB
 
 
@@ -376,9 +417,9 @@ def test_nothing_is_kept_between_packets_and_a_tail_gives_its_memory_back() -> N
     reader = PacketReader()
     assert reader.kept == 0
     data, _ = packet(wire.ECHO_REQ, payload=b"x" * (1 << 20))
-    reader.feed(data[:-1])
+    fed(reader, data[:-1])
     assert reader.kept >= len(data) - 1
-    assert len(reader.feed(data[-1:] + b"ver")) == 1
+    assert len(fed(reader, data[-1:] + b"ver")) == 1
     assert reader.kept < 16 * KIB
-    assert len(reader.feed(b"sion\n")) == 1
+    assert len(fed(reader, b"sion\n")) == 1
     assert reader.kept == 0

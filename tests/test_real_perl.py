@@ -28,12 +28,14 @@ def test_client_and_worker(exceptions: bool) -> None:
         with server.connect() as admin:
             assert [line.split("\t", 1)[1] for line in admin.table("show jobs")] == ["0\t0\t1"]
     assert (done.code, done.err, said) == (0, "", "Job 'dies' died: it broke\n")
-    assert lines[:6] == ["reverse: olleH", "status 1/3", "status 2/3", "status 3/3", "complete done abc", "failed fail"]
-    death = lines[6 : lines.index("complete zyx")]
+    assert lines[:5] == ["reverse: olleH", "status 1/3", "status 2/3", "status 3/3", "complete done abc"]
+    assert lines[5:10] == ["complete <>", "complete <>", "data <>", "warning <>", "complete <after nothing>"]
+    assert lines[10] == "failed fail"
+    death = lines[11 : lines.index("complete <zyx>")]
     if exceptions:
         # The library hands over a frozen string, of which only the text matters here.
         assert death[0].startswith("exception dies: ")
         assert "it broke" in "".join(death)
     else:
         assert death == ["failed dies"]
-    assert lines[-3:] == ["complete zyx", "01 11 21 31 41", "background: known waiting"]
+    assert lines[-3:] == ["complete <zyx>", "01 11 21 31 41", "background: known waiting"]

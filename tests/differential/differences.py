@@ -68,6 +68,14 @@ FRAMING = [
         alone=("too-few-work-status-0", "too-few-work-status-1", "too-few-can-do-timeout-0"),
     ),
     Difference(
+        "A worker's report that is a bare handle, without the NUL behind it",
+        "Takes the missing NUL from the next packet, then closes the connection; the job runs again, without end.",
+        "The report has empty data; its client gets it with the NUL.",
+        "Perl workers (Gearman::Worker) whose function returns `''` or `0`: their jobs are completed.",
+        "The size in the header makes it unambiguous. Other short bodies could mean more than one thing.",
+        exchanges=tuple(f"bare-handle-work-{name}.5" for name in ("data", "warning", "exception", "complete")),
+    ),
+    Difference(
         "Packets larger than `--max-packet-size` (256 MiB)",
         "No limit: up to 4 GiB are allocated on the word of a header.",
         "ERROR `ARGUMENT_TOO_LARGE`, then the connection is closed; nothing is allocated.",

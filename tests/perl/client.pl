@@ -16,10 +16,12 @@ $client->do_task(progress => 'abc', {
     on_complete => sub { print "complete ${$_[0]}\n" },
 });
 
-for my $function (qw(fail dies reverse)) {
+for my $function (qw(empty zero nothing fail dies reverse)) {
     my $set = $client->new_task_set;
     $set->add_task(Gearman::Task->new($function, \ 'xyz', {
-        on_complete  => sub { print "complete ${$_[0]}\n" },
+        on_data      => sub { print "data <${$_[0]}>\n" },
+        on_warning   => sub { print "warning <${$_[0]}>\n" },
+        on_complete  => sub { print "complete <${$_[0]}>\n" },
         on_fail      => sub { print "failed $function\n" },
         on_exception => sub { print "exception $function: $_[0]\n" },
     }));

@@ -12,6 +12,15 @@ $worker->register_function(progress => sub {
     return 'done ' . $job->arg;
 });
 $worker->register_function(fail => sub { return undef });
+# An empty result, and 0, are sent as the bare handle, without a NUL; so are empty data, warnings and exceptions.
+$worker->register_function(empty => sub { return '' });
+$worker->register_function(zero => sub { return 0 });
+$worker->register_function(nothing => sub {
+    my $job = shift;
+    $worker->send_work_data($job, '');
+    $worker->send_work_warning($job, '');
+    return 'after nothing';
+});
 $worker->register_function(dies => sub { die "it broke\n" });
 
 $worker->work while 1;

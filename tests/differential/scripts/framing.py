@@ -9,6 +9,7 @@ from tests.wire import (
     CAN_DO_TIMEOUT,
     ECHO_REQ,
     GRAB_JOB,
+    OPTION_REQ,
     PRE_SLEEP,
     RES,
     RESET_ABILITIES,
@@ -159,10 +160,10 @@ for number, bodies in {
     SUBMIT_REDUCE_JOB: ("f\0u\0r\0" + "payload",),
     SUBMIT_REDUCE_JOB_BACKGROUND: ("f\0u\0r",),
     WORK_STATUS: ("H:x:1", "H:x:1\0" + "1"),
-    WORK_COMPLETE: ("H:x:1",),
+    WORK_COMPLETE: ("",),
     WORK_DATA: ("",),
-    WORK_WARNING: ("H:x:1",),
-    WORK_EXCEPTION: ("H:x:1",),
+    WORK_WARNING: ("",),
+    WORK_EXCEPTION: ("",),
     CAN_DO_TIMEOUT: ("f",),
 }.items():
     for length, body in enumerate(bodies):
@@ -173,6 +174,16 @@ for number, bodies in {
             o.text("status").expect("o: '.\\n'"),
             gearfast_only=number in WAITS,
         )
+
+for number in (WORK_DATA, WORK_WARNING, WORK_EXCEPTION, WORK_COMPLETE):
+    play(
+        f"bare-handle-{wire.NAMES[number].lower().replace('_', '-')}",
+        a(OPTION_REQ, "exceptions"),
+        w(CAN_DO, "f"),
+        a(SUBMIT_JOB, "f", "", payload=""),
+        w(GRAB_JOB),
+        (w(number, "<h1>") + w(GRAB_JOB)).expect("w: NO_JOB", f"a: {wire.NAMES[number]} <h1>\\0"),
+    )
 
 play(
     "size-too-small",
