@@ -44,7 +44,7 @@ class Outcome:
     ) -> None: ...
 
 class Load:
-    """Peers of the server on 127.0.0.1:`port`. `protocol` is "gearman" or "beanstalk".
+    """Peers of the server on 127.0.0.1:`port`, or at the Unix socket `path`. `protocol` is "gearman" or "beanstalk".
 
     Beanstalk has neither foreground jobs and results nor functions, unique ids or admin questions: ValueError.
     All arguments out of range raise ValueError; what connects peers raises as `run` does.
@@ -53,7 +53,9 @@ class Load:
     sends: it would be counted as the server's, and be most of what a single request costs.
     """
 
-    def __init__(self, port: int, *, protocol: str = "gearman", patience: float = 30.0, spin: bool = False) -> None: ...
+    def __init__(
+        self, port: int, *, protocol: str = "gearman", patience: float = 30.0, spin: bool = False, path: str = ""
+    ) -> None: ...
     def clients(
         self,
         count: int,

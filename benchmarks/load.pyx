@@ -4,6 +4,7 @@ This is the door: what is asked is checked here, and peers are connected. The ro
 """
 
 import math
+import os
 
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
@@ -39,6 +40,7 @@ DOTTED = {"status", "prioritystatus", "workers", "show jobs", "show unique jobs"
 AT_ONCE = 16
 LARGEST = 1 << 30
 MOST_PEERS = 1 << 20
+LONGEST_PATH = 107
 
 
 def bucket_of(uint64_t nanoseconds):
@@ -65,13 +67,16 @@ def within(name, value, least, most):
 cdef class Load:
     cdef Course course
     cdef str protocol
+    cdef bytes path
     cdef bytes babble
     cdef bint failed
     cdef double patience
     cdef int longest_delay
 
-    def __init__(self, int port, *, str protocol="gearman", double patience=30.0, bint spin=False):
+    def __init__(self, int port, *, str protocol="gearman", double patience=30.0, bint spin=False, str path=""):
         within("port", port, 1, 65535)
+        self.path = os.fsencode(path)
+        within("the length of path", len(self.path), 0, LONGEST_PATH)
         if protocol not in TALKS:
             raise ValueError(f"protocol must be one of {', '.join(TALKS)}, not {protocol!r}")
         if not 0 < patience < math.inf:
@@ -80,6 +85,7 @@ cdef class Load:
         self.protocol, self.patience = protocol, patience
         self.course = Course()
         self.course.port, self.course.spinning = port, spin
+        self.course.path = <const char*>self.path if self.path else NULL
         self.course.talk = TALKS[protocol]()
         self.course.ledger = Ledger()
         self.provide(8, 1)

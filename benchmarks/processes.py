@@ -56,6 +56,16 @@ class Tree:
                 sizes.append(_resident(pid))
         return sum(sizes)
 
+    def peak(self) -> int:
+        """Return the most bytes that were resident since `forget_peak`, or since the start."""
+        return sum(_peak(pid) for pid in self.pids())
+
+    def forget_peak(self) -> None:
+        """Let `peak` begin anew."""
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                Path(f"/proc/{pid}/clear_refs").write_text("5")
+
 
 def _sleeps(pid: int) -> bool:
     states = []
@@ -80,6 +90,14 @@ def _resident(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError) as error:
         raise ProcessLookupError(f"process {pid} has ended") from error
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Rss:"))
+
+
+def _peak(pid: int) -> int:
+    """Return 0 for a process that has ended."""
+    with contextlib.suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    return 0
 
 
 class Cores:

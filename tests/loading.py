@@ -31,6 +31,6 @@ def compiled_buckets() -> Callable[[int], int]:
     return bucket_of
 
 
-def load(port: int, patience: float = LONG, protocol: str = "gearman", spin: bool = False) -> Load:
-    """A load of the server on that port."""
-    return compiled()(port, patience=patience, protocol=protocol, spin=spin)
+def load(port: int, patience: float = LONG, protocol: str = "gearman", spin: bool = False, path: str = "") -> Load:
+    """A load of the server on that port, or at that Unix socket."""
+    return compiled()(port, patience=patience, protocol=protocol, spin=spin, path=path)

@@ -95,6 +95,15 @@ def test_memory_is_seen(child: Child) -> None:
     assert 60 << 20 < tree.resident() - before < 160 << 20
 
 
+def test_the_most_memory_is_remembered_until_it_is_forgotten(child: Child) -> None:
+    tree = Tree(child.process.pid)
+    before = tree.resident()
+    child.tell("kept = bytearray(b'x' * (64 << 20)); del kept")
+    assert tree.resident() - before < 60 << 20 < tree.peak() - before
+    tree.forget_peak()
+    assert tree.peak() - before < 60 << 20
+
+
 def test_a_process_that_is_gone_is_said(child: Child) -> None:
     tree = Tree(child.process.pid)
     child.process.kill()
@@ -103,6 +112,8 @@ def test_a_process_that_is_gone_is_said(child: Child) -> None:
         tree.cpu()
     with pytest.raises(ProcessLookupError, match="has ended"):
         tree.resident()
+    tree.forget_peak()
+    assert tree.peak() == 0, "what one that died has had is of no interest"
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="pinning needs two cores")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -185,6 +187,23 @@ def left_in(server: Server) -> int:
         text = connection.recv_until(b"\r\n")
     counts = dict(line.split(b": ") for line in text.splitlines() if b": " in line)
     return sum(int(counts[b"current-jobs-" + kind]) for kind in (b"ready", b"reserved", b"delayed", b"buried"))
+
+
+def test_a_unix_socket() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # tmp_path may be too long a path for one
+        path = f"{folder}/{'x' * (107 - len(folder) - 1)}"
+        with start_gearfast(f"--listen=unix:{path}") as server:
+            until(lambda: Path(path).is_socket(), "it listens there too")
+            many = load(1, path=path)
+            many.clients(3, in_flight=4, foreground=True)
+            many.workers(2)
+            assert many.run(200).jobs == 200
+            assert status(server)["work0"] == (0, 0, 2)
+            with server.connect() as admin:
+                assert sum(" unix " in line for line in admin.table("workers")) == 5
+            many.hang_up()
+            with pytest.raises(ConnectionError, match="cannot connect"):
+                load(server.port, path=f"{folder}/nobody").clients(1)
 
 
 def test_beanstalkd() -> None:

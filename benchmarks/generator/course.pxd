@@ -17,6 +17,7 @@ cdef class Course:
     cdef Talk talk
     cdef Ledger ledger
     cdef int port
+    cdef const char* path       # of a Unix socket, in place of the port; NULL: none
     cdef int epoll
     cdef bint spinning          # never sleeps: epoll_wait is only asked what is there
     cdef char* shared           # what is received lands here

@@ -109,7 +109,7 @@ cdef class Course:
 
     cdef int connect(self, Peer* peer) except -1 nogil:
         cdef epoll_event event
-        pipe_open(&peer.pipe, self.port)
+        pipe_open(&peer.pipe, self.port, self.path)
         event.events = peer.events = EPOLLIN
         event.data.ptr = peer
         if epoll_ctl(self.epoll, EPOLL_CTL_ADD, peer.pipe.socket, &event) < 0:

@@ -14,8 +14,9 @@ cdef struct Pipe:
 cdef enum:
     RECEIVED_AT_ONCE = 262144
 
-# Connect to 127.0.0.1; the connection may not be there yet when this returns. Raises ConnectionError.
-cdef int pipe_open(Pipe* pipe, int port) except -1 nogil
+# Connect to 127.0.0.1, or to the Unix socket at `path` unless that is NULL; the connection may not be there yet when
+# this returns. Raises ConnectionError.
+cdef int pipe_open(Pipe* pipe, int port, const char* path) except -1 nogil
 cdef void pipe_close(Pipe* pipe) noexcept nogil
 # A place for so many bytes behind what waits to be sent; `pipe_wrote` tells how many were put there.
 cdef char* pipe_place(Pipe* pipe, size_t size) except NULL nogil

@@ -3,13 +3,13 @@
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
 from libc.stdint cimport uint16_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memcpy, memmove, memset, strncpy
 from posix.unistd cimport close
 
 import os
 
 cdef extern from "sys/socket.h" nogil:
-    int AF_INET, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, MSG_NOSIGNAL
+    int AF_INET, AF_UNIX, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, MSG_NOSIGNAL
     ctypedef unsigned int socklen_t
     struct sockaddr:
         pass
@@ -29,6 +29,11 @@ cdef extern from "netinet/in.h" nogil:
         in_addr sin_addr
     uint16_t htons(uint16_t)
     uint32_t htonl(uint32_t)
+
+cdef extern from "sys/un.h" nogil:
+    struct sockaddr_un:
+        int sun_family
+        char sun_path[108]
 
 cdef extern from "netinet/tcp.h" nogil:
     int TCP_NODELAY
@@ -52,20 +57,34 @@ cdef char* no_memory() except NULL with gil:
     raise MemoryError
 
 
-cdef int pipe_open(Pipe* pipe, int port) except -1 nogil:
-    cdef sockaddr_in address
-    cdef int on = 1
+cdef int pipe_open(Pipe* pipe, int port, const char* path) except -1 nogil:
     pipe.out_start = pipe.out_end = pipe.kept_size = 0
     pipe.blocked = False
-    pipe.socket = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+    pipe.socket = socket(AF_INET if path == NULL else AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
     if pipe.socket < 0:
         return cannot_connect()
-    setsockopt(pipe.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))
+    return connect_tcp(pipe.socket, port) if path == NULL else connect_unix(pipe.socket, path)
+
+
+cdef int connect_tcp(int fd, int port) except -1 nogil:
+    cdef sockaddr_in address
+    cdef int on = 1
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))
     memset(&address, 0, sizeof(address))
     address.sin_family = AF_INET
     address.sin_port = htons(<uint16_t>port)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK)
-    if connect(pipe.socket, <sockaddr*>&address, sizeof(address)) < 0 and errno != EINPROGRESS:
+    if connect(fd, <sockaddr*>&address, sizeof(address)) < 0 and errno != EINPROGRESS:
+        return cannot_connect()
+    return 0
+
+
+cdef int connect_unix(int fd, const char* path) except -1 nogil:
+    cdef sockaddr_un address
+    memset(&address, 0, sizeof(address))
+    address.sun_family = AF_UNIX
+    strncpy(address.sun_path, path, sizeof(address.sun_path) - 1)
+    if connect(fd, <sockaddr*>&address, sizeof(address)) < 0:
         return cannot_connect()
     return 0
 
