@@ -66,7 +66,7 @@ def measure(words: Sequence[str]) -> int:
     except ValueError as error:
         return complain(str(error))
     if options.listing:
-        print("\n".join(f"{one.group:8} {one.name}\n         {one.sentence}" for one in scenarios))
+        print("\n".join(f"{one.group:10} {one.name}\n           {one.sentence}" for one in scenarios))
         return OK
     from benchmarks.build import BuildFailed, build
 
@@ -107,7 +107,8 @@ def play(options: Options, runner: Runner, subjects: list[Subject]) -> int:
     print(f"Results: {path}")
     show(found, options.html or path.with_suffix(".html"))
     for failure in runner.failures:
-        print(f"FAILED: {failure.scenario}: {failure.label}: {failure.message}", file=sys.stderr)
+        word = "FAILED" if failure.surprises else "did not come through"
+        print(f"{word}: {failure.scenario}: {failure.label}: {failure.message}", file=sys.stderr)
     if any(failure.wrong or failure.label == "gearfast" for failure in runner.failures):
         return FAILED
     return INTERRUPTED if interrupted else OK

@@ -14,6 +14,7 @@ from rich.text import Text
 from benchmarks.figures import (
     COMMITS,
     CPU,
+    GROWN,
     LIMIT,
     MEMORY,
     OURS,
@@ -21,6 +22,7 @@ from benchmarks.figures import (
     START,
     STOCK,
     TIME,
+    WAIT,
     Figure,
     bare,
     between,
@@ -212,7 +214,63 @@ class GivesBack:
         return factor(value)
 
 
+@dataclass(frozen=True)
+class Stands:
+    """The longest that anybody waits for gearfast while somebody attacks, at whatever size that was measured."""
+
+    curve: str
+    most: float
+
+    def what(self) -> str:
+        """Say what is judged."""
+        return f"{self.curve}: the longest wait"
+
+    def find(self, results: Results) -> Found | None:
+        """Return it for each round, and where the worst was."""
+        points = {row.x or 0.0: WAIT.of(row.of(OURS)) for row in results.rows if row.curve == self.curve}
+        points = {x: waits for x, waits in points.items() if waits}
+        if not points:
+            return None
+        worst = max(points, key=lambda x: statistics.median(points[x]))
+        return Found(points[worst], f"at {count(worst)}")
+
+    def write(self, value: float) -> str:
+        """Write one figure."""
+        return WAIT.write(value)
+
+
 MB = 1 << 20
+ROUND_TRIP = 25e3
+"""microseconds: two turns for each of the two requests of a round trip (the one that runs when it comes, and its own)
+at 5 ms each, and 5 ms that a machine with two cores is late by itself"""
+STOPPED = 1e6
+"""microseconds until a server has ended, with what Python needs for that"""
+
+# all but those that are a matter of how long it takes to copy so many megabytes
+WAITS = (
+    "jobs held, abilities change",
+    "jobs held, the worker leaves",
+    "jobs awaited, the client leaves",
+    "jobs due in one second",
+    "abilities, the worker leaves",
+    "abilities, all taken back",
+    "abilities, a job is asked for",
+    "one job awaited, its progress",
+    "one job awaited, its end",
+    "clients of one job, its progress",
+    "functions alike but for case, dropped",
+    "MB of names, workers",
+    "MB of names, workers for ten",
+    "peers with empty lines",
+    "peers with empty lines, cancel job",
+    "peers that ask for all jobs",
+    "peers over TLS that ask for all jobs and leave",
+    "peers that begin with TLS",
+    "connections full of packets",
+    "connections full of bad packets",
+    "connections that come and go",
+    "connections that all go",
+)
 
 BARS: tuple[Bar, ...] = (
     Against("submit 1 x 1", STOCK, 1 / 2.5),
@@ -234,6 +292,9 @@ BARS: tuple[Bar, ...] = (
     Grows("sleeping workers", 10, 5e3, 1.2),
     Grows("idle connections", 10, 1e4, 1.2),
     Grows("delayed jobs waiting", 10, 1e6, 1.2),
+    *(Stands(curve, ROUND_TRIP) for curve in WAITS),
+    Stands("functions alike but for case, stopped", STOPPED),
+    Takes("MB of names, workers for ten 16", 64.0 * MB, GROWN),
     Takes("memory, queued jobs of 64 B", 165),
     Takes("memory, queued jobs with a unique id", 260),
     Takes("memory, idle workers", 4096),

@@ -2,7 +2,8 @@
 
 A change is told when the rounds of the two runs do not overlap (every round of one lies below every round of the
 other, the most that a Mann-Whitney test can say) and the medians differ by more than 3 %. Where nothing changed, rounds
-lie apart like that by chance once in 126 times with 5 rounds each, and once in 10 with 3.
+lie apart like that by chance once in 126 times with 5 rounds each, and once in 10 with 3. The longest wait of a run is
+the one answer that the machine was latest with: below ten milliseconds no change of it is told.
 
 Machines change too. Where all the other servers moved the same way in the same scenario, and ours did not move against
 one of them (the ratios round by round tell, by the same rule), it was the machine.
@@ -13,18 +14,22 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.figures import CPU, MEMORY, OURS, P99, RATE, START, Figure
-from benchmarks.results import Results, Row
+from benchmarks.figures import CPU, MEMORY, OURS, P99, RATE, START, WAIT, Figure
+from benchmarks.results import Group, Results, Row
 
 LEAST = 0.03
 """a smaller change of the median is none"""
 FEWEST = 3
 """with fewer rounds nothing can be told"""
 COMPARED = (CPU, RATE, P99, MEMORY, START)
+# at a rate that each run found for itself only latency says something, and of those who are attacked how long they wait
+TELLING: Mapping[Group, tuple[Figure, ...]] = {"latency": (P99,), "standstill": (WAIT,)}
+CHANCE = 10e3
+"""microseconds: what somebody waits at most is a matter of chance below it"""
 
 Word = Literal["faster", "slower", "unchanged", "machine", "too few rounds"]
 
@@ -64,8 +69,7 @@ def changes(before: Results, after: Results) -> list[Change]:
     found: list[Change] = []
     for row in before.rows:
         if row.name in rows:
-            # at a rate that each run found for itself, only latency says something
-            for figure in (P99,) if row.group == "latency" else COMPARED:
+            for figure in TELLING.get(row.group, COMPARED):
                 found += _row(row, rows[row.name], figure)
     return sorted(found, key=lambda change: -change.size)
 
@@ -90,7 +94,8 @@ def _row(before: Row, after: Row, figure: Figure) -> list[Change]:
 def _word(figure: Figure, before: Sequence[float], after: Sequence[float]) -> Word:
     if min(len(before), len(after)) < FEWEST:
         return "too few rounds"
-    if not apart(before, after):
+    by_chance = figure is WAIT and max(*before, *after) < CHANCE
+    if by_chance or not apart(before, after):
         return "unchanged"
     more = statistics.median(after) > statistics.median(before)
     return "slower" if more is figure.less_is_better else "faster"

@@ -138,12 +138,16 @@ MEMORY = Figure("memory", "bytes each", lambda one: one.memory, size)
 FRESH = Figure("fresh", "resident bytes", lambda one: one.fresh, size)
 TIME = Figure("time", "us per job", lambda one: 1e6 / one.rate if one.rate else None, microseconds)
 START = Figure("start", "seconds", lambda one: one.start * 1e6 if one.start else None, duration)
+WAIT = Figure("wait", "the longest", lambda one: one.wait, duration)
+CALM = Figure("alone", "p50 alone", lambda one: one.calm.p50 if one.calm else None, duration)
+CALM_WORST = Figure("max alone", "the longest alone", lambda one: one.calm.max if one.calm else None, duration)
+GROWN = Figure("grown", "resident bytes", lambda one: one.grown, size)
 COMMITS = Figure("commits", "transactions per second", lambda one: one.commits, rate, less_is_better=False)
 AFTER = Figure("after", "resident bytes", lambda one: one.after, size)
 
 LATENCIES = (P50, P99, P999, WORST)
 MEMORIES = (MEMORY, FRESH, AFTER)
-EACH = (CPU, RATE, *LATENCIES, *MEMORIES, START)
+EACH = (CPU, RATE, *LATENCIES, *MEMORIES, START, WAIT)
 
 
 def subjects(rows: list[Row]) -> list[str]:

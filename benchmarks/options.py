@@ -18,6 +18,7 @@ other words:
   python -m benchmarks report FILE.json        the table again, and the HTML report with its pictures
   python -m benchmarks readme FILE.json        the table and the picture of README
   python -m benchmarks micro                   each room by itself, in instructions
+  python -m benchmarks.attacks NAME PORT SIZE  one of the attacks by hand, on a server that runs
 """
 
 
@@ -55,7 +56,7 @@ class Options:
         if named:
             larger = "--full" if min(scenario.since for scenario in named) is Profile.FULL else "no --quick"
             raise ValueError(f"{', '.join(scenario.name for scenario in named)}: measured only with {larger}")
-        names = "\n".join(f"  {scenario.group:8}{scenario.name}" for scenario in SCENARIOS)
+        names = "\n".join(f"  {scenario.group:11}{scenario.name}" for scenario in SCENARIOS)
         raise ValueError(
             f"no scenario has {' or '.join(map(repr, self.only))} in its name or group; there are\n{names}"
         )
@@ -80,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     much = made.add_mutually_exclusive_group()
-    much.add_argument("--quick", action="store_true", help="about 2 minutes instead of 20: fewer jobs and scenarios")
+    much.add_argument("--quick", action="store_true", help="about 3 minutes instead of 25: fewer jobs and scenarios")
     much.add_argument("--full", action="store_true", help="more jobs, and the scenarios that take long")
     made.add_argument("--only", action="append", default=[], metavar="TEXT", help="part of a name, or a group; repeat")
     made.add_argument("--against", default=",".join(OTHERS), metavar="LIST", help="default: %(default)s; or none")

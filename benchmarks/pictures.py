@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import figures
-from benchmarks.figures import AFTER, CPU, FRESH, MEMORY, OURS, RATE, STOCK, Figure
-from benchmarks.paper import MARKERS, PHONE, Paper, Picture, apart, colour_of, fine, ticks
-from benchmarks.results import Results, Row, Spread
+from benchmarks.bars import ROUND_TRIP
+from benchmarks.figures import AFTER, CPU, FRESH, MEMORY, OURS, RATE, STOCK, WAIT, Figure
+from benchmarks.paper import MARKERS, PHONE, QUIET, Paper, Picture, apart, colour_of, fine, ticks
+from benchmarks.results import Group, Results, Row, Spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +24,7 @@ BAR, GAP = 8.5, 3.5
 
 Point = tuple[float, Spread]
 Lines = dict[str, list[Point]]
+Curves = dict[str, Lines]
 
 
 def pictures(results: Results, columns: int = 1) -> list[Picture]:
@@ -32,7 +34,7 @@ def pictures(results: Results, columns: int = 1) -> list[Picture]:
     kept = [row for row in results.rows if MEMORY.there(row)]
     drained = [row for row in results.rows if AFTER.there(row)]
     late = [row for row in results.rows if row.group == "latency" and any(one for one in _percentiles(row).values())]
-    curves = growth(results)
+    curves, waits = lines_of(results, "growth", CPU), lines_of(results, "standstill", WAIT)
     width = columns * PHONE + (columns - 1) * GUTTER
     draws: list[tuple[str, str, object, Callable[[str], Paper]]] = [
         ("bars", "Server CPU per job in each plain scenario, by server", plain, partial(_plain, plain, width, columns)),
@@ -48,6 +50,12 @@ def pictures(results: Results, columns: int = 1) -> list[Picture]:
             curves,
             partial(_growth, curves, width, columns),
         ),
+        (
+            "standstill",
+            "The longest wait while somebody attacks, as there is more of something",
+            waits,
+            partial(_standing, waits, endless(results), width, columns),
+        ),
         ("latency", "Latency percentiles at a fixed rate, by server", late, partial(_latency, late, width, columns)),
         ("memory", "Resident memory for each, by server", kept, partial(_memory, kept, width, columns)),
         ("drained", "Resident memory after the queue was drained", drained, partial(_drained, drained, width, columns)),
@@ -55,17 +63,28 @@ def pictures(results: Results, columns: int = 1) -> list[Picture]:
     return [Picture(f"{name}{columns}", says, draw) for name, says, given, draw in draws if given]
 
 
-def growth(results: Results) -> dict[str, Lines]:
-    """Return each growth curve: its subjects, and their points in order."""
-    curves: dict[str, Lines] = {}
-    for row in sorted((row for row in results.rows if row.curve), key=lambda row: row.x or 0.0):
+def lines_of(results: Results, group: Group, figure: Figure) -> Curves:
+    """Return each curve of a group: its subjects, and their points in order."""
+    curves: Curves = {}
+    rows = [row for row in results.rows if row.group == group and row.curve]
+    for row in sorted(rows, key=lambda row: row.x or 0.0):
         for measured in row.measured:
-            spread = CPU.spread(row, measured.subject)
+            spread = figure.spread(row, measured.subject)
             if spread:
                 lines = curves.setdefault(row.curve, {})
                 lines.setdefault(measured.subject, []).append((row.x or 0.0, spread))
     first = {row.curve: at for at, row in reversed(list(enumerate(results.rows)))}
     return {curve: curves[curve] for curve in sorted(curves, key=lambda curve: first[curve])}
+
+
+def endless(results: Results) -> set[tuple[str, str]]:
+    """Return the curves, each with the subject, at whose end nobody waited long enough."""
+    last: dict[tuple[str, str], bool] = {}
+    for row in sorted((row for row in results.rows if row.curve), key=lambda row: row.x or 0.0):
+        for measured in row.measured:
+            if measured.rounds:
+                last[row.curve, measured.subject] = any(one.endless for one in measured.rounds)
+    return {which for which, is_so in last.items() if is_so}
 
 
 # --- bars -----------------------------------------------------------------------------------------------
@@ -156,24 +175,68 @@ def _panel(paper: Paper, x: float, y: float, row: Row, figure: Figure, mark: Fig
 # --- curves ---------------------------------------------------------------------------------------------
 
 
-def _growth(curves: dict[str, Lines], width: float, columns: int, ink: str) -> Paper:
+def _growth(curves: Curves, width: float, columns: int, ink: str) -> Paper:
+    heading = ("What a job costs as there is more: flat is better", "Server CPU, µs per job; both scales logarithmic.")
+    said = {
+        (curve, subject): f"{subject} × {_grown(line)}"
+        for curve, lines in curves.items()
+        for subject, line in lines.items()
+    }
+    return _panels(heading, curves, said, _amount, 34, width, columns, ink)
+
+
+def _standing(curves: Curves, endless: set[tuple[str, str]], width: float, columns: int, ink: str) -> Paper:
+    heading = (
+        "The longest wait under attack: lower is better",
+        f"Of a round trip; logarithmic, the same scale for all; dashed: {_bare(ROUND_TRIP)}.",
+    )
+    said = {}
+    for curve, lines in curves.items():
+        for subject, line in lines.items():
+            over = "> " if (curve, subject) in endless else ""
+            said[curve, subject] = f"{subject} {over}{_bare(line[-1][1].median)}"
+    spreads = [spread for lines in curves.values() for line in lines.values() for _, spread in line]
+    ends = [ROUND_TRIP, *(spread.min for spread in spreads), *(spread.max for spread in spreads)]
+    span = min(ends), max(ends)
+    return _panels(heading, curves, said, figures.duration, 44, width, columns, ink, span, ROUND_TRIP)
+
+
+def _bare(microseconds: float) -> str:
+    return figures.bare(figures.duration(microseconds))
+
+
+def _panels(
+    heading: Sequence[str],
+    curves: Curves,
+    said: dict[tuple[str, str], str],
+    write: Callable[[float], str],
+    left: float,
+    width: float,
+    columns: int,
+    ink: str,
+    span: tuple[float, float] | None = None,
+    mark: float | None = None,
+) -> Paper:
+    """Draw a panel for each curve; `left`: points for what stands beside its y axis.
+
+    `span`: the least and the most of all panels, if they have one scale; `mark`: where a dashed line is drawn.
+    """
     height, labels = 152.0, NAMES + 28
     paper = Paper(width, 54 + -(-len(curves) // columns) * height, ink)
-    paper.heading(
-        "What a job costs as there is more: flat is better", "Server CPU, µs per job; both scales logarithmic."
-    )
+    paper.heading(*heading)
     for at, (curve, lines) in enumerate(curves.items()):
         x, y = at % columns * (PHONE + GUTTER), 46 + at // columns * height
         paper.text(x, y + 10, curve, 9, weight="bold")
-        axes = paper.axes(x + 34, y + 20, PHONE - 34 - labels, height - 50)
+        axes = paper.axes(x + left, y + 20, PHONE - left - labels, height - 50)
         zero = _below(lines)
-        said = {subject: f"{subject} × {_grown(line)}" for subject, line in lines.items()}
         moved = {subject: [(point or zero, spread) for point, spread in line] for subject, line in lines.items()}
-        _draw(axes, moved, said, ink, height - 50)
+        if mark:
+            axes.axhline(mark, color=ink, linewidth=0.8, linestyle="--", alpha=QUIET)
+        _draw(axes, moved, {subject: said[curve, subject] for subject in lines}, ink, height - 50, span)
         points = {point for line in moved.values() for point, _ in line}
-        write = figures.size if "bytes" in curve else figures.count
-        _count(axes, {point: "0" if point == zero else figures.bare(write(point)) for point in points})
-        _scale(axes, _amount)
+        count = figures.size if "bytes" in curve else figures.count
+        _count(axes, {point: "0" if point == zero else figures.bare(count(point)) for point in points})
+        _scale(axes, write)
     return paper
 
 
@@ -223,7 +286,14 @@ def _percentiles(row: Row) -> Lines:
     return lines
 
 
-def _draw(axes: Axes, lines: Lines, said: dict[str, str], ink: str, height: float) -> None:
+def _draw(
+    axes: Axes,
+    lines: Lines,
+    said: dict[str, str],
+    ink: str,
+    height: float,
+    span: tuple[float, float] | None = None,
+) -> None:
     """Draw lines with bands of their spread, each named at its right end; the y axis is logarithmic."""
     axes.set_yscale("log")
     for subject, line in lines.items():
@@ -239,8 +309,10 @@ def _draw(axes: Axes, lines: Lines, said: dict[str, str], ink: str, height: floa
             markersize=3.5,
             zorder=3 if subject == OURS else 2,
         )
-    least = min(spread.min for line in lines.values() for _, spread in line)
-    most = max(spread.max for line in lines.values() for _, spread in line)
+    least, most = span or (
+        min(spread.min for line in lines.values() for _, spread in line),
+        max(spread.max for line in lines.values() for _, spread in line),
+    )
     room = (most / least) ** 0.06 * 1.15
     axes.set_ylim(least / room, most * room)
     axes.grid(axis="y", color=ink, alpha=0.14, linewidth=0.6)

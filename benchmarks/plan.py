@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import certificate
 from benchmarks.machine import ROOT, commit, machine
 from benchmarks.options import Options
 from benchmarks.processes import Cores, allow_open_files
@@ -22,7 +23,7 @@ OPEN_FILES = 11_000  # of the scenario with ten thousand idle connections
 START_SECONDS = 0.1  # of a server, with its end and what is connected between; measured, for the estimate
 NEVER = (
     "Networks: servers and generator are on one machine, over loopback TCP.",
-    "TLS and Unix sockets.",
+    "The load over TLS and Unix sockets: only what peers over TLS can do to others.",
 )
 
 
@@ -50,7 +51,8 @@ def plan(options: Options, scenarios: Sequence[Scenario]) -> tuple[Runner, list[
     if files < OPEN_FILES and any(scenario.curve == "idle connections" for scenario in scenarios):
         raise UnusableError(f"only {files:,} open files are allowed, idle connections need {OPEN_FILES:,}: ulimit -n")
     away = {name: why for name in used(scenarios) if (why := STORES[name].missing())}
-    return Runner(found, unfound, scenarios, options.profile, options.rounds, options.share, cores, away), stated
+    much = (options.profile, options.rounds, options.share)
+    return Runner(found, unfound, scenarios, *much, cores, away, certificate.missing()), stated
 
 
 def used(scenarios: Sequence[Scenario]) -> list[str]:
@@ -69,9 +71,9 @@ def estimate(runner: Runner) -> str:
     seconds = 0.0
     for scenario in runner.scenarios:
         budget = scenario.budget(runner.profile, runner.share)
-        counted = 0.0 if scenario.whole else budget.seconds * (1 + WARM_UP)
+        counted = 0.0 if scenario.whole or scenario.sized else budget.seconds * (1 + WARM_UP)
         once = START_SECONDS + counted + scenario.besides * runner.share
-        seconds += once * len(runner.taking_part(scenario)) * scenario.rounds(runner.rounds)
+        seconds += once * len(runner.taking_part(scenario)) * runner.rounds_of(scenario)
     return f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} seconds"
 
 
@@ -104,6 +106,8 @@ def not_measured(options: Options, runner: Runner, interrupted: bool) -> list[st
         said.append("What would have come after the run was interrupted.")
     said += [f"{label}: {reason}." for label, reason in runner.unfound.items()]
     said += [f"Durable queues in {name}: {reason}." for name, reason in runner.missing_stores.items()]
+    if runner.missing_tls and any(scenario.tls for scenario in runner.scenarios):
+        said.append(f"What peers can do over TLS: {runner.missing_tls}.")
     if runner.pacer() != PACER and any(scenario.closed for scenario in runner.scenarios):
         said.append(f"Latency at {PACER}'s rate: without it, the rate was half of what {runner.pacer()} can do.")
     if not options.only:

@@ -21,6 +21,7 @@ CHAPTERS = (
     ("Plain work", ("plain",), ("bars",)),
     ("Durable", ("durable",), ("durable",)),
     ("Growth", ("growth",), ("growth",)),
+    ("Standing still", ("standstill",), ("standstill",)),
     ("Latency", ("latency",), ("latency",)),
     ("Memory", ("memory",), ("memory", "drained")),
     ("Trouble", ("trouble",), ()),

@@ -14,7 +14,7 @@ import msgspec
 
 FORMAT = 1
 
-Group = Literal["plain", "durable", "growth", "latency", "memory", "trouble"]
+Group = Literal["plain", "durable", "growth", "standstill", "latency", "memory", "trouble"]
 
 
 class BadResultsError(ValueError):
@@ -55,6 +55,15 @@ class Round(msgspec.Struct, frozen=True, omit_defaults=True):
     """background jobs per second that were stored beside the load"""
     commits: float | None = None
     """transactions per second that the disk of the store made durable, just before"""
+    wait: float | None = None
+    """microseconds that somebody waited at most while another peer attacked: for a round trip (`latency` has them all),
+    or for what the scenario's sentence says"""
+    endless: bool = False
+    """nothing had come by then: it would have been longer"""
+    calm: Latency | None = None
+    """the same round trips just before the attack"""
+    grown: float | None = None
+    """resident bytes by which the server grew at most while it was attacked"""
 
 
 class Measured(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -12,6 +12,7 @@ import msgspec
 
 from benchmarks.disk import commits
 from benchmarks.errors import Stalled, WrongAnswer
+from benchmarks.figures import OURS
 from benchmarks.processes import Cores
 from benchmarks.results import Measured, Round, Row
 from benchmarks.scenarios import Profile, Scenario
@@ -24,7 +25,11 @@ from benchmarks.trial import TooSlowError, trial
 PACER = "gearmand"  # whose greatest rate the latency scenarios go by
 PACER_TRIALS = 3
 # why a subject has no part in a scenario that it does not translate to
-NO_PART = {"limit": "does nothing of the kind", "beanstalkd": "its protocol has no words for it"}
+NO_PART = {
+    "limit": "does nothing of the kind",
+    "beanstalkd": "its protocol has no words for it",
+    "gearmand": "Debian's speaks no TLS",
+}
 
 # and where jobs are kept
 NO_STORE = {
@@ -55,6 +60,13 @@ class Failure:
     message: str
     wrong: bool
     """the server gave a wrong answer"""
+    attacked: bool = False
+    """it was attacked on purpose"""
+
+    @property
+    def surprises(self) -> bool:
+        """Tell whether it should not have happened: that others go under when they are attacked is a result."""
+        return self.wrong or not self.attacked or self.label == OURS
 
 
 @dataclass
@@ -72,21 +84,33 @@ class Runner:
     cores: Cores
     missing_stores: Mapping[str, str] = field(default_factory=dict)
     """name: why not, of the stores that cannot be had"""
+    missing_tls: str = ""
+    """why TLS cannot be had, or "" """
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     def taking_part(self, scenario: Scenario) -> list[str]:
         """Return the labels that a scenario is played with."""
-        if scenario.store in self.missing_stores:
+        if self._missing(scenario):
             return []
         return [label for label in self.subjects if self._part(scenario, label)]
+
+    def _missing(self, scenario: Scenario) -> str:
+        """Return what it needs and cannot have, or ""."""
+        if scenario.store in self.missing_stores:
+            return f"{scenario.store}: {self.missing_stores[scenario.store]}"
+        return self.missing_tls if scenario.tls else ""
 
     def _part(self, scenario: Scenario, label: str) -> bool:
         return label in scenario.subjects and not scenario.too_much_for(label, self.profile)
 
+    def rounds_of(self, scenario: Scenario) -> int:
+        """Return how many rounds a scenario is played."""
+        return scenario.rounds(self.rounds, self.profile)
+
     def measurements(self) -> int:
         """Return how many there will be."""
-        each = (scenario.rounds(self.rounds) * len(self.taking_part(scenario)) for scenario in self.scenarios)
+        each = (self.rounds_of(scenario) * len(self.taking_part(scenario)) for scenario in self.scenarios)
         return sum(each) + PACER_TRIALS * sum(scenario.closed is not None for scenario in self.scenarios)
 
     def run(self, progress: Progress) -> None:
@@ -97,7 +121,7 @@ class Runner:
                 self._play(scenario, progress)
 
     def _play(self, scenario: Scenario, progress: Progress) -> None:
-        """Play one scenario; a subject that fails is left out of its further rounds."""
+        """Play one scenario; a subject that fails, or does not answer any more, is left out of its further rounds."""
         found: dict[str, list[Round]] = {label: [] for label in self.taking_part(scenario)}
         failed: dict[str, str] = {}
         try:
@@ -106,8 +130,8 @@ class Runner:
                 self.failures.append(pace)
                 failed = dict.fromkeys(found, f"no rate to go by, {pace.label}: {pace.message}")
                 pace = 0.0
-            for label in in_turn(list(found), scenario.rounds(self.rounds)):
-                if label not in failed:
+            for label in in_turn(list(found), self.rounds_of(scenario)):
+                if label not in failed and not any(one.endless for one in found[label]):
                     progress.doing(f"{scenario.name}: {label}")
                     done = self._measure(scenario, scenario.play, label, pace)
                     if isinstance(done, Failure):
@@ -124,8 +148,8 @@ class Runner:
         """Return all subjects of a scenario: each with its rounds or with the reason why there are none."""
         reasons = {label: scenario.too_much_for(label, self.profile) for label in self.subjects}
         reasons |= {**self.unfound, **failed}
-        if scenario.store in self.missing_stores:
-            reasons = dict.fromkeys(reasons, f"{scenario.store}: {self.missing_stores[scenario.store]}")
+        if missing := self._missing(scenario):
+            reasons = dict.fromkeys(reasons, missing)
         measured = []
         for label in [*self.subjects, *self.unfound]:
             if label not in scenario.subjects:
@@ -167,12 +191,13 @@ class Runner:
         budget = scenario.budget(self.profile, self.share)
         disk = _disk() if scenario.store else None
         try:
-            with trial(subject, self.cores, budget, pace, scenario.store) as one:
+            with trial(subject, self.cores, budget, pace, scenario.store, scenario.tls) as one:
                 try:
                     return msgspec.structs.replace(play(one), commits=disk)
                 except (WrongAnswer, Stalled, OSError, TooSlowError) as error:
                     message = f"{type(error).__name__}: {error}. {death(subject)}".rstrip(". ")
-                    return Failure(label, scenario.name, message, isinstance(error, WrongAnswer))
+                    wrong, attacked = isinstance(error, WrongAnswer), scenario.group == "standstill"
+                    return Failure(label, scenario.name, message, wrong, attacked)
         except StartError as error:
             return Failure(label, scenario.name, str(error), False)
 

@@ -9,11 +9,28 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks import figures
-from benchmarks.figures import COMMITS, CPU, LATENCIES, LIMIT, MEMORIES, OURS, RATE, START, STOCK, Figure
+from benchmarks.figures import (
+    CALM,
+    CALM_WORST,
+    COMMITS,
+    CPU,
+    GROWN,
+    LATENCIES,
+    LIMIT,
+    MEMORIES,
+    OURS,
+    RATE,
+    START,
+    STOCK,
+    WAIT,
+    Figure,
+)
 from benchmarks.results import Group, Results, Row, Subject
 
 NARROW = 72
 """in a terminal of fewer columns, some figures are left to the report"""
+
+STANDSTILL = "Standing still: the longest wait while somebody attacks, less is better"
 
 Cells = Callable[[Row, str], list[str]]
 Lines = list[tuple[str, list[str]]]
@@ -42,6 +59,9 @@ def tables(results: Results, *, narrow: bool = False) -> list[Table]:
         )
         if group == "plain":
             found += _durable(results, narrow)
+        if group == "growth":
+            still = [row for row in results.rows if row.group == "standstill"]
+            found.append(_table("standstill", STANDSTILL, still, results, *_standing(narrow)))
     late = [row for row in results.rows if row.group == "latency"]
     found.append(_table("latency", "Latency of jobs due at a fixed rate", late, results, *_latency(narrow)))
     asked = [row for row in results.rows if row.group == "trouble" and figures.P50.there(row)]
@@ -84,14 +104,17 @@ def named(subject: Subject) -> str:
 
 
 def absences(rows: Sequence[Row], results: Results) -> list[str]:
-    """Say who took no part in which scenarios, and why: a line for each reason."""
+    """Say who took no part in which scenarios, and why: a line for each reason, without names where it is all."""
     absent = {subject.label for subject in results.subjects if subject.missing}
     without: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for one in row.measured:
             if not one.rounds and one.subject not in absent:
                 without.setdefault((one.subject, one.missing or "not measured"), []).append(row.name)
-    return [f"Without {subject} ({reason}): {'; '.join(names)}." for (subject, reason), names in without.items()]
+    return [
+        f"Without {subject} ({reason})" + (f": {'; '.join(names)}." if len(names) < len(rows) else ".")
+        for (subject, reason), names in without.items()
+    ]
 
 
 def _table(group: Group, title: str, rows: list[Row], results: Results, heads: list[str], cells: Cells) -> Table:
@@ -141,6 +164,23 @@ def _started(narrow: bool) -> tuple[list[str], Cells]:
         return kept[: 2 if narrow else 3]
 
     return ["listens after", "min..max", "disk"][: 2 if narrow else 3], cells
+
+
+def _standing(narrow: bool) -> tuple[list[str], Cells]:
+    def cells(row: Row, subject: str) -> list[str]:
+        kept = [waited(row, subject), _ratio(WAIT, row, subject, STOCK), _median(CALM, row, subject)]
+        more = (CALM_WORST, figures.P99, GROWN)
+        return kept if narrow else [*kept, *(_median(figure, row, subject) for figure in more)]
+
+    heads = ["wait", f"to {STOCK}", "p50 alone", "max alone", "p99", "memory"]
+    return heads[: 3 if narrow else 6], cells
+
+
+def waited(row: Row, subject: str) -> str:
+    """Write the longest wait, and that it had no end where somebody lost patience."""
+    measured = row.of(subject)
+    endless = measured is not None and any(one.endless for one in measured.rounds)
+    return f"{'over ' if endless else ''}{_median(WAIT, row, subject)}"
 
 
 def _latency(narrow: bool) -> tuple[list[str], Cells]:

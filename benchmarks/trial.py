@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks.certificate import door
 from benchmarks.latency import latency
 from benchmarks.processes import Cores, Tree
 from benchmarks.results import Round
@@ -41,6 +42,10 @@ def _never() -> float:
     raise NotImplementedError("this trial's server is started once")
 
 
+def _nothing() -> None:
+    """There is no server to end."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """What a scenario plays with."""
@@ -53,6 +58,10 @@ class Trial:
     """jobs per second, where the scenario has a fixed rate"""
     again: Callable[[], float] = _never
     """kills the server and starts it again on its store; returns the seconds until it listens"""
+    kill: Callable[[], None] = _nothing
+    """ends the server at once, for one that does not answer any more"""
+    path: str = ""
+    """of the Unix socket where it speaks plainly, where its port speaks TLS"""
 
     def fill(self, jobs: int, *, payload: int = 64, unique: int = 0, in_flight: int = FILL_IN_FLIGHT) -> None:
         """Queue background jobs, and leave; nothing of it is counted. Raises TooSlowError."""
@@ -113,14 +122,17 @@ class Trial:
 
 
 @contextlib.contextmanager
-def trial(subject: Subject, cores: Cores, budget: Budget, pace: float = 0.0, store: str = "") -> Iterator[Trial]:
+def trial(
+    subject: Subject, cores: Cores, budget: Budget, pace: float = 0.0, store: str = "", tls: bool = False
+) -> Iterator[Trial]:
     """Start a server for one trial, on an empty store if one is named, and end it. Raises MissingError, StartError."""
     from benchmarks.load import Load  # only here: it is compiled when a run begins
 
     with contextlib.ExitStack() as ending:
         with cores.for_servers():
             words = ending.enter_context(STORES[store].running()) if store else {}
-        more = words.get(subject.label, [])
+        secret, path = ending.enter_context(door()) if tls else ([], "")
+        more = [*words.get(subject.label, []), *secret]
         port = free_port()
 
         def again() -> float:
@@ -133,4 +145,4 @@ def trial(subject: Subject, cores: Cores, budget: Budget, pace: float = 0.0, sto
         tree = subject.start(port, cores, more)
         load = Load(port, protocol=subject.protocol, spin=cores.pinned)
         ending.callback(load.hang_up)
-        yield Trial(port, load, tree, budget, pace, again)
+        yield Trial(port, load, tree, budget, pace, again, subject.kill, path)

@@ -37,13 +37,13 @@ class Job:
 class FakeServer:
     """Bend an answer by overriding `say`, the choice of a job by overriding `take`."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.lock = threading.RLock()
         self.queue: deque[Job] = deque()
         self.running: dict[bytes, Job] = {}
         self.lines: list[Line] = []
         self.made = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port: int = self.listener.getsockname()[1]
         self.threads = [threading.Thread(target=self.accept, daemon=True)]
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping
 
 from benchmarks.results import Latency, Measured, Results, Round, Row, Subject
+from benchmarks.scenarios import SCENARIOS, Profile
 
 SUBJECTS = ("gearfast", "gearmand", "beanstalkd", "limit")
 NONE: Mapping[str, float] = {}
@@ -180,6 +181,28 @@ class MakesUp:
             rows.append(Row(f"memory, {name}", f"Resident memory of {name}.", "memory", measured))
         return rows
 
+    def standstill(self) -> list[Row]:
+        """Every scenario of the default profile; gearmand gets slower with the size, and once stands still for good."""
+        rows = []
+        for scenario in SCENARIOS:
+            if scenario.group != "standstill" or scenario.since > Profile.DEFAULT:
+                continue
+            slow = self.slower.get(scenario.curve, 1.0)
+            ours = [self.attacked(8e3 * slow) for _ in range(self.rounds)]
+            stock = [self.attacked(90e3 * (scenario.x or 1.0) ** 0.3) for _ in range(self.rounds)]
+            if scenario.curve == "one job awaited, its progress":
+                stock = [Round(10, 0.0, wait=10e6, endless=True, calm=self.latency(170.0, 0.3))]
+            measured = [Measured("gearfast", ours), Measured("gearmand", stock)]
+            if "gearmand" not in scenario.subjects or scenario.too_much_for("gearmand", Profile.DEFAULT):
+                measured[1] = Measured("gearmand", missing="it hangs")
+            rows.append(Row(scenario.name, scenario.sentence, "standstill", measured, scenario.curve, scenario.x))
+        return rows
+
+    def attacked(self, wait: float) -> Round:
+        wait = self.near(wait)
+        calm, felt = self.latency(150.0, 0.3), self.latency(180.0, 0.5)
+        return Round(4000, 0.0, wait=wait, latency=felt, calm=calm, grown=self.near(5e6))
+
     def trouble(self) -> list[Row]:
         return [
             Row(
@@ -209,6 +232,7 @@ def made_up(
     """Return a whole run; the same seed makes the same run."""
     makes = MakesUp(seed, noise, rounds, slower, machine)
     keeps = MakesUp(seed + 1000, noise, rounds, slower, machine)
+    attacks = MakesUp(seed + 2000, noise, rounds, slower, machine)
     return Results(
         made="2026-08-01T12:34:56Z",
         commit=commit,
@@ -228,6 +252,14 @@ def made_up(
             Subject("beanstalkd", "1.12", "beanstalkd -l 127.0.0.1"),
             Subject("limit", "", "build/benchmarks/limit"),
         ],
-        rows=[*makes.plain(), *keeps.durable(), *makes.growth(), *makes.latencies(), *makes.memory(), *makes.trouble()],
+        rows=[
+            *makes.plain(),
+            *keeps.durable(),
+            *makes.growth(),
+            *attacks.standstill(),
+            *makes.latencies(),
+            *makes.memory(),
+            *makes.trouble(),
+        ],
         not_measured=["TLS, and Unix sockets.", "Other machines."],
     )

@@ -66,11 +66,15 @@ def each_played(results: Results) -> list[str]:
 
 def test_every_scenario_of_a_quick_run_can_be_played(tmp_path: Path) -> None:
     kept = tmp_path / "kept.json"
-    done = bench("--quick", "--rounds", "1", "--share", "0.001", "--against", "none", "--json", kept)
+    # how long everybody stands still is measured in a file of its own: it takes its time
+    groups = ("plain", "durable", "latency", "growth", "memory", "trouble")
+    only = [word for group in groups for word in ("--only", group)]
+    done = bench("--quick", "--rounds", "1", "--share", "0.001", "--against", "none", "--json", kept, *only)
     assert done.returncode == 0, done.stderr
     results = read(kept)
-    assert each_played(results) == [scenario.name for scenario in SCENARIOS if scenario.since is Profile.QUICK]
-    assert {row.group for row in results.rows} == {"plain", "durable", "latency", "growth", "memory", "trouble"}
+    quick = [scenario for scenario in SCENARIOS if scenario.since is Profile.QUICK]
+    assert each_played(results) == [scenario.name for scenario in quick if scenario.group in groups]
+    assert {row.group for row in results.rows} == {scenario.group for scenario in quick} - {"standstill"}
     assert any(sentence.startswith("Latency at gearmand's rate") for sentence in results.not_measured)
 
 

@@ -105,6 +105,26 @@ def test_latency_and_memory_are_compared_too() -> None:
     }
 
 
+def test_of_those_who_are_attacked_the_longest_wait_is_compared() -> None:
+    """Unless it is so short that the machine alone may have made it so; and nothing else of them."""
+
+    def waits(times: float) -> Callable[[Round], Round]:
+        def alter(one: Round) -> Round:
+            assert one.wait is not None
+            return msgspec.structs.replace(one, wait=one.wait * times, latency=None, jobs=1)
+
+        return alter
+
+    before = made_up(1)
+    short = altered(before, "standstill", OURS, waits(0.5))
+    assert {figure for _, figure in told(before, altered(before, "standstill", OURS, waits(2.0)))} == {"wait"}
+    assert told(before, short) == told(short, before) == {}
+    names = {row.name for row in before.rows if row.group == "standstill"}
+    found = [change for change in changes(before, before) if change.scenario in names]
+    assert {change.figure.name for change in found} == {"wait"}
+    assert {change.scenario for change in found} == names
+
+
 def test_the_pace_of_a_latency_scenario_is_no_figure() -> None:
     """Each run finds its own; that it went faster says nothing about us."""
     before = made_up(1)

@@ -210,7 +210,7 @@ def written(paper: Paper) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize("columns", [1, 2])
 def test_pictures_are_valid_and_say_all(columns: int) -> None:
     drawn = {picture.name.rstrip("12"): picture for picture in pictures(MADE, columns)}
-    assert list(drawn) == ["bars", "durable", "growth", "latency", "memory", "drained"]
+    assert list(drawn) == ["bars", "durable", "growth", "standstill", "latency", "memory", "drained"]
     said = {}
     for name, picture in drawn.items():
         root = ElementTree.fromstring(picture.svg(DARK))
@@ -220,13 +220,16 @@ def test_pictures_are_valid_and_say_all(columns: int) -> None:
         assert any("better" in text for text in said[name]), "say what is good"
     assert set(PLAIN) <= set(said["bars"])
     assert {f"durable, {name}" for name in DURABLE} <= set(said["durable"])
-    assert {row.curve for row in MADE.rows if row.curve} <= set(said["growth"])
+    for group in ("growth", "standstill"):
+        assert {row.curve for row in MADE.rows if row.curve and row.group == group} <= set(said[group])
+    assert "gearmand > 10 s" in said["standstill"]
     assert {f"memory, {name}" for name in MEMORY} <= set(said["memory"])
     for percent in ("50 %", "90 %", "99 %", "99.9 %", "99.99 %"):
         assert said["latency"].count(percent) == 2
     for name, unit in (
         ("bars", " µs"),
         ("growth", "µs per job"),
+        ("standstill", " ms"),
         ("durable", " k/s"),
         ("latency", " ms"),
         ("memory", " KB"),

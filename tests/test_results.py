@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import bars, figures, results, table
-from benchmarks.bars import BARS, Against, Besides, GivesBack, Grows, Plain, Takes
+from benchmarks.bars import BARS, Against, Besides, GivesBack, Grows, Plain, Stands, Takes
 from benchmarks.figures import COMMITS, CPU, LIMIT, OURS, RATE, STOCK
 from benchmarks.progress import Progress
 from benchmarks.results import BadResultsError, Measured, Results, Round, Row, Spread, Subject
@@ -146,6 +146,31 @@ def test_the_durable_tables_have_rates_disk_and_what_else_was_promised() -> None
     assert re.search(r"SQLite, 1 M jobs\n  gearfast +3\.\d s", started)
 
 
+def test_the_longest_waits_have_a_table_of_their_own_behind_the_growth() -> None:
+    text = printed(MADE, 100)
+    assert text.index("\nGrowth: ") < text.index("\nStanding still: ") < text.index("\nLatency of jobs")
+    found = text.partition("\nStanding still: ")[2]
+    row = row_of(MADE, "jobs held, abilities change 10 k")
+    figures_ = (figures.WAIT, figures.CALM, figures.CALM_WORST, figures.P99, figures.GROWN)
+    wait, *more = (spread for figure in figures_ if (spread := figure.spread(row, OURS)))
+    ratio = figures.WAIT.ratio(row, OURS, STOCK)
+    assert ratio is not None
+    expected = [figures.WAIT.write(wait.median), figures.ratio(ratio.median)]
+    expected += [figure.write(spread.median) for figure, spread in zip(figures_[1:], more, strict=True)]
+    line = found.partition(f"\n{row.name}\n")[2].splitlines()[0]
+    assert " ".join(line.split()) == " ".join([OURS, *expected])
+    endless = found.partition("\none job awaited, its progress 10 k\n")[2].splitlines()[1]
+    assert re.match(rf" +{STOCK} +over 10\.0 s ", endless)
+
+
+def test_who_takes_no_part_at_all_is_said_without_a_list() -> None:
+    rows = [row_of(MADE, name) for name in ("submit 1 x 1", "round trip 1 x 1, 1 worker")]
+    found = msgspec.structs.replace(MADE, rows=rows[1:])
+    assert "Without beanstalkd (has no words for it).\n" in printed(found, 100)
+    found = msgspec.structs.replace(MADE, rows=rows)
+    assert "Without beanstalkd (has no words for it): round trip 1 x 1, 1 worker.\n" in printed(found, 100)
+
+
 def test_tables_say_who_was_not_measured_and_why() -> None:
     absent = [Subject("beanstalkd", missing="not installed: apt install beanstalkd"), *MADE.subjects[:2]]
     text = printed(msgspec.structs.replace(MADE, subjects=absent), 100)
@@ -173,6 +198,8 @@ def test_bars_look_where_something_is_measured() -> None:
             assert bar.scenario in names
         elif isinstance(bar, Grows):
             assert {(bar.curve, bar.start), (bar.curve, bar.end)} <= points
+        elif isinstance(bar, Stands):
+            assert bar.curve in {scenario.curve for scenario in SCENARIOS if scenario.group == "standstill"}
         elif isinstance(bar, Besides):
             assert {bar.scenario, bar.plain} <= names
         else:
@@ -187,7 +214,7 @@ def test_bars_look_where_something_is_measured() -> None:
 
 def test_all_bars_are_met_by_a_run_that_meets_them() -> None:
     assert [one.what for one in bars.verdicts(MADE) if one.met is not True] == []
-    assert len(BARS) == 35
+    assert len(BARS) == 59
 
 
 @pytest.mark.parametrize(
@@ -199,11 +226,12 @@ def test_all_bars_are_met_by_a_run_that_meets_them() -> None:
         ("durable, SQLite, 8 x 50", "durable, SQLite, 8 x 50: time, on a disk with 5 k commits/s"),
         ("durable, Redis, 8 x 50", "durable, Redis, 8 x 50: time to gearmand"),
         ("sleeping workers 5,000", "sleeping workers, from 10 to 5 k"),
+        ("connections that all go", "connections that all go: the longest wait"),
     ],
 )
 def test_a_bar_that_is_missed_is_said(scenario: str, what: str) -> None:
     assert verdict(MADE, what.partition(" (")[0]).met is True
-    missed = verdict(made_up(slower={scenario: 2.0}), what)
+    missed = verdict(made_up(slower={scenario: 4.0}), what)
     assert missed.met is False
     assert missed.word == "NOT met"
 
@@ -246,6 +274,23 @@ def test_what_comes_besides_is_held_against_the_plain_scenario_round_by_round() 
     through = bars.judge(Besides("more", "plain", 1.1, figures.MEMORY), found)
     assert (through.met, through.between) == (False, "1.08..1.15")
     assert bars.judge(Besides("gone", "plain", 1.1, figures.MEMORY), found).met is None
+
+
+def test_nobody_may_wait_long_at_any_size() -> None:
+    def row(x: float, *waits: float) -> Row:
+        rounds = [Round(1, 0.0, wait=wait) for wait in waits]
+        return Row(f"any {x}", "Any.", "standstill", [Measured(OURS, rounds)], "any", x)
+
+    bar = Stands("any", 25e3)
+    for rows, met, said, what in (
+        ([row(10, 9e3, 8e3, 90e3), row(1000, 24e3, 26e3, 25e3)], True, "25.0 ms", "at 1 k"),
+        ([row(10, 26e3, 8e3, 90e3), row(1000, 24e3, 26e3, 25e3)], False, "26.0 ms", "at 10"),
+        ([row(10, 1e3, 1e3, 1e3), row(1000, 10e6)], False, "10.0 s", "at 1 k"),
+    ):
+        found = bars.judge(bar, msgspec.structs.replace(MADE, rows=rows))
+        assert (found.met, found.found, found.asked) == (met, said, "25 ms")
+        assert found.what == f"any: the longest wait ({what})"
+    assert bars.judge(bar, msgspec.structs.replace(MADE, rows=[row(10)])).met is None
 
 
 def test_memory_has_to_be_given_back() -> None:

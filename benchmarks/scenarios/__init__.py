@@ -1,6 +1,6 @@
 """What is measured: each scenario has a name that carries its parameters, a sentence, and a way to be played."""
 
-from benchmarks.scenarios import durable, growth, latency, memory, plain, trouble
+from benchmarks.scenarios import durable, growth, latency, memory, plain, standstill, trouble
 from benchmarks.scenarios.scenario import Profile, Scenario
 
 __all__ = ["SCENARIOS", "Profile", "Scenario"]
@@ -10,6 +10,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *durable.SCENARIOS,
     *latency.SCENARIOS,
     *growth.SCENARIOS,
+    *standstill.SCENARIOS,
     *memory.SCENARIOS,
     *trouble.SCENARIOS,
 )

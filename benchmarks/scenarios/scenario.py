@@ -32,6 +32,7 @@ SECONDS: Mapping[Group, Mapping[Profile, float]] = {
     "durable": {Profile.QUICK: 0.2, Profile.DEFAULT: 1.5, Profile.FULL: 5.0},
     "latency": {Profile.QUICK: 0.5, Profile.DEFAULT: 2.0, Profile.FULL: 10.0},
     "growth": {Profile.QUICK: 0.1, Profile.DEFAULT: 0.4, Profile.FULL: 4.0},
+    "standstill": {Profile.QUICK: 5.0, Profile.DEFAULT: 10.0, Profile.FULL: 60.0},  # then a server is given up
     "memory": {Profile.QUICK: 0.0, Profile.DEFAULT: 0.0, Profile.FULL: 0.0},
     "trouble": {Profile.QUICK: 0.15, Profile.DEFAULT: 0.7, Profile.FULL: 4.0},
 }
@@ -66,6 +67,8 @@ class Scenario:
     """the smallest profile that measures it"""
     whole: float = 0.0
     """seconds; not 0: the jobs are part of the name, so all of them are played in every profile, within these"""
+    sized: bool = False
+    """the jobs are how much of something there is, of whatever kind: all of it in every profile"""
     curve: str = ""
     x: float | None = None
     too_much: Mapping[str, TooMuch] = field(default_factory=dict)
@@ -76,8 +79,12 @@ class Scenario:
     """for a scenario with a fixed rate: how to find what a server can do at most"""
     store: str = ""
     """where the jobs are kept; empty: in memory"""
+    tls: bool = False
+    """the server speaks TLS on its port, and plainly at a Unix socket"""
     most_rounds: int = 0
     """so many are enough, where a measurement takes long; 0: as many as are asked for"""
+    quick_rounds: int = 0
+    """the same for the quick profile"""
 
     def too_much_for(self, label: str, profile: Profile) -> str:
         """Return why a subject is not measured, or ""."""
@@ -90,15 +97,17 @@ class Scenario:
         """Tell whether it is meant by a part of its name or by its group."""
         return text.lower() in self.name.lower() or text == self.group
 
-    def rounds(self, asked: int) -> int:
+    def rounds(self, asked: int, profile: Profile) -> int:
         """Return how many rounds are played."""
-        return min(asked, self.most_rounds) if self.most_rounds else asked
+        most = (profile is Profile.QUICK and self.quick_rounds) or self.most_rounds
+        return min(asked, most) if most else asked
 
     def budget(self, profile: Profile, share: float) -> Budget:
         """Return the most that is played in one measurement."""
         if self.whole:
             return Budget(max(int(self.jobs * share), 1), self.whole)
-        return Budget(max(int(self.jobs * SHARES[profile] * share), 1), SECONDS[self.group][profile])
+        part = share if self.sized else SHARES[profile] * share
+        return Budget(max(int(self.jobs * part), 1), SECONDS[self.group][profile])
 
 
 def short(number: float) -> str:

@@ -1,0 +1,314 @@
+"""Standing still: how long everybody waits at most for what one peer, or a crowd, does. Most are curves.
+
+A process of its own attacks (`benchmarks/attacks`), while the victim, one client and one worker of the load, has one
+foreground job after the other done. Its longest wait is the longest turn that the server made of it, and a little more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from benchmarks.attacker import Attacker, attacker
+from benchmarks.errors import Stalled
+from benchmarks.latency import Counted, latency, together
+from benchmarks.results import Round
+from benchmarks.scenarios.growth import Bound, Point
+from benchmarks.scenarios.scenario import GEARMAN, Play, Profile, Scenario, TooMuch, short
+from benchmarks.trial import Trial
+
+if TYPE_CHECKING:
+    from benchmarks.load import Load
+
+QUICK, DEFAULT, FULL = Profile.QUICK, Profile.DEFAULT, Profile.FULL
+OURS_ALONE = ("gearfast",)
+NO_END = 1_000_000_000
+"""round trips: the time ends a run, not their number"""
+CALM = 0.15
+"""seconds of round trips before the attack"""
+LOOK = 0.1
+"""seconds of round trips between two looks whether the attack is over"""
+REST = 0.15
+"""seconds of round trips after the attack; of a millionth each for what there was of jobs, functions or abilities"""
+
+
+@dataclass
+class Felt:
+    """What the victim felt of an attack."""
+
+    counted: list[Counted] = field(default_factory=list)
+    over: bool = False
+    """the attack came to its end in time"""
+    endless: bool = False
+    """an answer did not come at all"""
+
+
+def waits(attack: str) -> Play:
+    """The longest round trip while somebody does that."""
+
+    def play(trial: Trial) -> Round:
+        from benchmarks.load import Load
+
+        size, patience = trial.budget.jobs, trial.budget.seconds
+        victim = Load(trial.port, patience=patience, path=trial.path)
+        with attacker(attack, trial.port, size, patience) as other:
+            victim.workers(1)
+            victim.clients(1, foreground=True)
+            victim.run(NO_END, seconds=CALM / 10)
+            calm = latency(victim.run(NO_END, seconds=CALM).latencies)
+            trial.tree.forget_peak()
+            before = trial.tree.resident()
+            felt = attacked(victim, other, size, patience)
+            grown = float(max(trial.tree.peak() - before, 0))
+        if not felt.over or felt.endless:
+            trial.kill()
+        all_ = together(felt.counted)
+        jobs, found = sum(count for _, count in all_), latency(all_)
+        longest = patience * 1e6 if felt.endless or found is None else found.max
+        return Round(jobs, 0.0, latency=found, wait=longest, endless=felt.endless, calm=calm, grown=grown)
+
+    return play
+
+
+def attacked(victim: Load, other: Attacker, size: int, patience: float) -> Felt:
+    """Have it strike, and return what the victim feels until it is over, and a little longer."""
+    felt = Felt()
+    limit = time.monotonic() + patience
+    other.strike()
+    try:
+        while not felt.over and time.monotonic() < limit:
+            felt.counted.append(victim.run(NO_END, seconds=LOOK).latencies)
+            felt.over = other.told(0.0) is not None
+        felt.counted.append(victim.run(NO_END, seconds=REST + min(size / 1e6, 1.0)).latencies)
+    except Stalled:
+        felt.endless = True
+    return felt
+
+
+def takes(attack: str) -> Play:
+    """How long the attacker waits for what it asks for itself."""
+
+    def play(trial: Trial) -> Round:
+        patience = trial.budget.seconds
+        with attacker(attack, trial.port, trial.budget.jobs, patience) as other:
+            other.strike()
+            told = other.told(patience)
+        if told is None:
+            trial.kill()
+            return Round(1, patience, wait=patience * 1e6, endless=True)
+        if told.took is None:
+            raise ConnectionError(told.cut)
+        return Round(1, told.took, wait=told.took * 1e6)
+
+    return play
+
+
+def against(
+    curve: str,
+    sentence: str,
+    play: Play,
+    points: Iterable[Point],
+    *bounds: Bound,
+    subjects: tuple[str, ...] = GEARMAN,
+    tls: bool = False,
+    besides: float = 0.8,
+) -> Iterator[Scenario]:
+    """Yield the points of a curve; `sentence` has {} for the number."""
+    for x, since in points:
+        yield Scenario(
+            f"{curve} {short(x)}",
+            sentence.format(f"{x:,}"),
+            "standstill",
+            play,
+            x,
+            subjects,
+            since,
+            sized=True,
+            curve=curve,
+            x=float(x),
+            too_much={label: why for label, most, why in bounds if x > most},
+            besides=besides + x / 400_000,
+            tls=tls,
+            most_rounds=3,
+            quick_rounds=1,
+        )
+
+
+MANY: tuple[Point, ...] = ((10_000, QUICK), (100_000, DEFAULT), (1_000_000, FULL))
+ALIKE: tuple[Point, ...] = ((10_000, QUICK), (100_000, DEFAULT), (200_000, FULL))
+CROWD: tuple[Point, ...] = ((50, QUICK), (1_000, DEFAULT))
+TALK: tuple[Point, ...] = ((1, QUICK), (10, DEFAULT), (50, DEFAULT))
+FEW: tuple[Point, ...] = ((10, QUICK), (60, DEFAULT))
+NAMES: tuple[Point, ...] = ((16, QUICK), (160, FULL))
+
+SLOW = TooMuch("it stands still for many seconds", FULL)
+HANGS = TooMuch("it stands still for more than a minute with a tenth of it")
+KEEPS = TooMuch("it keeps all answers, gigabytes of them", FULL)
+
+SCENARIOS = (
+    *against(
+        "jobs held, abilities change",
+        "A worker that holds {} jobs says in 128 KB, again and again, that it can do another function and that it "
+        "cannot.",
+        waits("holds-and-can-do"),
+        MANY,
+    ),
+    *against(
+        "jobs held, the worker leaves",
+        "A worker that holds {} jobs leaves.",
+        waits("holds-and-leaves"),
+        MANY,
+    ),
+    *against(
+        "jobs awaited, the client leaves",
+        "A client that waits for the results of {} jobs leaves.",
+        waits("waits-and-leaves"),
+        MANY,
+    ),
+    *against(
+        "jobs due in one second",
+        "{} jobs become due in the same second; nobody can do them.",
+        waits("due-at-once"),
+        MANY,
+        besides=1.7,
+    ),
+    *against(
+        "abilities, the worker leaves",
+        "A worker that can do {} functions leaves.",
+        waits("abilities-and-leaves"),
+        MANY,
+    ),
+    *against(
+        "abilities, all taken back",
+        "A worker that can do {} functions sends RESET_ABILITIES.",
+        waits("abilities-and-reset"),
+        MANY,
+    ),
+    *against(
+        "abilities, a job is asked for",
+        "A worker that can do {} functions asks for a job, while there is one of another function only.",
+        waits("abilities-and-grab"),
+        MANY,
+    ),
+    *against(
+        "one job awaited, its progress",
+        "A connection waits {} times for the same job, whose worker tells of its progress in 77 KB.",
+        waits("attached"),
+        MANY,
+        ("gearmand", 10_000, HANGS),
+    ),
+    *against(
+        "one job awaited, its end",
+        "A connection waits {} times for the same job, whose worker completes it.",
+        waits("attached-and-done"),
+        MANY,
+    ),
+    *against(
+        "clients of one job, its progress",
+        "{} connections wait for the same job, whose worker tells of its progress in 77 KB.",
+        waits("attached-each"),
+        ((100, QUICK), (1_000, DEFAULT), (5_000, FULL)),
+        ("gearmand", 100, SLOW),
+    ),
+    *against(
+        "functions alike but for case, dropped",
+        "Of {} functions whose names differ in case only, up to 3,000 are dropped in one breath.",
+        waits("alike-and-drop"),
+        ALIKE,
+    ),
+    *against(
+        "functions alike but for case, stopped",
+        "An orderly stop with {} functions whose names differ in case only: until the server has ended.",
+        takes("alike-and-stop"),
+        ALIKE,
+    ),
+    *against(
+        "MB of names, workers",
+        "A worker has {} MB of names, and one peer asks for `workers` and does not read.",
+        waits("workers"),
+        NAMES,
+    ),
+    *against(
+        "MB of names, workers for ten",
+        "A worker has {} MB of names, and ten peers ask for `workers` and do not read.",
+        waits("workers-by-ten"),
+        NAMES,
+    ),
+    *against(
+        "peers with empty lines",
+        "{} peers send 128 KB of empty admin lines each.",
+        waits("empty-lines"),
+        TALK,
+        ("gearmand", 1, KEEPS),
+    ),
+    *against(
+        "peers with empty lines, cancel job",
+        "{} peers send 128 KB of empty admin lines each: how long one `cancel job` takes.",
+        takes("empty-lines-and-cancel"),
+        TALK,
+        ("gearmand", 1, KEEPS),
+    ),
+    *against(
+        "peers that ask for all jobs",
+        "{} peers ask for `show jobs`, with 100,000 jobs queued, and read the answer.",
+        waits("show-jobs"),
+        FEW,
+        ("gearmand", 10, SLOW),
+    ),
+    *against(
+        "peers over TLS that ask for all jobs and leave",
+        "{} peers over TLS send `show jobs`, with 100,000 jobs queued, and close_notify.",
+        waits("tls-show-jobs"),
+        FEW,
+        subjects=OURS_ALONE,
+        tls=True,
+    ),
+    *against(
+        "peers that begin with TLS",
+        "{} peers begin a TLS handshake at once.",
+        waits("tls-handshakes"),
+        FEW,
+        subjects=OURS_ALONE,
+        tls=True,
+    ),
+    *against(
+        "connections full of packets",
+        "{} connections carry 128 KB of ECHO_REQ each at once.",
+        waits("packets"),
+        CROWD,
+        ("gearmand", 50, KEEPS),
+    ),
+    *against(
+        "connections full of bad packets",
+        "{} connections carry 128 KB of packets without their arguments each at once.",
+        waits("bad-packets"),
+        CROWD,
+    ),
+    *against(
+        "connections that come and go",
+        "Somebody connects and closes as fast as can be, with {} connections open at a time.",
+        waits("calls"),
+        CROWD,
+        besides=1.8,
+    ),
+    *against(
+        "connections that all go",
+        "{} idle connections are closed at once.",
+        waits("leave"),
+        ((50, QUICK), (1_000, DEFAULT), (5_000, FULL)),
+    ),
+    *against(
+        "MB in one job",
+        "A client submits a job of {} MB.",
+        waits("payload"),
+        ((16, QUICK), (200, FULL)),
+    ),
+    *against(
+        "MB in one result for ten",
+        "A worker completes a job with {} MB, for which ten clients wait that do not read.",
+        waits("result"),
+        ((16, QUICK), (100, FULL)),
+    ),
+)
