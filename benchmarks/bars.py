@@ -252,6 +252,7 @@ WAITS = (
     "jobs held, the worker leaves",
     "jobs awaited, the client leaves",
     "jobs due in one second",
+    "abilities, all said at once",
     "abilities, the worker leaves",
     "abilities, all taken back",
     "abilities, a job is asked for",

@@ -87,7 +87,8 @@ def differences(before: Results, after: Results) -> list[str]:
             for run in (before, after)
             for row in run.rows
             for one in row.measured
-            if one.rounds and not any(round_.endless for round_ in one.rounds)  # nobody waits for that again
+            # some of the others are context only; and nobody waits twice for who does not answer
+            if one.subject == OURS and one.rounds and not any(round_.endless for round_ in one.rounds)
         ),
         default=0,
     )

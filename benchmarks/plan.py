@@ -73,7 +73,7 @@ def estimate(runner: Runner) -> str:
         budget = scenario.budget(runner.profile, runner.share)
         counted = 0.0 if scenario.whole or scenario.sized else budget.seconds * (1 + WARM_UP)
         once = START_SECONDS + counted + scenario.besides * runner.share
-        seconds += once * len(runner.taking_part(scenario)) * runner.rounds_of(scenario)
+        seconds += once * sum(runner.rounds_of(scenario).values())
     return f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} seconds"
 
 

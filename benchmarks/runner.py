@@ -104,13 +104,13 @@ class Runner:
     def _part(self, scenario: Scenario, label: str) -> bool:
         return label in scenario.subjects and not scenario.too_much_for(label, self.profile)
 
-    def rounds_of(self, scenario: Scenario) -> int:
-        """Return how many rounds a scenario is played."""
-        return scenario.rounds(self.rounds, self.profile)
+    def rounds_of(self, scenario: Scenario) -> dict[str, int]:
+        """Return the labels that a scenario is played with, and how many rounds with each."""
+        return {label: scenario.rounds(self.rounds, self.profile, label) for label in self.taking_part(scenario)}
 
     def measurements(self) -> int:
         """Return how many there will be."""
-        each = (self.rounds_of(scenario) * len(self.taking_part(scenario)) for scenario in self.scenarios)
+        each = (sum(self.rounds_of(scenario).values()) for scenario in self.scenarios)
         return sum(each) + PACER_TRIALS * sum(scenario.closed is not None for scenario in self.scenarios)
 
     def run(self, progress: Progress) -> None:
@@ -130,7 +130,7 @@ class Runner:
                 self.failures.append(pace)
                 failed = dict.fromkeys(found, f"no rate to go by, {pace.label}: {pace.message}")
                 pace = 0.0
-            for label in in_turn(list(found), self.rounds_of(scenario)):
+            for label in in_turn(self.rounds_of(scenario)):
                 if label not in failed and not any(one.endless for one in found[label]):
                     progress.doing(f"{scenario.name}: {label}")
                     done = self._measure(scenario, scenario.play, label, pace)
@@ -202,11 +202,14 @@ class Runner:
             return Failure(label, scenario.name, str(error), False)
 
 
-def in_turn(labels: Sequence[str], rounds: int) -> Iterator[str]:
-    """Yield every label once per round, each round beginning with another one."""
-    for first in range(rounds):
+def in_turn(rounds: Mapping[str, int]) -> Iterator[str]:
+    """Yield every label once per round, for as many rounds as it has, each round beginning with another one."""
+    labels = list(rounds)
+    for first in range(max(rounds.values(), default=0)):
         for at in range(len(labels)):
-            yield labels[(first + at) % len(labels)]
+            label = labels[(first + at) % len(labels)]
+            if first < rounds[label]:
+                yield label
 
 
 def _disk() -> float:

@@ -94,6 +94,7 @@ SEEN: dict[str, tuple[int, Look, object, object]] = {
     "attached": (40, waiting, (b"1", b"40"), (b"1", b"40")),
     "attached-each": (20, waiting, (b"1", b"20"), (b"1", b"20")),
     "attached-and-done": (40, waiting, (b"1", b"40"), (b"0", b"0")),
+    "abilities-said": (1500, peers, [0], [1500]),
     "abilities-and-leaves": (1500, peers, [1500], []),
     "abilities-and-reset": (1500, peers, [1500], [0]),
     "abilities-and-grab": (1500, peers, [1500], [1500]),

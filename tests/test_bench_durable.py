@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sqlite3
 import subprocess
 import sys
@@ -169,7 +170,9 @@ def test_scenarios_of_a_missing_store_are_left_out_with_the_reason(monkeypatch: 
     one.run(Silent())
     for scenario, row in zip(DURABLE, one.rows, strict=True):
         rounds = {measured.subject: len(measured.rounds) for measured in row.measured}
-        assert rounds["gearfast"] == (0 if scenario.store == "MariaDB" else scenario.rounds(5, Profile.DEFAULT))
+        assert rounds["gearfast"] == (
+            0 if scenario.store == "MariaDB" else scenario.rounds(5, Profile.DEFAULT, "gearfast")
+        )
         reasons = {measured.subject: measured.missing for measured in row.measured}
         assert reasons["limit"] == runner.NO_STORE["limit"]
         if scenario.store == "MariaDB":
@@ -178,13 +181,11 @@ def test_scenarios_of_a_missing_store_are_left_out_with_the_reason(monkeypatch: 
 
 
 def test_few_rounds_are_enough_where_a_million_jobs_take_their_time() -> None:
-    few = [scenario for scenario in SCENARIOS if scenario.group == "standstill"]
     others = [scenario for scenario in SCENARIOS if scenario.group not in ("durable", "standstill")]
-    for profile in Profile:
-        assert {scenario.rounds(5, profile) for scenario in DURABLE} == {3, 5}
-        assert {scenario.rounds(1, profile) for scenario in DURABLE} == {1}
-        assert {scenario.rounds(5, profile) for scenario in few} == {1 if profile is Profile.QUICK else 3}
-        assert {scenario.rounds(5, profile) for scenario in others} == {5}
+    for profile, label in itertools.product(Profile, ("gearfast", "gearmand")):
+        assert {scenario.rounds(5, profile, label) for scenario in DURABLE} == {3, 5}
+        assert {scenario.rounds(1, profile, label) for scenario in DURABLE} == {1}
+        assert {scenario.rounds(5, profile, label) for scenario in others} == {5}
 
 
 def test_every_store_is_of_the_harness() -> None:

@@ -358,14 +358,23 @@ def played(monkeypatch: pytest.MonkeyPatch, endless: str = "", no_tls: str = "")
     return one
 
 
-def test_nobody_waits_twice_for_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for row in played(monkeypatch, endless=STOCK).rows:
-        stock = row.of(STOCK)
+@pytest.mark.parametrize("endless", ["", OURS])
+def test_ours_has_three_rounds_unless_it_does_not_answer_any_more(
+    monkeypatch: pytest.MonkeyPatch, endless: str
+) -> None:
+    for row in played(monkeypatch, endless).rows:
+        stock, ours = row.of(STOCK), row.of(OURS)
         assert stock is not None
-        assert len(stock.rounds) == (0 if stock.missing else 1)
-        ours = row.of(OURS)
         assert ours is not None
-        assert len(ours.rounds) == 3
+        assert len(stock.rounds) == (0 if stock.missing else 1), "it is context"
+        assert len(ours.rounds) == (1 if endless else 3)
+
+
+def test_a_quick_run_has_one_round_of_each() -> None:
+    for scenario in ATTACKED:
+        assert [scenario.rounds(5, profile, OURS) for profile in Profile] == [1, 3, 3]
+        assert scenario.rounds(2, Profile.DEFAULT, OURS) == 2
+        assert {scenario.rounds(5, profile, STOCK) for profile in Profile} == {1}
 
 
 def test_without_a_certificate_the_others_are_measured_and_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,9 @@ def test_names_are_unique_and_sentences_end() -> None:
 
 
 def test_subjects_take_turns() -> None:
-    assert list(in_turn(["a", "b", "c"], 4)) == [*"abc", *"bca", *"cab", *"abc"]
+    assert list(in_turn(dict.fromkeys("abc", 4))) == [*"abc", *"bca", *"cab", *"abc"]
+    assert list(in_turn({"a": 3, "b": 1, "c": 3})) == [*"abc", *"ca", *"ca"]
+    assert list(in_turn({})) == []
 
 
 class Interrupted:

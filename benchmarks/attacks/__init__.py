@@ -16,6 +16,7 @@ ATTACKS: dict[str, Begin] = {
     "attached": jobs.attached,
     "attached-each": jobs.attached_each,
     "attached-and-done": jobs.attached_and_done,
+    "abilities-said": names.abilities_said,
     "abilities-and-leaves": names.abilities_and_leaves,
     "abilities-and-reset": names.abilities_and_reset,
     "abilities-and-grab": names.abilities_and_grab,

@@ -29,7 +29,7 @@ REPORTS = 77 * 1024
 """bytes of WORK_STATUS: some 2,500 of them"""
 DUE_AFTER = 0.3
 """seconds, at least, from the last of many jobs submitted to when they are due"""
-SUBMITTED = 200_000
+SUBMITTED = 100_000
 """jobs that any server takes in a second"""
 
 

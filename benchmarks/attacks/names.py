@@ -23,11 +23,17 @@ UNREAD = 0.5
 OK = b"OK\r\n"
 
 
-def able(line: Line, names: int, size: int = 0) -> None:
-    """Have it do so many functions, whose names have about that size."""
+def abilities(names: int, size: int = 0) -> Iterator[bytes]:
+    """Yield, some at a time, the packets that say it of so many functions, whose names have about that size."""
     for first in range(0, names, SAID_AT_ONCE):
         some = range(first, min(first + SAID_AT_ONCE, names))
-        line.echo(b"".join([packet(CAN_DO, b"f%d" % number + b"n" * size) for number in some]))
+        yield b"".join([packet(CAN_DO, b"f%d" % number + b"n" * size) for number in some])
+
+
+def able(line: Line, names: int, size: int = 0) -> None:
+    """Have it do so many functions, whose names have about that size."""
+    for said in abilities(names, size):
+        line.echo(said)
 
 
 def alike(names: int) -> Iterator[bytes]:
@@ -40,6 +46,13 @@ def alike(names: int) -> Iterator[bytes]:
 def created(line: Line, names: int) -> None:
     """Create so many functions whose names differ in case only."""
     line.ask(b"".join(b"create function %b\r\n" % name for name in alike(names)), OK, names)
+
+
+def abilities_said(door: Door, size: int) -> Attack:
+    """Says of many functions, as fast as can be, that it can do them."""
+    line, said = door.line(), b"".join(abilities(size))
+    yield READY
+    line.echo(said)
 
 
 def abilities_and_leaves(door: Door, size: int) -> Attack:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from benchmarks.figures import OURS
 from benchmarks.results import Group, Round
 from benchmarks.trial import Budget, Trial
 
@@ -85,6 +86,8 @@ class Scenario:
     """so many are enough, where a measurement takes long; 0: as many as are asked for"""
     quick_rounds: int = 0
     """the same for the quick profile"""
+    other_rounds: int = 0
+    """and for others than ours, where they are context"""
 
     def too_much_for(self, label: str, profile: Profile) -> str:
         """Return why a subject is not measured, or ""."""
@@ -97,10 +100,11 @@ class Scenario:
         """Tell whether it is meant by a part of its name or by its group."""
         return text.lower() in self.name.lower() or text == self.group
 
-    def rounds(self, asked: int, profile: Profile) -> int:
-        """Return how many rounds are played."""
-        most = (profile is Profile.QUICK and self.quick_rounds) or self.most_rounds
-        return min(asked, most) if most else asked
+    def rounds(self, asked: int, profile: Profile, label: str) -> int:
+        """Return how many rounds are played with a subject."""
+        quick = self.quick_rounds if profile is Profile.QUICK else 0
+        other = self.other_rounds if label != OURS else 0
+        return min([asked, *filter(None, (quick, other, self.most_rounds))])
 
     def budget(self, profile: Profile, share: float) -> Budget:
         """Return the most that is played in one measurement."""

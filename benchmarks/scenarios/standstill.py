@@ -26,11 +26,11 @@ QUICK, DEFAULT, FULL = Profile.QUICK, Profile.DEFAULT, Profile.FULL
 OURS_ALONE = ("gearfast",)
 NO_END = 1_000_000_000
 """round trips: the time ends a run, not their number"""
-CALM = 0.15
+CALM = 0.1
 """seconds of round trips before the attack"""
 LOOK = 0.1
 """seconds of round trips between two looks whether the attack is over"""
-REST = 0.15
+REST = 0.1
 """seconds of round trips after the attack; of a millionth each for what there was of jobs, functions or abilities"""
 
 
@@ -133,6 +133,7 @@ def against(
             tls=tls,
             most_rounds=3,
             quick_rounds=1,
+            other_rounds=1,
         )
 
 
@@ -143,6 +144,7 @@ TALK: tuple[Point, ...] = ((1, QUICK), (10, DEFAULT), (50, DEFAULT))
 FEW: tuple[Point, ...] = ((10, QUICK), (60, DEFAULT))
 NAMES: tuple[Point, ...] = ((16, QUICK), (160, FULL))
 
+NAMED = TooMuch("it takes a minute until it knows so many names")
 SLOW = TooMuch("it stands still for many seconds", FULL)
 HANGS = TooMuch("it stands still for more than a minute with a tenth of it")
 KEEPS = TooMuch("it keeps all answers, gigabytes of them", FULL)
@@ -175,22 +177,31 @@ SCENARIOS = (
         besides=1.7,
     ),
     *against(
+        "abilities, all said at once",
+        "A worker says of {} functions, as fast as can be, that it can do them.",
+        waits("abilities-said"),
+        MANY,
+    ),
+    *against(
         "abilities, the worker leaves",
         "A worker that can do {} functions leaves.",
         waits("abilities-and-leaves"),
         MANY,
+        ("gearmand", 100_000, NAMED),
     ),
     *against(
         "abilities, all taken back",
         "A worker that can do {} functions sends RESET_ABILITIES.",
         waits("abilities-and-reset"),
         MANY,
+        ("gearmand", 100_000, NAMED),
     ),
     *against(
         "abilities, a job is asked for",
         "A worker that can do {} functions asks for a job, while there is one of another function only.",
         waits("abilities-and-grab"),
         MANY,
+        ("gearmand", 100_000, NAMED),
     ),
     *against(
         "one job awaited, its progress",
