@@ -21,7 +21,7 @@ def missing() -> str:
 
 
 @contextlib.contextmanager
-def door() -> Iterator[tuple[list[str], str]]:
+def secured() -> Iterator[tuple[list[str], str]]:
     """Yield the words that have gearfast speak TLS on its port, and plainly at the Unix socket of that path.
 
     Raises StartError.

@@ -60,6 +60,8 @@ class Round(msgspec.Struct, frozen=True, omit_defaults=True):
     or for what the scenario's sentence says"""
     endless: bool = False
     """nothing had come by then: it would have been longer"""
+    cut: str = ""
+    """how the server made an end of the attack, if it did"""
     calm: Latency | None = None
     """the same round trips just before the attack"""
     grown: float | None = None

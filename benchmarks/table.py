@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -61,7 +62,8 @@ def tables(results: Results, *, narrow: bool = False) -> list[Table]:
             found += _durable(results, narrow)
         if group == "growth":
             still = [row for row in results.rows if row.group == "standstill"]
-            found.append(_table("standstill", STANDSTILL, still, results, *_standing(narrow)))
+            table = _table("standstill", STANDSTILL, still, results, *_standing(narrow))
+            found.append(dataclasses.replace(table, absences=[*cut_off(still), *table.absences]))
     late = [row for row in results.rows if row.group == "latency"]
     found.append(_table("latency", "Latency of jobs due at a fixed rate", late, results, *_latency(narrow)))
     asked = [row for row in results.rows if row.group == "trouble" and figures.P50.there(row)]
@@ -115,6 +117,16 @@ def absences(rows: Sequence[Row], results: Results) -> list[str]:
         f"Without {subject} ({reason})" + (f": {'; '.join(names)}." if len(names) < len(rows) else ".")
         for (subject, reason), names in without.items()
     ]
+
+
+def cut_off(rows: Sequence[Row]) -> list[str]:
+    """Say which servers made an end of an attack by closing connections, and of which."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for one in row.measured:
+            if any(played.cut for played in one.rounds):
+                found.setdefault(one.subject, []).append(row.name)
+    return [f"Attackers were cut off by {subject}: {'; '.join(names)}." for subject, names in found.items()]
 
 
 def _table(group: Group, title: str, rows: list[Row], results: Results, heads: list[str], cells: Cells) -> Table:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.certificate import door
+from benchmarks.certificate import secured
 from benchmarks.latency import latency
 from benchmarks.processes import Cores, Tree
 from benchmarks.results import Round
@@ -131,7 +131,7 @@ def trial(
     with contextlib.ExitStack() as ending:
         with cores.for_servers():
             words = ending.enter_context(STORES[store].running()) if store else {}
-        secret, path = ending.enter_context(door()) if tls else ([], "")
+        secret, path = ending.enter_context(secured()) if tls else ([], "")
         more = [*words.get(subject.label, []), *secret]
         port = free_port()
 

@@ -22,7 +22,7 @@ from benchmarks.figures import OURS, STOCK
 from benchmarks.processes import Cores, Tree
 from benchmarks.results import Results, Round, read, schema
 from benchmarks.runner import Failure, Runner
-from benchmarks.scenarios import SCENARIOS, Profile, Scenario, standstill
+from benchmarks.scenarios import SCENARIOS, Profile, Scenario, victim
 from benchmarks.scenarios.scenario import Play
 from benchmarks.subjects import SUBJECTS
 from benchmarks.trial import Budget, TooSlowError, Trial
@@ -89,7 +89,7 @@ def test_the_longest_wait_is_that_of_the_attack(plays: Plays) -> None:
 
     server = Victim(stand_still)
     with server.running_server() as port:
-        done = standstill.waits(ATTACK)(plays.trial(port, 30.0))
+        done = victim.waits(ATTACK)(plays.trial(port, 30.0))
     assert server.struck
     assert done.calm is not None
     assert done.latency is not None
@@ -101,6 +101,7 @@ def test_the_longest_wait_is_that_of_the_attack(plays: Plays) -> None:
     assert done.jobs > 1
     assert done.grown is not None
     assert not done.endless
+    assert not done.cut
     assert not plays.killed
 
 
@@ -112,7 +113,7 @@ def test_who_does_not_answer_any_more_is_given_up(plays: Plays) -> None:
 
     with Victim(hang).running_server() as port:
         began = time.monotonic()
-        done = standstill.waits(ATTACK)(plays.trial(port, 2.0))
+        done = victim.waits(ATTACK)(plays.trial(port, 2.0))
         took = time.monotonic() - began
         released.set()
     assert (done.wait, done.endless) == (2.0e6, True)
@@ -123,12 +124,23 @@ def test_who_does_not_answer_any_more_is_given_up(plays: Plays) -> None:
 def test_an_attack_that_does_not_end_is_left(plays: Plays) -> None:
     server = Victim(lambda line: None)
     with server.running_server() as port:
-        done = standstill.waits(ATTACK)(plays.trial(port, 2.0))
+        done = victim.waits(ATTACK)(plays.trial(port, 2.0))
     assert server.struck
     assert not done.endless
     assert done.latency is not None
     assert done.wait == done.latency.max
     assert plays.killed == 1, "it has not got over it"
+
+
+def test_an_attacker_that_is_cut_off_is_told(plays: Plays) -> None:
+    def cut(line: Line) -> None:
+        raise ConnectionResetError
+
+    with Victim(cut).running_server() as port:
+        done = victim.waits(ATTACK)(plays.trial(port, 30.0))
+    assert done.cut.startswith("Connection")
+    assert not done.endless
+    assert not plays.killed
 
 
 def test_wrong_answers_under_attack_are_told(plays: Plays) -> None:
@@ -140,7 +152,7 @@ def test_wrong_answers_under_attack_are_told(plays: Plays) -> None:
 
     server = Confused(lambda line: server.accept_job(line))
     with server.running_server() as port, pytest.raises(WrongAnswer, match="no job of this client in flight"):
-        standstill.waits(ATTACK)(plays.trial(port, 30.0))
+        victim.waits(ATTACK)(plays.trial(port, 30.0))
 
 
 def test_a_server_that_hangs_up_on_everybody_is_told(plays: Plays) -> None:
@@ -150,7 +162,7 @@ def test_a_server_that_hangs_up_on_everybody_is_told(plays: Plays) -> None:
 
     server = Victim(hang_up)
     with server.running_server() as port, pytest.raises(ConnectionError):
-        standstill.waits(ATTACK)(plays.trial(port, 30.0))
+        victim.waits(ATTACK)(plays.trial(port, 30.0))
 
 
 # --- the attacker ---------------------------------------------------------------------------------------
@@ -222,7 +234,7 @@ def test_a_stop_takes_until_the_process_has_ended(child: tuple[subprocess.Popen[
     server = Stubborn()
     server.pid = process.pid
     with server.running_server() as port:
-        done = standstill.takes("alike-and-stop")(plays.trial(port, 1.0 if stubborn else 30.0))
+        done = victim.takes("alike-and-stop")(plays.trial(port, 1.0 if stubborn else 30.0))
     assert (done.endless, plays.killed) == (stubborn, int(stubborn))
     assert done.wait is not None
     assert done.wait == 1.0e6 if stubborn else 0 < done.wait < 30e6
@@ -237,7 +249,7 @@ def test_an_attacker_that_is_cut_off_from_what_it_waits_for_is_a_failure(plays: 
             return super().text(command)
 
     with Closes().running_server() as port, pytest.raises(ConnectionError):
-        standstill.takes("empty-lines-and-cancel")(plays.trial(port, 60.0))
+        victim.takes("empty-lines-and-cancel")(plays.trial(port, 60.0))
 
 
 # --- in a run -------------------------------------------------------------------------------------------
@@ -250,7 +262,7 @@ def test_every_scenario_plays_an_attack_that_there_is(monkeypatch: pytest.Monkey
     def note(name: str, port: int, size: int, seconds: float) -> None:
         raise Noted(name, size)
 
-    monkeypatch.setattr(standstill, "attacker", note)
+    monkeypatch.setattr(victim, "attacker", note)
     played = set()
     for scenario in ATTACKED:
         with pytest.raises(Noted) as told:

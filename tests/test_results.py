@@ -159,6 +159,8 @@ def test_the_longest_waits_have_a_table_of_their_own_behind_the_growth() -> None
     expected += [figure.write(spread.median) for figure, spread in zip(figures_[1:], more, strict=True)]
     line = found.partition(f"\n{row.name}\n")[2].splitlines()[0]
     assert " ".join(line.split()) == " ".join([OURS, *expected])
+    assert f"\nAttackers were cut off by {STOCK}: connections full of bad packets 50; " in found
+    assert f"cut off by {OURS}" not in found
     endless = found.partition("\none job awaited, its progress 10 k\n")[2].splitlines()[1]
     assert re.match(rf" +{STOCK} +over 10\.0 s ", endless)
 

@@ -11,7 +11,7 @@ import os
 import sys
 
 from benchmarks.attacks import ATTACKS, Attack
-from benchmarks.attacks.line import Door
+from benchmarks.attacks.door import Door
 from benchmarks.processes import allow_open_files
 
 POLITE = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks.attacks.line import Door
+from benchmarks.attacks.door import Door
 
 READY = 0.0
 

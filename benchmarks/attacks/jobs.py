@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from benchmarks.attacks.attack import READY, Attack
+from benchmarks.attacks.door import Door
 from benchmarks.attacks.line import (
     CAN_DO,
     CANT_DO,
@@ -16,7 +17,6 @@ from benchmarks.attacks.line import (
     SUBMIT_JOB_EPOCH,
     WORK_COMPLETE,
     WORK_STATUS,
-    Door,
     Line,
     begins,
     filled,

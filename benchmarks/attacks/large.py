@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.attacks.attack import READY, Attack
+from benchmarks.attacks.door import Door
 from benchmarks.attacks.jobs import NAME, SHARED, submitted, taken
-from benchmarks.attacks.line import JOB_CREATED, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE, Door, begins, packet
+from benchmarks.attacks.line import JOB_CREATED, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE, begins, packet
 
 MB = 1_000_000
 CLIENTS = 10

@@ -6,15 +6,12 @@ import itertools
 import select
 import socket
 import struct
-from typing import Self
 
 HOST = "127.0.0.1"
 READ_AT_ONCE = 128 * 1024
 """bytes that a server reads from one peer before it looks at the next"""
 PATIENCE = 120.0
 """seconds without a byte in or out after which a server is given up; whoever plays the attack waits no longer"""
-CONNECTED_AT_ONCE = 16
-"""well below a server's backlog: a connection beyond it would be tried again by the kernel, a second later"""
 TAIL = 64
 """bytes kept of what was read, for an answer whose end has not come; none that is looked for is longer"""
 
@@ -108,39 +105,3 @@ class Line:
         if not found:
             raise TimeoutError(f"nothing was read or said by the server for {PATIENCE:.0f} s")
         return found[0][1]
-
-
-class Door:
-    """The way to a server of this machine. Who came in through it stays until the block is left."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self._sockets: list[socket.socket] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for sock in self._sockets:
-            sock.close()
-
-    def connect(self) -> socket.socket:
-        """Connect. Raises OSError."""
-        sock = socket.create_connection((HOST, self.port), timeout=PATIENCE)
-        self._sockets.append(sock)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
-
-    def line(self) -> Line:
-        """Connect one line."""
-        return Line(self.connect())
-
-    def lines(self, count: int) -> list[Line]:
-        """Connect so many, each heard once."""
-        made: list[Line] = []
-        while len(made) < count:
-            fresh = [self.line() for _ in range(min(CONNECTED_AT_ONCE, count - len(made)))]
-            for line in fresh:
-                line.echo()
-            made += fresh
-        return made

@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.attacks.attack import READY, Attack
+from benchmarks.attacks.door import Door
 from benchmarks.attacks.jobs import submitted
-from benchmarks.attacks.line import CAN_DO, GRAB_JOB, NO_JOB, PATIENCE, RESET_ABILITIES, Door, Line, begins, packet
+from benchmarks.attacks.line import CAN_DO, GRAB_JOB, NO_JOB, PATIENCE, RESET_ABILITIES, Line, begins, packet
 
 SAID_AT_ONCE = 1000
 LONG = 8000

@@ -8,8 +8,9 @@ import ssl
 
 from benchmarks.attacks.attack import READY, Attack
 from benchmarks.attacks.crowds import JOBS
+from benchmarks.attacks.door import Door
 from benchmarks.attacks.jobs import NAME
-from benchmarks.attacks.line import JOB_CREATED, SUBMIT_JOB_BG, Door, begins, packet, times
+from benchmarks.attacks.line import JOB_CREATED, SUBMIT_JOB_BG, begins, packet, times
 
 SAID_AT_ONCE = 1000
 

@@ -1,108 +1,18 @@
-"""Standing still: how long everybody waits at most for what one peer, or a crowd, does. Most are curves.
+"""Standing still: how long anybody waits at most for what one peer, or a crowd, does. Most are curves.
 
-A process of its own attacks (`benchmarks/attacks`), while the victim, one client and one worker of the load, has one
-foreground job after the other done. Its longest wait is the longest turn that the server made of it, and a little more.
+A process of its own attacks (`benchmarks/attacks`), while the victim has its jobs done.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from benchmarks.attacker import Attacker, attacker
-from benchmarks.errors import Stalled
-from benchmarks.latency import Counted, latency, together
-from benchmarks.results import Round
 from benchmarks.scenarios.growth import Bound, Point
 from benchmarks.scenarios.scenario import GEARMAN, Play, Profile, Scenario, TooMuch, short
-from benchmarks.trial import Trial
-
-if TYPE_CHECKING:
-    from benchmarks.load import Load
+from benchmarks.scenarios.victim import takes, waits
 
 QUICK, DEFAULT, FULL = Profile.QUICK, Profile.DEFAULT, Profile.FULL
 OURS_ALONE = ("gearfast",)
-NO_END = 1_000_000_000
-"""round trips: the time ends a run, not their number"""
-CALM = 0.1
-"""seconds of round trips before the attack"""
-LOOK = 0.1
-"""seconds of round trips between two looks whether the attack is over"""
-REST = 0.1
-"""seconds of round trips after the attack; of a millionth each for what there was of jobs, functions or abilities"""
-
-
-@dataclass
-class Felt:
-    """What the victim felt of an attack."""
-
-    counted: list[Counted] = field(default_factory=list)
-    over: bool = False
-    """the attack came to its end in time"""
-    endless: bool = False
-    """an answer did not come at all"""
-
-
-def waits(attack: str) -> Play:
-    """The longest round trip while somebody does that."""
-
-    def play(trial: Trial) -> Round:
-        from benchmarks.load import Load
-
-        size, patience = trial.budget.jobs, trial.budget.seconds
-        victim = Load(trial.port, patience=patience, path=trial.path)
-        with attacker(attack, trial.port, size, patience) as other:
-            victim.workers(1)
-            victim.clients(1, foreground=True)
-            victim.run(NO_END, seconds=CALM / 10)
-            calm = latency(victim.run(NO_END, seconds=CALM).latencies)
-            trial.tree.forget_peak()
-            before = trial.tree.resident()
-            felt = attacked(victim, other, size, patience)
-            grown = float(max(trial.tree.peak() - before, 0))
-        if not felt.over or felt.endless:
-            trial.kill()
-        all_ = together(felt.counted)
-        jobs, found = sum(count for _, count in all_), latency(all_)
-        longest = patience * 1e6 if felt.endless or found is None else found.max
-        return Round(jobs, 0.0, latency=found, wait=longest, endless=felt.endless, calm=calm, grown=grown)
-
-    return play
-
-
-def attacked(victim: Load, other: Attacker, size: int, patience: float) -> Felt:
-    """Have it strike, and return what the victim feels until it is over, and a little longer."""
-    felt = Felt()
-    limit = time.monotonic() + patience
-    other.strike()
-    try:
-        while not felt.over and time.monotonic() < limit:
-            felt.counted.append(victim.run(NO_END, seconds=LOOK).latencies)
-            felt.over = other.told(0.0) is not None
-        felt.counted.append(victim.run(NO_END, seconds=REST + min(size / 1e6, 1.0)).latencies)
-    except Stalled:
-        felt.endless = True
-    return felt
-
-
-def takes(attack: str) -> Play:
-    """How long the attacker waits for what it asks for itself."""
-
-    def play(trial: Trial) -> Round:
-        patience = trial.budget.seconds
-        with attacker(attack, trial.port, trial.budget.jobs, patience) as other:
-            other.strike()
-            told = other.told(patience)
-        if told is None:
-            trial.kill()
-            return Round(1, patience, wait=patience * 1e6, endless=True)
-        if told.took is None:
-            raise ConnectionError(told.cut)
-        return Round(1, told.took, wait=told.took * 1e6)
-
-    return play
 
 
 def against(
@@ -181,6 +91,7 @@ SCENARIOS = (
         "A worker says of {} functions, as fast as can be, that it can do them.",
         waits("abilities-said"),
         MANY,
+        ("gearmand", 100_000, NAMED),
     ),
     *against(
         "abilities, the worker leaves",
@@ -253,6 +164,7 @@ SCENARIOS = (
         waits("empty-lines"),
         TALK,
         ("gearmand", 1, KEEPS),
+        ("gearmand", 10, TooMuch("it keeps all answers, 8 GB of them")),
     ),
     *against(
         "peers with empty lines, cancel job",
@@ -260,6 +172,7 @@ SCENARIOS = (
         takes("empty-lines-and-cancel"),
         TALK,
         ("gearmand", 1, KEEPS),
+        ("gearmand", 10, TooMuch("it keeps all answers, 8 GB of them")),
     ),
     *against(
         "peers that ask for all jobs",
