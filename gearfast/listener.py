@@ -37,6 +37,42 @@ def open_listeners(config: Config) -> list[socket.socket]:
     return listeners
 
 
+class UnixListener(socket.socket):
+    """A Unix socket whose file this process has made."""
+
+    __slots__ = ("file",)
+
+    def __init__(self) -> None:
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.file: tuple[int, int] | None = None
+        """Device and inode: which file it is, whatever the path leads to later."""
+
+    def make_file(self, path: str) -> None:
+        """Bind the socket to a path. Raises OSError."""
+        self.bind(path)
+        self.file = identity(path)
+
+    def remove_file(self) -> None:
+        """Remove the file, if it is still the one that was made; another server may have made its own there.
+
+        To be called while this socket still listens: until the file is gone, a server that wants the path finds it in
+        use. Only who removes it without asking can come between the look and the removal.
+        """
+        path = self.getsockname()
+        if self.file is not None and identity(path) == self.file:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of a socket's file; None when there is nothing."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def is_tcp(listener: socket.socket) -> bool:
     """Whether peers come over TCP, not through a Unix socket."""
     return listener.family != socket.AF_UNIX
@@ -94,11 +130,12 @@ def open_unix(path: str, backlog: int) -> socket.socket:
     if not path:
         raise ListenError("--listen=unix: lacks the path of the socket: --listen=unix:/run/gearfast.sock")
     remove_stale(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = UnixListener()
     try:
-        listener.bind(path)
+        listener.make_file(path)
         listener.listen(backlog)
     except OSError as error:
+        listener.remove_file()
         listener.close()
         raise ListenError(f"cannot listen on unix:{path}: {error.strerror or error}") from error
     listener.setblocking(False)
@@ -108,15 +145,23 @@ def open_unix(path: str, backlog: int) -> socket.socket:
 def remove_stale(path: str) -> None:
     """Remove a socket file that nobody listens on any more."""
     try:
+        before = os.lstat(path)
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise ListenError(f"cannot listen on unix:{path}: the path exists and is no socket")
     except OSError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # a server that hangs has a full backlog
         try:
             probe.connect(path)
+        except BlockingIOError:
+            pass
         except ConnectionRefusedError:
-            os.unlink(path)
+            with contextlib.suppress(OSError):  # then it stays, and the bind says so
+                # Another server may have done the same since, and listen. A new file may get an old one's inode.
+                now = os.lstat(path)
+                if (now.st_dev, now.st_ino, now.st_ctime_ns) == (before.st_dev, before.st_ino, before.st_ctime_ns):
+                    os.unlink(path)
             return
         except OSError:
             return
@@ -124,12 +169,10 @@ def remove_stale(path: str) -> None:
 
 
 def close_listener(listener: socket.socket) -> None:
-    """Stop listening, and remove the file of a Unix socket."""
-    path = "" if is_tcp(listener) else listener.getsockname()
+    """Stop listening, and remove the file of a Unix socket that was made here."""
+    if isinstance(listener, UnixListener):
+        listener.remove_file()
     listener.close()
-    if path:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
 
 
 def name_of(listener: socket.socket) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import socket
 from pathlib import Path
 
 import pytest
 
+from gearfast import Config
+from gearfast.errors import ListenError
+from gearfast.listener import close_listener, open_listeners
 from tests import wire
 from tests.actors import res
 from tests.peers import start_gearfast
@@ -66,6 +71,85 @@ def test_socket_file_of_a_live_server_is_left_alone(tmp_path: Path) -> None:
         assert "another server is running there" in second.log.read_text()
         with socket.socket(socket.AF_UNIX) as local:
             local.connect(str(path))
+
+
+@pytest.mark.parametrize("taken_over_by", ["another server", "a file", "a directory", "nothing"])
+def test_what_another_has_put_in_the_place_of_the_socket_stays(tmp_path: Path, taken_over_by: str) -> None:
+    """Only the file that a server has made is removed when it ends."""
+    path = tmp_path / "socket"
+    with start_gearfast(f"--listen=unix:{path}") as first:
+        path.unlink()
+        if taken_over_by == "a file":
+            path.write_text("kept")
+        elif taken_over_by == "a directory":
+            path.mkdir()
+        elif taken_over_by == "another server":
+            with start_gearfast(f"--listen=unix:{path}") as second:
+                assert first.stop() == 0
+                with socket.socket(socket.AF_UNIX) as local:
+                    local.settimeout(wire.TIMEOUT)
+                    local.connect(str(path))
+                    local.sendall(wire.request(wire.ECHO_REQ))
+                    assert local.recv(100) == res(wire.ECHO_RES)
+                assert second.stop() == 0
+        assert first.stop() == 0
+        assert path.exists() == (taken_over_by in {"a file", "a directory"})
+
+
+def test_a_stopped_socket_is_gone_before_nobody_listens(tmp_path: Path) -> None:
+    """Else a server that starts in between finds it dead, replaces it, and loses its own to the one that stops."""
+    path = str(tmp_path / "socket")
+    (listener,) = open_listeners(Config(listen=(f"unix:{path}",)))
+    unlinked = []
+
+    def unlink(name: str) -> None:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(name)
+        unlinked.append(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "unlink", unlink)
+        close_listener(listener)
+    assert unlinked == [path]
+
+
+def test_two_servers_that_find_a_dead_socket_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one leaves alone what the first has made since it looked."""
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+    made: list[socket.socket] = []
+    real = socket.socket.connect
+
+    def connect(probe: socket.socket, address: str) -> None:
+        monkeypatch.undo()
+        try:
+            real(probe, address)
+        finally:
+            made.extend(open_listeners(Config(listen=(f"unix:{path}",))))  # the other one is quicker
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    with pytest.raises(ListenError, match=f"cannot listen on unix:{path}: Address already in use"):
+        open_listeners(Config(listen=(f"unix:{path}",)))
+    with socket.socket(socket.AF_UNIX) as local:
+        local.connect(path)
+    close_listener(made[0])
+    assert not os.path.exists(path)
+
+
+def test_a_server_that_hangs_with_a_full_backlog_is_one_that_runs(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as hung, contextlib.ExitStack() as peers:
+        hung.bind(str(path))
+        hung.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                peer = peers.enter_context(socket.socket(socket.AF_UNIX))
+                peer.setblocking(False)
+                peer.connect(str(path))
+        with pytest.raises(ListenError, match="another server is running there"):
+            open_listeners(Config(listen=(f"unix:{path}",)))
+    assert path.is_socket()
 
 
 def test_socket_without_a_path_is_refused() -> None:
