@@ -13,7 +13,7 @@ ROOMS = [
     *("index", "heap", "pool", "handle", "packet", "rotation"),
     *("jobqueue", "numbers", "late", "roster", "party", "census", "peer", "unique", "journal", "endings"),
     *("life", "broker", "inprocess"),
-    *("record", "ledger", "logbook", "fence", "session", "request", "turn", "transport", "secure"),
+    *("record", "ledger", "notes", "fence", "session", "request", "turn", "transport", "secure"),
 ]
 
 debug, sanitize, coverage = (

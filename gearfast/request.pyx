@@ -191,9 +191,9 @@ cdef int submit(Session session, const Submission* wanted) except -1:
         session.send_after_store(job)
     else:
         session.send_handle(JOB_CREATED, job.number)
-    if service.book.jobs:
-        service.book.say(logs.NOTICE, "accepted,%s,%s,%.0f", (text(wanted.function), text(wanted.unique), wanted.due))
-        session.stopped = session.stopped or service.book.is_full()
+    if service.notes.jobs:
+        service.notes.say(logs.NOTICE, "accepted,%s,%s,%.0f", (text(wanted.function), text(wanted.unique), wanted.due))
+        session.stopped = session.stopped or service.notes.is_full()
     return 0
 
 

@@ -104,7 +104,7 @@ cdef class TlsTransport(SocketTransport):
         return 0
 
     cdef int refuse(self, str reason) except -1:
-        self.turn.service.book.say(logs.INFO, "%s: no TLS handshake: %s", (self.session.address.decode(), reason))
+        self.turn.service.notes.say(logs.INFO, "%s: no TLS handshake: %s", (self.session.address.decode(), reason))
         self.session.ended = True
         self.ready()
         return 0

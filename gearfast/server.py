@@ -75,7 +75,7 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.turn = Turn(self.service, self.loop, self.config)
         self.running = True
-        self.service.book.log_jobs(log.isEnabledFor(NOTICE))
+        self.service.notes.log_jobs(log.isEnabledFor(NOTICE))
         try:
             if self.config.ssl:
                 self.context = server_context(self.config)

@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from gearfast.broker cimport Broker, Reported
 from gearfast.fence cimport Fences
 from gearfast.jobqueue cimport Job
-from gearfast.logbook cimport LogBook
+from gearfast.notes cimport Notes
 from gearfast.packet cimport Packet, PacketReader, PacketWriter
 from gearfast.peer cimport Peer, Report
 from gearfast.slice cimport Slice
@@ -35,7 +35,7 @@ cdef class Service:                       # what all sessions of one server shar
     cdef readonly uint64_t opened         # sessions so far
     cdef const Row* table                 # by packet type; no handler: INVALID_COMMAND
     cdef public object admin                     # (session, line) -> bytes, an iterator of bytes, or None to close
-    cdef readonly LogBook book
+    cdef readonly Notes notes
     cdef bint exceptions
     cdef size_t max_packet_size, output_pause, output_limit
     cdef double now                       # monotonic seconds, of this turn

@@ -8,7 +8,7 @@ from typing_extensions import disjoint_base
 
 from gearfast.broker import Broker
 from gearfast.config import Config
-from gearfast.logbook import LogBook
+from gearfast.notes import Notes
 from gearfast.peer import Peer
 
 @disjoint_base
@@ -39,7 +39,7 @@ class Service:
     def broker(self) -> Broker:
         """Where jobs live."""
     @property
-    def book(self) -> LogBook:
+    def notes(self) -> Notes:
         """What is to be said in the log at the end of the turn."""
     @property
     def sessions(self) -> dict[int, Session]:

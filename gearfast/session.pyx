@@ -48,7 +48,7 @@ cdef class Service:
     def __cinit__(self, Broker broker not None, config not None, log not None, admin=None):
         self.broker = broker
         self.admin = admin
-        self.book = LogBook(log, broker)
+        self.notes = Notes(log, broker)
         self.sessions = {}
         self.opened = 0
         self.exceptions = config.exceptions
@@ -142,7 +142,7 @@ cdef class Session(Peer):
                 service.work += work + broker.steps - before
                 work = 0
                 before = broker.steps
-                if monotonic_time() >= service.until or service.book.is_full():
+                if monotonic_time() >= service.until or service.notes.is_full():
                     self.stopped = True
         service.work += work
         return 0
@@ -226,7 +226,7 @@ cdef class Session(Peer):
         return 0
 
     cdef bytes fail_answer(self, object error):
-        self.service.book.blame(self.service.admin, error)
+        self.service.notes.blame(self.service.admin, error)
         return FAILED_LINE
 
     # --- out ---
@@ -292,7 +292,7 @@ cdef class Session(Peer):
         memcpy(at + strlen(code) + 1, text, strlen(text))
         if not self.refused_before:
             self.refused_before = True
-            self.service.book.say(logs.WARNING, "%s: %s: %s", (self.address.decode(), code.decode(), text.decode()))
+            self.service.notes.say(logs.WARNING, "%s: %s: %s", (self.address.decode(), code.decode(), text.decode()))
         self.outlet.ready()
         return 0
 
@@ -309,9 +309,9 @@ cdef class Session(Peer):
         try:
             if isinstance(error, ProtocolError):
                 code = error.code.encode()
-                self.service.book.say(logs.WARNING, "%s: closed: %s", (self.address.decode(), error))
+                self.service.notes.say(logs.WARNING, "%s: closed: %s", (self.address.decode(), error))
             else:
-                self.service.book.say(logs.ERROR, "%s: closed: %r", (self.address.decode(), error))
+                self.service.notes.say(logs.ERROR, "%s: closed: %r", (self.address.decode(), error))
             if code:
                 self.refused_before = True
                 self.refuse(code, str(error).encode())
@@ -334,10 +334,10 @@ cdef class Session(Peer):
         try:
             self.service.sessions.pop(self.serial, None)
             if self.trouble != NONE:
-                self.service.book.say(logs.WARNING, "%s: closed: %s", (self.address.decode(), TROUBLES[self.trouble]))
+                self.service.notes.say(logs.WARNING, "%s: closed: %s", (self.address.decode(), TROUBLES[self.trouble]))
             broker.enter()
         except Exception as error:
-            self.service.book.log.error("%s: %r", self.address, error)
+            self.service.notes.log.error("%s: %r", self.address, error)
         broker.disconnect(self, self.service.now)
         broker.rest()
 

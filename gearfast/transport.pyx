@@ -134,7 +134,7 @@ cdef class Transport(Member):
         try:
             if isinstance(error, MemoryError):
                 self.turn.spend_reserve()
-            self.turn.service.book.say(level, "%s: closed: %s", (self.session.address.decode(), said(error)))
+            self.turn.service.notes.say(level, "%s: closed: %s", (self.session.address.decode(), said(error)))
             self.turn.schedule()                       # for the log
             self.close()
         except Exception as another:

@@ -118,8 +118,8 @@ cdef class Turn:
         """What the store and the log have to hear."""
         try:
             self.service.tell_store()
-            if self.service.book.has_news():
-                self.service.book.tell()
+            if self.service.notes.has_news():
+                self.service.notes.tell()
         except Exception as error:
             self.trouble(error)
 
@@ -136,7 +136,7 @@ cdef class Turn:
             self.trouble(error)
 
     cdef void news(self) noexcept:
-        if self.service.broker.has_news() or self.service.book.has_news():
+        if self.service.broker.has_news() or self.service.notes.has_news():
             self.schedule()
 
     def over(self):
@@ -261,7 +261,7 @@ cdef class Turn:
         if isinstance(error, MemoryError):
             self.spend_reserve()
         try:
-            self.service.book.log.critical("This should not happen, and is gone on with: %r", error, exc_info=error)
+            self.service.notes.log.critical("This should not happen, and is gone on with: %r", error, exc_info=error)
         except Exception:
             pass                                  # there is nobody left to be told
 

@@ -84,11 +84,11 @@ MAY_USE: dict[str, set[str]] = {
         "life",
         "broker",
     },
-    "logbook": {"endings", "broker"},
+    "notes": {"endings", "broker"},
     # room 4: the same talk in this process, and over a wire
     "inprocess": {"jobqueue", "roster", "peer", "life", "broker"},
-    "session": {"handle", "packet", "jobqueue", "fence", "peer", "broker", "logbook"},
-    "request": {"handle", "packet", "jobqueue", "roster", "peer", "life", "broker", "logbook", "session"},
+    "session": {"handle", "packet", "jobqueue", "fence", "peer", "broker", "notes"},
+    "request": {"handle", "packet", "jobqueue", "roster", "peer", "life", "broker", "notes", "session"},
     # bytes in and out
     "turn": {"broker", "session"},
     "transport": {"packet", "session", "turn"},

@@ -1,8 +1,8 @@
-# LOGBOOK   what is to be said in the log when the turn is over: what writes a log is somebody else's Python.
+# NOTES   what is to be said in the log when the turn is over: what writes a log is somebody else's Python.
 
 from gearfast.broker cimport Broker
 
-cdef class LogBook:
+cdef class Notes:
     cdef object log               # a logging.Logger
     cdef Broker broker
     cdef list said                # (level, text, values)

@@ -12,7 +12,7 @@ cdef dict WHY = {
 }
 
 
-cdef class LogBook:
+cdef class Notes:
     def __cinit__(self, log not None, Broker broker not None):
         self.log = log
         self.broker = broker
