@@ -11,30 +11,53 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import uvloop
 
-from gearfast import command, daemon, logs, options, queues, store_command
+from gearfast import command, daemon, logbook, logs, options, queues, store_command, systemd
 from gearfast.command import Command, Wish
 from gearfast.config import VERSION
+from gearfast.descriptor import descriptor_of
 from gearfast.errors import ConfigError, GearfastError, StoreError
 from gearfast.password import without_password
 from gearfast.plugins import Store
 from gearfast.plugins.admin import Admin
 from gearfast.plugins.stores import make_store
 from gearfast.server import Server
+from gearfast.terminal import say
 from gearfast.tls import server_context
 
 log = logging.getLogger("gearfast")
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who started this process."""
+
+    name: str
+    """What the program was called by."""
+    front: daemon.Front | None = None
+    """The process that waits in front, with ``--daemon``."""
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run the program with the words behind its name (default: ``sys.argv``); return its exit code."""
     name = program_name()
-    words = sys.argv[1:] if words is None else words
-    daemon.fill_standard_descriptors()
+    try:
+        daemon.fill_standard_descriptors()
+        return obey(sys.argv[1:] if words is None else words, name)
+    except GearfastError as error:
+        say(f"{name}: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def obey(words: Sequence[str], name: str) -> int:
+    """Do what the words ask for; return the exit code."""
     code = 0
     try:
         if words[:1] == ["store"]:
@@ -43,11 +66,9 @@ def main(words: Sequence[str] | None = None) -> int:
             start(command.read(words, os.environ), name)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except GearfastError as error:
-        say(f"{name}: {error}")
-        return 1
     except BrokenPipeError:  # `gearfast --help | head`: who read has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(daemon.open_null(), 1)
+        return 0
     return code
 
 
@@ -100,13 +121,6 @@ def program_name() -> str:
     return "gearfast" if name in {"", "-c", "-m", "__main__.py"} else name
 
 
-def say(line: str) -> None:
-    """Print a line on standard error, if there still is one."""
-    if sys.stderr is not None:
-        with suppress(OSError):
-            print(line, file=sys.stderr, flush=True)
-
-
 def run(asked: Command, name: str) -> None:
     """Set the process up in stock's order (protocol section 5.4), and serve until told to stop."""
     warn(asked.warnings, name)
@@ -116,32 +130,50 @@ def run(asked: Command, name: str) -> None:
         daemon.limit_files(asked.file_descriptors)
     if asked.user:
         daemon.become(asked.user)
-    parent = daemon.detach() if asked.daemon else None
+    refuse_closed_log(asked)
+    front = daemon.detach() if asked.daemon else None
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     log_file = open_log(asked, name)
     log.info("Starting up with pid %d, verbose is set to %s", os.getpid(), logs.level_name())
     try:
         with store_named(asked), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(asked, store, name, parent))
-    except Exception as error:
+            runner.run(serve(asked, store, Origin(name, front)))
+        log.info("Shutdown complete")
+    except GearfastError as error:
         # On a terminal main says it; a log file has to be told too, most of all when there is no terminal.
         if log_file != "stderr":
-            log.log(logs.FATAL, "%s", error, exc_info=not isinstance(error, GearfastError))
+            log.log(logs.FATAL, "%s", error)
         raise
-    log.info("Shutdown complete")
+    except Exception as error:
+        if log_file == "none" and not asked.syslog:  # so that it is told to somebody
+            raise
+        log.log(logs.FATAL, "%r", error, exc_info=True)
+        raise GearfastError(f"ended by a fault of its own, of which the log has more: {error!r}") from error
+    finally:
+        logbook.close_log()
+
+
+def refuse_closed_log(asked: Command) -> None:
+    """Refuse a log on a descriptor that is not open, before one of our own gets its number."""
+    descriptor = descriptor_of(asked.log_file)
+    try:
+        if descriptor is not None:
+            os.fstat(descriptor)
+    except OSError as error:
+        raise ConfigError(f'Could not open log file "{asked.log_file}" ({error.strerror})') from None
 
 
 def open_log(asked: Command, name: str) -> str:
     """Open the log and return where it goes: standard error if stock's default file cannot be written, as by most."""
     try:
-        logs.open_log(asked.log_file, asked.log_level, to_syslog=asked.syslog)
+        logbook.open_log(asked.log_file, asked.log_level, to_syslog=asked.syslog)
         return asked.log_file
     except OSError as error:
         complaint = f'Could not open log file "{asked.log_file}"'
         if asked.log_file != options.LOG_FILE:
             raise ConfigError(f"{complaint} ({error.strerror})") from None
         say(f"{name}: {complaint}, switching to stderr. ({error.strerror})")
-        logs.open_log("stderr", asked.log_level, to_syslog=asked.syslog)
+        logbook.open_log("stderr", asked.log_level, to_syslog=asked.syslog)
         return "stderr"
 
 
@@ -154,7 +186,7 @@ def store_named(asked: Command) -> Iterator[None]:
         raise StoreError(queues.complaint("" if asked.store is None else asked.store.url, error)) from error
 
 
-async def serve(asked: Command, store: Store | None, name: str, parent: int | None) -> None:
+async def serve(asked: Command, store: Store | None, origin: Origin) -> None:
     """Run the server; when it listens, write the pid file and tell whoever waits.
 
     The pid file comes after the bind, not before it as in stock: a start that fails because a server is running
@@ -174,16 +206,23 @@ async def serve(asked: Command, store: Store | None, name: str, parent: int | No
         log.info("Listening on %s", address)
     try:
         with daemon.pid_file(asked.pid_file):
-            if parent is None:
-                say(f"{name} {VERSION} {greeting(asked, server)}")
-            else:
-                daemon.release(parent)
-            daemon.notify("READY=1")
+            tell_of_start(f"{origin.name} {VERSION} {greeting(asked, server)}", origin)
             await server.closed()
     except ConfigError:
         server.stop()
         await server.closed()
         raise
+
+
+def tell_of_start(line: str, origin: Origin) -> None:
+    """Tell whoever waits that the server serves: a person on a terminal, the process in front, systemd."""
+    if origin.front is None:
+        if not logbook.interject(line):
+            say(line, patience=0)
+    else:
+        logbook.flush_log()  # what stands behind standard error changes now
+        daemon.release(origin.front)
+    systemd.notify("READY=1")
 
 
 def greeting(asked: Command, server: Server) -> str:
@@ -199,18 +238,18 @@ def handle_signals(loop: asyncio.AbstractEventLoop, server: Server) -> None:
     """Give stock's meaning to signals (protocol section 5.6)."""
 
     def stop() -> None:
-        daemon.notify("STOPPING=1")
+        systemd.notify("STOPPING=1")
         server.stop()
 
     def drain() -> None:
         # Not STOPPING: systemd would then count the drain against its stop timeout.
-        daemon.notify("STATUS=draining")
+        systemd.notify("STATUS=draining")
         server.drain()
 
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_signal_handler(signal.SIGINT, stop)
     loop.add_signal_handler(signal.SIGUSR1, drain)
-    loop.add_signal_handler(signal.SIGHUP, logs.reopen)
+    loop.add_signal_handler(signal.SIGHUP, logbook.reopen)
 
 
 def hint(asked: Command, addresses: Sequence[str]) -> str:

@@ -89,6 +89,10 @@ def build(wish: Wish, given: Arguments, environment: Mapping[str, str], strays: 
     warnings = (*strays, *warnings, *remarks)
     if store is None and given.has("store-queue-on-shutdown"):
         warnings += ("--store-queue-on-shutdown has no effect: no --store says where to, jobs are kept in memory",)
+    if given.has("daemon") and given.text("log-file") == "stderr":
+        warnings += (
+            "--log-file=stderr leads nowhere once --daemon has let go of the terminal: name a file, or --syslog",
+        )
     return Command(
         wish=wish,
         config=server_config(given, port, environment),

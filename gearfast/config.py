@@ -66,6 +66,43 @@ TLS_PIECE = 256 * KIB
 UNIX_PATH_SIZE = 107
 """Bytes of the path of a Unix socket: what Linux takes; macOS takes four less, and says so."""
 
+# --- the log of the program --------------------------------------------------------------
+
+LOG_BACKLOG = 16 * MIB
+"""Bytes of lines that wait to be written; what comes then is counted and not kept. A disk that stands still for a
+second while 100,000 jobs are logged costs no line."""
+
+LINE_COST = 100
+"""Bytes a waiting line takes beside its text."""
+
+LOG_WRITE = 256 * KIB
+"""Bytes written at a time: some thousand lines, put together in less time than a peer notices."""
+
+LOG_PAUSE = 0.010
+"""Seconds between two writes of the log, in which lines gather; one that comes alone is written at once."""
+
+LOG_LAST_WRITES = 1.0
+"""Seconds the end waits for the log to be written: enough for LOG_BACKLOG on most disks, and a stop stays a quick one
+when nobody reads."""
+
+LOG_REPEATS = 10.0
+"""Seconds in which a line of level WARNING or above that is said again is only counted: a fault that comes in every
+turn of the loop takes 2 MB a day instead of 2.6 GB in ten minutes."""
+
+LOG_SAME = 5
+"""Times it is written in those seconds when other lines come between, such as that a store is back, and away again."""
+
+LOG_DIFFERENT = 64
+"""Different lines for which that is remembered."""
+
+LOG_LOOK = 1.0
+"""Seconds between two looks whether such a count is due."""
+
+# --- the process -------------------------------------------------------------------------
+
+NOTIFY_PATIENCE = 1.0
+"""Seconds in which systemd must take word of a state; it takes it at once, unless it hangs itself."""
+
 
 def default_handle_prefix() -> str:
     """``H:<nodename>``, cut so that every job number still fits into a handle."""

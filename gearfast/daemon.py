@@ -1,4 +1,4 @@
-"""The server as a process: its limits and user, life in the background, its pid file, and word to systemd.
+"""The server as a process: its limits and user, life in the background, and its pid file.
 
 Each step raises ConfigError, one line in stock's words, when the system does not allow what was asked.
 """
@@ -8,13 +8,33 @@ import os
 import pwd
 import resource
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from gearfast.errors import ConfigError
 from gearfast.options import PID_FILE, PID_FILE_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The process that waits in front while this one starts in the background."""
+
+    pipe: int
+    """To write to when this one serves."""
+    null: int
+    """What takes the place of the terminal then."""
+
+
+def open_null() -> int:
+    """Open what swallows everything; a chroot may lack it."""
+    try:
+        return os.open(os.devnull, os.O_RDWR)
+    except OSError as error:
+        raise ConfigError(
+            f"{os.devnull} is needed and cannot be opened ({error.strerror}): mknod -m 666 {os.devnull} c 1 3"
+        ) from None
 
 
 def fill_standard_descriptors() -> None:
@@ -22,9 +42,11 @@ def fill_standard_descriptors() -> None:
 
     Else a socket or a pipe would get one of these numbers, and end when ``release`` lets go of the terminal.
     """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(descriptor)
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            open_null()  # it gets the lowest number that is free
 
 
 def limit_files(limit: int) -> None:
@@ -62,12 +84,13 @@ def become(user: str) -> None:
         raise ConfigError(f"Could not switch to user : {user} ({error.strerror})") from None
 
 
-def detach() -> int:
-    """Go on in the background; return the pipe to the process that waits in front.
+def detach() -> Front:
+    """Go on in the background; return the process that waits in front.
 
     That process ends here: with 0 when ``release`` is called, else with the exit code of the one behind, whose
     standard error is still this terminal's until then. The working directory stays what it is.
     """
+    null = open_null()
     reading, writing = os.pipe()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
@@ -78,7 +101,7 @@ def detach() -> int:
         raise SystemExit(outcome(child, reading))
     os.close(reading)
     os.setsid()
-    return writing
+    return Front(writing, null)
 
 
 def outcome(child: int, reading: int) -> int:
@@ -96,18 +119,16 @@ def outcome(child: int, reading: int) -> int:
     return 128 - code if code < 0 else code or 1
 
 
-def release(writing: int) -> None:
+def release(front: Front) -> None:
     """Let go of the terminal, and let the process that waits in front end with 0."""
     if sys.stderr is not None:
         sys.stderr.flush()
-    null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    if null > 2:
-        os.close(null)
+        os.dup2(front.null, descriptor)
+    os.close(front.null)
     with suppress(OSError):
-        os.write(writing, b"1")
-    os.close(writing)
+        os.write(front.pipe, b"1")
+    os.close(front.pipe)
 
 
 @contextmanager
@@ -136,21 +157,9 @@ def pid_file(path: str) -> Iterator[None]:
 
 
 def write_anew(path: str, content: bytes) -> None:
-    """Write a new file of mode 0744 in place of what is there; never through a link that somebody laid."""
+    """Write a new file of mode 0644 in place of what is there; never through a link that somebody laid."""
     with suppress(FileNotFoundError):
         os.unlink(path)
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o744)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     with open(descriptor, "wb") as file:
         file.write(content)
-
-
-def notify(state: str) -> None:
-    """Tell systemd a state, such as ``READY=1``, when it started this process and wants to know (sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bus:
-        bus.connect(address)
-        bus.send(state.encode())

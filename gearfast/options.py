@@ -205,7 +205,8 @@ TLS = Group(
 LOGGING = Group(
     "Log",
     (
-        Option("log-file", "l", "FILE", LOG_FILE, "File to write the log to; stderr, or none for no log."),
+        Option("log-file", "l", "FILE", LOG_FILE,
+               "File to write the log to; stderr, none for no log, or an open descriptor such as /dev/stdout."),
         Option("verbose", "", "LEVEL", "ERROR", "FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO or DEBUG."),
         Option("syslog", "", "", "", "Log to syslog too."),
     ),

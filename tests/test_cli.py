@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import cli, command, logs, options
+from gearfast import cli, command, logbook, options
 from gearfast.command import Command, Wish
 from gearfast.config import HANDLE_PREFIX_SIZE, VERSION, Config
 from gearfast.errors import ConfigError
@@ -458,6 +458,6 @@ def test_syslog_is_for_the_log_wherever_it_goes(
             raise PermissionError(13, "Permission denied")
         opened.append((path, level, to_syslog))
 
-    monkeypatch.setattr(logs, "open_log", open_log)
+    monkeypatch.setattr(logbook, "open_log", open_log)
     cli.open_log(command.read([*words, "--verbose=INFO"], {}), "gearfast")
     assert opened == [(options.LOG_FILE if writable else "stderr", "INFO", "--syslog" in words)]

@@ -141,12 +141,12 @@ def test_signals_that_end_it_leave_exit_code_0_and_no_pid_file(launch: Launch, t
     assert not (tmp_path / "pid").exists()
 
 
-def test_pid_file_has_stocks_content_and_mode(launch: Launch, tmp_path: Path) -> None:
+def test_pid_file_has_stocks_content_and_is_no_program(launch: Launch, tmp_path: Path) -> None:
     server = launch()
     assert (tmp_path / "pid").read_text() == f"{server.popen.pid}\n"
     mask = os.umask(0)
     os.umask(mask)
-    assert stat.S_IMODE((tmp_path / "pid").stat().st_mode) == 0o744 & ~mask
+    assert stat.S_IMODE((tmp_path / "pid").stat().st_mode) == 0o644 & ~mask
 
 
 def test_pid_file_replaces_what_is_there_without_following_it(launch: Launch, tmp_path: Path) -> None:
@@ -348,6 +348,53 @@ def test_daemon_starts_with_standard_descriptors_closed(tmp_path: Path, closed: 
         assert ask(port).startswith(b"OK ")
     finally:
         end_by_pid(pid)
+
+
+WITHOUT_NULL = "import os, sys; os.devnull = '/dev/none'; from gearfast import cli; sys.exit(cli.main())"
+"""The program where there is no /dev/null, as in a chroot."""
+
+
+def without_null(folder: Path, closed: str, *words: str, stdout: int = subprocess.PIPE) -> tuple[int, str]:
+    """Run the program there, without one of its standard descriptors; return its exit code, and what it says."""
+    script = f'{closed and f"exec {closed}>&-"}\nexec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", sys.executable, "-c", WITHOUT_NULL, *words],
+        cwd=folder,
+        env=environment(),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(("closed", "words"), [("0", []), ("1", []), ("", ["--daemon"])])
+def test_a_missing_dev_null_that_is_needed_is_one_line(tmp_path: Path, closed: str, words: list[str]) -> None:
+    words = command("--port=0", "--log-file=log", "--pid-file=pid", *words)[3:]
+    assert without_null(tmp_path, closed, *words) == (
+        1,
+        "gearfast: /dev/none is needed and cannot be opened (No such file or directory): "
+        "mknod -m 666 /dev/none c 1 3\n",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_dev_null_that_is_not_needed_is_no_trouble(tmp_path: Path) -> None:
+    assert without_null(tmp_path, "", *command("--port=0", "--log-file=none", "--pid-file=none/pid")[3:]) == (
+        1,
+        "gearfast: Could not open pid file for writing: none/pid (No such file or directory)\n",
+    )
+
+
+def test_help_into_a_pipe_that_nobody_reads_without_dev_null(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    code, said = without_null(tmp_path, "", "--help", stdout=writing)
+    os.close(writing)
+    assert code == 1
+    assert said.startswith("gearfast: /dev/none is needed and cannot be opened")
 
 
 def test_help_into_a_pipe_that_nobody_reads_says_nothing(tmp_path: Path) -> None:

@@ -132,7 +132,17 @@ MAY_USE: dict[str, set[str]] = {
         "plugins.checked",
     },
     "testing": set(),
+    # the log
+    "descriptor": set(),
+    "lines": set(),
+    "repeats": set(),
+    "strays": set(),
+    "sink": {"lines"},
+    "scribe": {"lines", "sink"},
+    "terminal": {"lines", "sink", "scribe"},
+    "logbook": {"descriptor", "lines", "repeats", "strays", "sink", "scribe"},
     # the process
+    "systemd": set(),
     "options": set(),
     "arguments": {"options"},
     "config_file": {"options", "arguments"},
@@ -150,6 +160,7 @@ MAY_USE: dict[str, set[str]] = {
     "cli": {
         *("tls", "server", "plugins.admin", "plugins.stores"),
         *("options", "queues", "command", "daemon", "store_command"),
+        *("descriptor", "logbook", "systemd", "terminal"),
     },
     "__main__": {"cli"},
     # the public names

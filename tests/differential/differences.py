@@ -400,6 +400,13 @@ PROCESS = [
         "The file of a server that runs must stay true.",
     ),
     Difference(
+        "The mode of the pid file",
+        "0744, minus the umask: a program for its owner.",
+        "0644, minus the umask.",
+        "Nobody.",
+        "A number is not to be executed.",
+    ),
+    Difference(
         "A file given with `--log-file` that cannot be opened",
         "A line on stderr, and the log goes there; with `--daemon` that is nowhere.",
         "One line and exit code 1. Stock's default file is given up for stderr, as in stock.",
@@ -439,9 +446,40 @@ PROCESS = [
     Difference(
         "ERROR packets in the log",
         "2.0 writes an ERROR line for each of them.",
-        "One WARNING for the first one of each connection.",
+        "One WARNING for the first one of each connection; the same line again within 10 s is counted, as below.",
         "Who counts them in the log.",
         "A mistake of a peer is none of the server's, and no peer may fill the disk.",
+    ),
+    Difference(
+        "A log that is not read: a full pipe, a stopped terminal, a disk or a syslog that hangs",
+        "The thread that logs stands still, and with it those it serves.",
+        "Lines wait, up to 16 MiB; those that come then are counted, and their number is logged when there is room. "
+        "The end waits a second for what is left.",
+        "Who lets a log stand for long.",
+        "Nobody's work may depend on who reads the log.",
+    ),
+    Difference(
+        "The same line at WARNING or above, again and again",
+        "Is written each time.",
+        "Is written once (up to five times when others come between), then counted: "
+        "`the same line 12 times more within 10 s: ...`. Lines below WARNING, such as `accepted,...`, are all written.",
+        "Who counts such lines.",
+        "A fault that comes in every turn of a loop fills the disk within the hour.",
+    ),
+    Difference(
+        "Control characters in names, and bytes that are no UTF-8, in the log and in syslog",
+        "Stand there as they came: a line feed begins a line that nobody said.",
+        "Are written as escapes: `\\n`, `\\x1b`, `\\u202e`. UTF-8 text stays as it is, and so do backslashes.",
+        "Who looks for such names in the log.",
+        "A line of the log is what the server says, whoever chose the names in it.",
+    ),
+    Difference(
+        "`--log-file=/dev/stdout`, `/dev/stderr`, `/dev/fd/N`, and links to them",
+        "Are opened by their path, which a socket (under systemd or node) and another user's pipe do not allow; "
+        "SIGHUP opens them again.",
+        "Stand for the open descriptor, with `--daemon` too. SIGHUP leaves it as it is.",
+        "Images for containers.",
+        "Every start that is meant to work is made.",
     ),
     Difference(
         "`-> file:line` behind the lines of the log",
