@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,10 +36,14 @@ log = logging.getLogger("gearfast")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who started this process."""
+    """Who started this process, and what they gave it."""
 
     name: str
     """What the program was called by."""
+    sockets: list[socket.socket]
+    """Handed over by systemd, to be listened on."""
+    watchdog: systemd.Watchdog | None
+    """What systemd wants to be told."""
     front: daemon.Front | None = None
     """The process that waits in front, with ``--daemon``."""
 
@@ -123,6 +128,8 @@ def program_name() -> str:
 
 def run(asked: Command, name: str) -> None:
     """Set the process up in stock's order (protocol section 5.4), and serve until told to stop."""
+    # What is handed over names this process, and not one that it may become by a fork.
+    sockets, watchdog = systemd.handed_sockets(os.environ), systemd.wanted_watchdog(os.environ)
     warn(asked.warnings, name)
     # Before another user might not be allowed to read the program's own files, and where its errors are still seen.
     store = None if asked.store is None else make_store(asked.store)
@@ -137,7 +144,7 @@ def run(asked: Command, name: str) -> None:
     log.info("Starting up with pid %d, verbose is set to %s", os.getpid(), logs.level_name())
     try:
         with store_named(asked), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(asked, store, Origin(name, front)))
+            runner.run(serve(asked, store, Origin(name, sockets, watchdog, front)))
         log.info("Shutdown complete")
     except GearfastError as error:
         # On a terminal main says it; a log file has to be told too, most of all when there is no terminal.
@@ -194,14 +201,18 @@ async def serve(asked: Command, store: Store | None, origin: Origin) -> None:
     """
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_failure)
-    server = Server(asked.config, [Admin()], store)
+    server = Server(asked.config, [Admin()], store, origin.sockets)
     handle_signals(loop, server)
+    if origin.watchdog is not None:
+        origin.watchdog.start(loop)
     try:
         await server.start()
     except StoreError:
         if server.ending.is_set():  # it was told to stop while it read the store, and did
             return
         raise
+    if origin.sockets:
+        log.log(logs.NOTICE, "Its sockets are handed over by who started it: --listen and --port are not used")
     for address in server.addresses:
         log.info("Listening on %s", address)
     try:

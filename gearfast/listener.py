@@ -5,12 +5,14 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gearfast.config import Config
-from gearfast.errors import ListenError
+from gearfast.errors import ConfigError, ListenError
 
 UNIX = "unix:"
+
+FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 """A name may have an address that this machine does not."""
@@ -35,6 +37,26 @@ def open_listeners(config: Config) -> list[socket.socket]:
             close_listener(listener)
         raise
     return listeners
+
+
+def handed_over(given: object) -> list[socket.socket]:
+    """Return somebody else's listeners, made not to block. Raises ConfigError when they are none."""
+    listeners: list[socket.socket] = []
+    for place, listener in enumerate(given if isinstance(given, Iterable) else [given]):
+        if not isinstance(listener, socket.socket) or not is_listener(listener):
+            raise ConfigError(f"listeners[{place}] is no stream that listens: {listener!r}")
+        listener.setblocking(False)
+        listeners.append(listener)
+    return listeners
+
+
+def is_listener(candidate: socket.socket) -> bool:
+    """Whether a socket takes connections for streams, as far as the system tells."""
+    if candidate.family not in FAMILIES or candidate.type != socket.SOCK_STREAM:
+        return False
+    with contextlib.suppress(OSError):
+        return candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
+    return True
 
 
 class UnixListener(socket.socket):
@@ -169,10 +191,15 @@ def remove_stale(path: str) -> None:
 
 
 def close_listener(listener: socket.socket) -> None:
-    """Stop listening, and remove the file of a Unix socket that was made here."""
+    """Stop listening, and remove the file of a Unix socket that was made here; one that was handed over stays."""
     if isinstance(listener, UnixListener):
         listener.remove_file()
     listener.close()
+
+
+def host_of(address: str) -> str:
+    """Return a peer's address; an IPv4 one as such where a socket of IPv6 serves both."""
+    return address.removeprefix("::ffff:") if "." in address else address
 
 
 def name_of(listener: socket.socket) -> str:

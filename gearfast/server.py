@@ -11,7 +11,7 @@ from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
 from gearfast.errors import ConfigError, StoreError
 from gearfast.keeper import Keeper
-from gearfast.listener import close_listener, is_tcp, name_of, open_listeners
+from gearfast.listener import close_listener, handed_over, host_of, is_tcp, name_of, open_listeners
 from gearfast.logs import NOTICE
 from gearfast.plugins import Plugin, Store
 from gearfast.plugins.checked import plugins_of, store_of
@@ -34,9 +34,16 @@ class Server:
     """
 
     def __init__(
-        self, config: Config | None = None, plugins: Sequence[Plugin] = (), store: Store | None = None
+        self,
+        config: Config | None = None,
+        plugins: Sequence[Plugin] = (),
+        store: Store | None = None,
+        listeners: Sequence[socket.socket] = (),
     ) -> None:
-        """Make it; nothing is opened yet. Raises ConfigError when an argument is not what it has to be."""
+        """Make it; nothing is opened yet. With ``listeners``, which listen already, no address of the config is bound.
+
+        Raises ConfigError when an argument is not what it has to be.
+        """
         if not isinstance(config, Config | None):
             raise ConfigError(f"{config!r} is no Config: write Server(Config(port=4730))")
         self.config = config = config or Config()
@@ -55,6 +62,7 @@ class Server:
         answer_requests(self.service)
         self.keeper = None if store is None else Keeper(store, self.service, config)
         self.started: list[Plugin] = []
+        self.handed = handed_over(listeners)
         self.listeners: list[socket.socket] = []
         self.context: ssl.SSLContext | None = None
         self.running = False
@@ -84,8 +92,9 @@ class Server:
             for plugin in self.plugins:
                 await plugin.start(self)
                 self.started.append(plugin)
-            self.listeners = open_listeners(self.config)
+            self.listeners = self.handed or open_listeners(self.config)
         except BaseException:
+            self.listeners = self.listeners or self.handed
             await self.close()
             raise
         self.addresses = [name_of(listener) for listener in self.listeners]
@@ -123,9 +132,14 @@ class Server:
         self.ending.set()
 
     async def closed(self) -> None:
-        """Wait for the end, then give everything back. Raises StoreError if something could not be written."""
-        await self.ending.wait()
-        await self.close()
+        """Wait for the end, then give everything back. Raises StoreError if something could not be written.
+
+        A task that is cancelled while it waits here, as by Ctrl-C, ends the server in the same order.
+        """
+        try:
+            await self.ending.wait()
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Tell who waits for the store, close every connection, and stop the plugins and the store."""
@@ -180,7 +194,7 @@ class Server:
             except OSError as error:
                 self.pause_accepting(listener, error)
                 return
-            self.welcome(connection, address[0].encode() if is_tcp(listener) else b"unix")
+            self.welcome(connection, host_of(address[0]).encode() if is_tcp(listener) else b"unix")
 
     def pause_accepting(self, listener: socket.socket, error: OSError) -> None:
         """Do not spin while there are no descriptors; who waits in the backlog is taken later."""

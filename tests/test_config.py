@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import typing
 from typing import Annotated, Any
 
@@ -192,6 +193,14 @@ def test_a_store_without_its_number_is_refused() -> None:
 @pytest.mark.parametrize("config", [{}, {"port": 1}, "port=1", Config, 0])
 def test_a_config_that_is_none_is_refused(config: Any) -> None:
     assert refusal(Server, config).endswith(" is no Config: write Server(Config(port=4730))")
+
+
+def test_a_listener_that_is_none_is_refused() -> None:
+    with socket.socket() as idle, socket.socket(type=socket.SOCK_DGRAM) as deaf:
+        for wrong in (idle, deaf, 3, "127.0.0.1:4730", None):
+            said = refusal(Server, None, (), None, [wrong])
+            assert said.startswith("listeners[0] is no stream that listens: ")
+        assert refusal(Server, None, (), None, 7) == "listeners[0] is no stream that listens: 7"
 
 
 @pytest.mark.parametrize("settings", [None, "sqlite:f", {"url": "sqlite:f"}, a_job(1)])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
+import socket
 from collections.abc import Coroutine
 from typing import Any
 
@@ -14,6 +16,7 @@ from gearfast import Config, Server
 from gearfast.errors import ListenError
 from gearfast.plugins.admin import Admin
 from tests import wire
+from tests.durable import Obedient
 from tests.peers import HOST
 
 LOCAL = Config(listen=(HOST,), port=0)
@@ -190,3 +193,46 @@ def test_drain_of_an_embedded_server() -> None:
             await server.closed()
 
     play(scene())
+
+
+def test_a_task_that_is_cancelled_ends_its_server_in_order() -> None:
+    """As Ctrl-C does in a program that handles no signals: what is to be stored at the end is stored."""
+
+    async def scene() -> None:
+        store = Obedient()
+        server = Server(dataclasses.replace(LOCAL, store_on_shutdown=True), store=store)
+        await server.start()
+        task = asyncio.ensure_future(server.closed())
+        async with Talk(server) as client:
+            await client.call(wire.SUBMIT_JOB_BG, "f", "", payload=b"x")
+            assert store.numbers() == []
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await client.reader.read() == b""
+        assert store.numbers() == [1]
+        assert not store.is_open
+
+    play(scene())
+
+
+def test_sockets_that_are_handed_to_a_server_are_its_to_close() -> None:
+    """Also when it does not start; the addresses of its config are not bound."""
+
+    async def scene(fails: bool) -> None:
+        listener = socket.create_server((HOST, 0))
+        server = Server(Config(listen=("192.0.2.1",)), [Plugin("a", [], fails)], listeners=[listener])
+        if fails:
+            with pytest.raises(ListenError):
+                await server.start()
+        else:
+            await server.start()
+            assert port_of(server) == listener.getsockname()[1]
+            async with Talk(server) as peer:
+                await peer.call(wire.ECHO_REQ, payload=b"")
+            server.stop()
+            await server.closed()
+        assert listener.fileno() == -1
+
+    for fails in (False, True):
+        play(scene(fails))

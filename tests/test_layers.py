@@ -142,7 +142,7 @@ MAY_USE: dict[str, set[str]] = {
     "terminal": {"lines", "sink", "scribe"},
     "logbook": {"descriptor", "lines", "repeats", "strays", "sink", "scribe"},
     # the process
-    "systemd": set(),
+    "systemd": {"listener"},
     "options": set(),
     "arguments": {"options"},
     "config_file": {"options", "arguments"},

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from benchmarks.options import parser
 from gearfast import options
@@ -151,23 +154,28 @@ def test_service_line() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_embedding(tmp_path: Path) -> None:
-    """The program under "Inside a program" prints its address and serves there."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_embedding(tmp_path: Path, number: int) -> None:
+    """The program under "Inside a program" prints its address, serves there, and ends in order on Ctrl-C."""
     (snippet,) = [block for block in blocks("Inside a program") if "import uvloop" in block]
     program = tmp_path / "program.py"
     program.write_text(snippet)
     told = {**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True, env=told)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, str(program)], stdout=pipe, stderr=pipe, text=True, env=told)
     assert process.stdout is not None
     try:
         match = re.fullmatch(r"\['127\.0\.0\.1:(\d+)'\]\n", process.stdout.readline())
         assert match is not None
         with Connection(HOST, int(match[1])) as admin:
             assert admin.admin("version").startswith(b"OK ")
+            process.send_signal(number)
+            assert process.communicate(timeout=20) == ("", "")
+            assert admin.closed()
+        assert process.returncode == 0
     finally:
         process.kill()
-        process.wait(20)
-        process.stdout.close()
+        process.communicate()
 
 
 def test_table_of_options_says_the_defaults() -> None:
