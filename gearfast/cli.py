@@ -257,10 +257,14 @@ def handle_signals(loop: asyncio.AbstractEventLoop, server: Server) -> None:
         systemd.notify("STATUS=draining")
         server.drain()
 
+    def reload() -> None:
+        logbook.reopen()
+        server.reload()
+
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_signal_handler(signal.SIGINT, stop)
     loop.add_signal_handler(signal.SIGUSR1, drain)
-    loop.add_signal_handler(signal.SIGHUP, logbook.reopen)
+    loop.add_signal_handler(signal.SIGHUP, reload)
 
 
 def hint(asked: Command, addresses: Sequence[str]) -> str:

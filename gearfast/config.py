@@ -103,6 +103,9 @@ LOG_LOOK = 1.0
 NOTIFY_PATIENCE = 1.0
 """Seconds in which systemd must take word of a state; it takes it at once, unless it hangs itself."""
 
+CERTIFICATE_NOTICE = 14 * 24 * 3600
+"""Seconds before a certificate's end from which on it is warned of: what renews by itself has done so by then."""
+
 
 def default_handle_prefix() -> str:
     """``H:<nodename>``, cut so that every job number still fits into a handle."""

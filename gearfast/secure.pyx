@@ -47,6 +47,8 @@ cdef class TlsTransport(SocketTransport):
             self.ready()
         elif size == 0 or self.unwatched or errno not in (EAGAIN, EINTR):
             self.turn.begin()
+            if not self.shaken and not self.session.ended:
+                self.refuse("the peer has left")
             self.close()
         return 0
 

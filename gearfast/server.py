@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
-from gearfast.errors import ConfigError, StoreError
+from gearfast.errors import ConfigError, ListenError, StoreError
 from gearfast.keeper import Keeper
 from gearfast.listener import close_listener, handed_over, host_of, is_tcp, name_of, open_listeners
 from gearfast.logs import NOTICE
@@ -119,6 +119,17 @@ class Server:
             self.turn.when_idle(self.stop)
         else:
             self.stop()
+
+    def reload(self) -> None:
+        """Read the TLS files again, for connections that come from now on; files that cannot be used change nothing."""
+        if self.context is None:
+            return
+        try:
+            self.context = server_context(self.config)
+        except ListenError as error:
+            log.error("The TLS files could not be read again, and those from before stay in use: %s", error)
+        else:
+            log.log(NOTICE, "The TLS files were read again")
 
     @property
     def replayed(self) -> int:

@@ -94,7 +94,8 @@ MAY_USE: dict[str, set[str]] = {
     "transport": {"packet", "session", "turn"},
     "secure": {"packet", "session", "turn", "transport"},
     "listener": set(),
-    "tls": set(),
+    "certificate": set(),
+    "tls": {"certificate"},
     "keeper": {"ledger", "session", "turn"},
     "plugins.checked": set(),
     "server": {

@@ -51,8 +51,8 @@ def usage(*, signs: bool) -> x509.KeyUsage:
     )
 
 
-def issue(folder: Path, name: str, authority: Files | None = None) -> Files:
-    """Make a certificate signed by the authority, or by itself if there is none."""
+def issue(folder: Path, name: str, authority: Files | None = None, *, begins: float = -1, ends: float = 60) -> Files:
+    """Make a certificate signed by the authority, or by itself if there is none; its dates are days from now on."""
     private = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -63,8 +63,8 @@ def issue(folder: Path, name: str, authority: Files | None = None) -> Files:
         .issuer_name(subject if authority is None else authority.issued.subject)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now + datetime.timedelta(days=begins))
+        .not_valid_after(now + datetime.timedelta(days=ends))
         .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         # RFC 5280 asks for the identifiers, and CPython 3.13 insists on them

@@ -482,6 +482,13 @@ PROCESS = [
         "Every start that is meant to work is made.",
     ),
     Difference(
+        "SIGHUP with `--ssl`",
+        "Goes on with the files of the start.",
+        "Reads the TLS files again, for new connections; files that cannot be used change nothing.",
+        "Who renews certificates, without a restart.",
+        "Certificates live for some weeks, and servers for longer.",
+    ),
+    Difference(
         "`-> file:line` behind the lines of the log",
         "Stands there on every level but INFO.",
         "Does not.",
