@@ -56,7 +56,7 @@ IDLE_FUNCTIONS = 64 * KIB
 CLOCK_CHECK = 1.0
 """Seconds between looks at the wall clock while delayed jobs wait: it may be set forward."""
 
-LEAST_PEER_TIME = 0.0001
+LEAST_PEER_TIME = 0.00002
 """Seconds of a turn that a peer gets at least whose requests wait, however many others do: less would be lost in
 getting to it."""
 

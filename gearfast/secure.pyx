@@ -33,7 +33,7 @@ cdef class TlsTransport(SocketTransport):
     # --- in ---
 
     cdef int take_in(self) except -1:
-        cdef ssize_t size = recv(self.fd, self.turn.buffer, self.turn.buffer_size, 0)
+        cdef ssize_t size = recv(self.fd, self.turn.buffer, self.turn.room, 0)
         if size > 0:
             if self.lingering:
                 return 0

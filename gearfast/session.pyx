@@ -27,6 +27,12 @@ cdef enum:
     LOOK = 64             # packets' worth of work between two looks at the clock
     PAGE = 12             # bits: a packet's body costs as much as a packet for every 4 KiB
 
+# By packet type: what a peer does wrong a thousand times must not be put together as often.
+cdef list TOO_FEW = [b""] * (max(PacketName) + 1)
+for _type in PacketName:
+    TOO_FEW[_type] = b"Too few arguments for " + _type.name.encode()
+del _type
+
 cdef tuple TROUBLES = (
     "", "it does not read its results, and more than output_limit bytes of them wait", "there is no memory for its results",
 )
@@ -176,7 +182,7 @@ cdef class Session(Peer):
         if packet.response:
             return self.refuse(b"INVALID_MAGIC", b"Request magic expected")
         if packet.short_of_arguments:
-            return self.refuse(b"INVALID_PACKET", b"Too few arguments for " + PacketName(packet.type).name.encode())
+            return self.refuse(b"INVALID_PACKET", <bytes>TOO_FEW[packet.type])
         if row.handler == NULL:
             return self.refuse(b"INVALID_COMMAND", b"Command not expected")
         return row.handler(self, packet, row)

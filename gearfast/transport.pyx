@@ -220,7 +220,7 @@ cdef class SocketTransport(Transport):
             at = self.turn.buffer
             room = self.turn.buffer_size
         else:
-            at = session.reader.begin(self.turn.buffer, self.turn.buffer_size, &room)
+            at = session.reader.begin(self.turn.buffer, self.turn.room, &room)
         size = recv(self.fd, at, room, 0)
         if size > 0:
             if self.lingering:

@@ -41,6 +41,7 @@ cdef class Turn(Aftermath):
     cdef object idle                      # called once, as soon as no job is left; None: nobody asked
     cdef char* buffer                     # where every recv goes
     cdef size_t buffer_size
+    cdef size_t room                      # as much of it as is used at present: about what its reader's share is enough for
     cdef void* reserve                    # memory for the end
     cdef size_t reserve_size
     cdef double last_answers              # seconds that all TLS peers that end in this turn may still take for theirs

@@ -13,6 +13,7 @@ cdef double MOST_WAIT = config.CLOCK_CHECK
 cdef double LEAST_SHARE = config.LEAST_PEER_TIME
 
 cdef enum:
+    LEAST_ROOM = 4096     # bytes that a peer may always send in one go
     FULL = 4096           # packets' worth of work after which those who have not been read from are put off to the turn's end
     A_RECV = 32           # packets that a system call or two cost as much as
     GIVEN_UP = 100        # members that one tick gives up on
@@ -54,7 +55,7 @@ cdef class Turn:
         self.packet_patience = settings.idle_packet_timeout
         self.leaving_patience = settings.leaving_timeout
         self.reserve_size = settings.memory_reserve
-        self.buffer_size = settings.receive_buffer
+        self.buffer_size = self.room = settings.receive_buffer
         self.buffer = <char*>malloc(self.buffer_size)
         if self.buffer == NULL:
             raise MemoryError("no memory for the receive buffer")
@@ -91,11 +92,14 @@ cdef class Turn:
 
     cdef void serve(self, Member member) noexcept:
         self.serving = member
-        self.begin()
+        if self.present is None:                  # else it has its share of the turn's end
+            self.begin()
 
     cdef int served(self, bint waits) except -1:
         cdef Member member = self.serving
         self.serving = None
+        if self.present is not None:
+            return 0
         self.service.work += A_RECV
         self.tell()
         if self.scheduled:
@@ -167,12 +171,14 @@ cdef class Turn:
         line_open(&these)
         line_move(&these, line)
         share = max(LEAST_SHARE, min(self.peer_time, self.turn_time / max(these.count, <size_t>1)))
+        self.room = max(LEAST_ROOM, <size_t>(self.buffer_size * min(1.0, share / self.peer_time)))
         while these.count > 0 and (least > 0 or self.service.now < end):
             self.service.until = self.service.now + share
             self.let(&these)
             self.tell()
             self.service.now = monotonic_time()
             least -= least > 0
+        self.room = self.buffer_size
         line_move(&these, line)                   # behind those who are left
         line_move(line, &these)
 
