@@ -227,7 +227,8 @@ class PostgreSql(Database):
     def _program(cls, name: str) -> str:
         found = cls.find(name)
         owner = cls.owner()
-        return str(found if owner is None or _open_to_all() else _readable_copy() / "bin" / name)
+        enterable = owner is None or found.parent != PEERS or _open_to_all()
+        return str(found if enterable else _readable_copy() / "bin" / name)
 
     def command(self) -> list[str]:
         settings = ("shared_buffers=32MB", "max_connections=30", "unix_socket_directories=", f"listen_addresses={HOST}")
@@ -398,8 +399,8 @@ def _greeting(port: int, said: bytes) -> bytes:
 
 def _open_to_all() -> bool:
     """Whether any user may run what is in build/peers: nobody else may enter a checkout below /root."""
-    inside = (FETCHED / "root", FETCHED / "root/usr/lib")
-    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in (*inside, PEERS, *PEERS.parents))
+    inside = (PEERS, *PEERS.parents, FETCHED / "root", FETCHED / "root/usr/lib")
+    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in inside if folder.exists())
 
 
 def _enterable(place: Path) -> bool:
@@ -411,11 +412,14 @@ def _readable_copy() -> Path:
     """The programs and what they load, where every user may read them."""
     copy = Path(tempfile.mkdtemp(prefix="peers-"))
     atexit.register(shutil.rmtree, copy, ignore_errors=True)
-    for part in ("bin", "root/usr/lib/postgresql", "root/usr/share/postgresql"):
-        shutil.copytree(FETCHED / part, copy / part, symlinks=True)
-    for folder in (FETCHED / "root/usr/lib").glob("*-linux-*"):
-        target = copy / "root/usr/lib" / folder.name
-        target.mkdir()
+    shutil.copytree(PEERS, copy / "bin", symlinks=True)
+    root = (FETCHED / "root").resolve()  # by the name that the programs' wrappers know
+    for part in ("usr/lib/postgresql", "usr/share/postgresql"):
+        if (root / part).exists():  # else the one of the machine is used
+            shutil.copytree(root / part, copy / root.name / part, symlinks=True)
+    for folder in (*root.glob("usr/lib/*-linux-*"), *root.glob("lib/*-linux-*")):
+        target = copy / root.name / folder.relative_to(root)
+        target.mkdir(parents=True)
         for library in folder.glob("*.so*"):
             shutil.copy2(library, target / library.name, follow_symlinks=False)
     subprocess.run(["chmod", "-R", "a+rX", str(copy)], check=True)
