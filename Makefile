@@ -1,4 +1,5 @@
-# The whole interface: make run, make test, make bench, make lint, make clean.
+# The whole interface: make run, make test, make bench, make lint, make clean. And what CI and developers do more seldom:
+# make test-quick, make test-sanitize, make coverage.
 #
 # `run` and `test` do all the set-up by themselves, in .venv and build/; nothing outside this folder is installed.
 # Options for the server:  make run ARGS="--port=4731 --verbose=INFO"
@@ -19,7 +20,7 @@ PYTEST := -m pytest --numprocesses=2 --dist=loadfile
 
 SOURCES := setup.py pyproject.toml $(wildcard gearfast/*.pyx gearfast/*.pxd)
 
-.PHONY: run build test bench lint test-sanitize clean
+.PHONY: run build test test-quick test-sanitize coverage bench lint clean
 
 run: build
 	@mkdir -p build
@@ -40,27 +41,56 @@ lint: build $(VENV)/.testable
 	$(PYTHON) -m mypy
 	$(PYTHON) -m mypy.stubtest gearfast --allowlist tests/stubtest-allowlist.txt
 
-# A copy of the tree, so that the ordinary build stays as it is. The interpreter itself is not sanitized, and frees
-# nothing at its end: no leak check. What never runs compiled code of ours, or runs other servers too, is left out.
-SANITIZED := $(addprefix tests/test_, $(addsuffix .py, packet structures jobqueue pool large collector wakeups \
+# For a further Python, on which `make test` is not run: the rooms and the whole server. The rest hardly hangs on it: the
+# benchmarks, crashes and databases, what other servers do, and what only reads the sources.
+named = $(addprefix tests/test_, $(addsuffix .py, $(1)))
+BENCHES := $(call named, bench% compare flat instructions latency limit load_% report results)
+APART := $(BENCHES) $(call named, crash differential full_disk house layers memory peers wheel \
+    store_back_mysql store_give_back store_mysql% store_postgresql store_redis% store_stock% store_trouble)
+QUICK := $(filter-out $(APART), $(wildcard tests/test_*.py))
+
+test-quick: build $(VENV)/.testable
+	sh tests/peers.sh
+	GEARFAST_MODEL_EXAMPLES=200 $(PYTHON) $(PYTEST) $(or $(ARGS),$(QUICK))
+
+# A copy of the tree, so that the ordinary build stays as it is.
+copy = rm -rf build/$(1) && mkdir -p build/$(1)/build && ln -s ../../peers build/$(1)/build/peers \
+    && cp -Rp gearfast tests benchmarks packaging docs setup.py pyproject.toml README.md Makefile build/$(1)/ \
+    && rm -f build/$(1)/gearfast/*.so
+
+# The interpreter itself is not sanitized, and frees nothing at its end: no leak check. What never runs compiled code of
+# ours, or runs other servers too, is left out.
+SANITIZED := $(call named, packet structures jobqueue pool large collector wakeups \
     broker_abilities broker_coalescing broker_reports broker_losing broker_time broker_limits broker_model \
     durable store_away store_ends store_model server listening accepting promptness drain leaving misbehaving robustness tls \
-    embedding))
+    embedding)
 SANITIZER := LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=64 \
     PYTHONMALLOC=malloc GEARFAST_MODEL_EXAMPLES=200
 
 test-sanitize: $(VENV)/.testable
-	rm -rf build/sanitize && mkdir -p build/sanitize/build && ln -s ../../peers build/sanitize/build/peers
-	cp -Rp gearfast tests benchmarks packaging docs setup.py pyproject.toml README.md Makefile build/sanitize/
-	rm -f build/sanitize/gearfast/*.so
+	$(call copy,sanitize)
 	cd build/sanitize && GEARFAST_SANITIZE=1 ../../$(PYTHON) setup.py -q build_ext --inplace --parallel 2
 	cd build/sanitize && $(SANITIZER) PYTHONPATH="$$PWD" ../../$(PYTHON) $(PYTEST) $(or $(ARGS),$(SANITIZED))
 
+# Which lines of gearfast/ are run, compiled ones and those of other processes too; what is left out, and why, stands in
+# pyproject.toml. A process that is killed cannot tell. Line tracing makes the compiled code twenty times slower.
+COVERED := $(filter-out $(BENCHES) $(call named, crash house layers memory peers wheel), $(wildcard tests/test_*.py))
+COVERAGE := $(PYTHON) -m coverage
+
+coverage: $(VENV)/.testable
+	sh tests/peers.sh
+	$(call copy,coverage)
+	rm -f build/coverage/gearfast/*.c
+	cd build/coverage && GEARFAST_COVERAGE=1 ../../$(PYTHON) setup.py -q build_ext --inplace --parallel 2
+	cd build/coverage && PYTHONPATH="$$PWD" GEARFAST_MODEL_EXAMPLES=100 \
+	    ../../$(COVERAGE) run $(PYTEST) --timeout=600 $(or $(ARGS),$(COVERED))
+	cd build/coverage && ../../$(COVERAGE) combine --quiet && ../../$(COVERAGE) report
+
 clean:
-	rm -rf build/lib* build/temp* build/bdist* build/sanitize dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build/lib* build/temp* build/bdist* build/sanitize build/coverage dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	rm -rf .hypothesis
 	rm -rf build/bench
-	rm -f gearfast/*.so gearfast/*.c gearfast/*.html benchmarks/*.so benchmarks/*/*.so $(VENV)/.built
+	rm -f gearfast/*.so gearfast/*.c gearfast/*.html benchmarks/*.so benchmarks/*/*.so .venv*/.built $(VENV)/.built
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 # --- set-up: each step leaves a stamp, so that it is done once ---------------------------

@@ -63,6 +63,15 @@ def test_every_compiled_module_has_a_stub(module: str) -> None:
     assert (HOUSE / f"{module}.pyi").exists()
 
 
+def test_the_makefile_names_tests_that_are_there() -> None:
+    """A pattern that fits no file would leave nothing out, and say nothing."""
+    makefile = re.sub(r"\\\n", " ", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    names = [name for listed in re.findall(r"\$\(call named,([^()]+)\)", makefile) for name in listed.split()]
+    assert len(names) > 10
+    for name in names:
+        assert list((ROOT / "tests").glob(f"test_{name.replace('%', '*')}.py")), name
+
+
 def enums() -> list[tuple[str, str, dict[str, int]]]:
     """Module, name and members of every enum that the `.pxd` files show to Python."""
     found = []
