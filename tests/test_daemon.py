@@ -1,8 +1,10 @@
 """The server as a process: what its exit code, pid file, log and signals tell, in front and in the background."""
 
+import contextlib
 import os
 import pwd
 import re
+import secrets
 import select
 import signal
 import socket
@@ -81,8 +83,9 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
 
     yield start
     for process in running:
-        if process.popen.poll() is None:
-            process.popen.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.end()
+        process.popen.kill()
         process.popen.communicate()
 
 
@@ -268,11 +271,14 @@ def test_file_descriptors_beyond_the_systems_are_refused(tmp_path: Path, words: 
     )
 
 
-def test_systemd_is_told(launch: Launch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told(launch: Launch, tmp_path: Path, abstract: bool) -> None:
+    """Through a file, or through a name of Linux's that is no file: systemd writes its zero byte as @."""
+    address = "@gearfast-notify-" + secrets.token_hex(8) if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bus:
         bus.settimeout(PATIENCE)
-        bus.bind(str(tmp_path / "notify"))
-        server = launch(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        bus.bind(address.replace("@", "\0") if abstract else address)
+        server = launch(NOTIFY_SOCKET=address)
         assert bus.recv(100) == b"READY=1"
         assert server.end() == 0
         assert bus.recv(100) == b"STOPPING=1"

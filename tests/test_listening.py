@@ -12,10 +12,10 @@ import pytest
 
 from gearfast import Config
 from gearfast.errors import ListenError
-from gearfast.listener import close_listener, open_listeners
+from gearfast.listener import close_listener, open_listeners, open_tcp
 from tests import wire
 from tests.actors import res
-from tests.peers import start_gearfast
+from tests.peers import HOST, start_gearfast
 from tests.wire import Connection
 
 
@@ -156,3 +156,45 @@ def test_socket_without_a_path_is_refused() -> None:
     with start_gearfast("--listen=unix:", ready=False) as server:
         assert server.process.wait(30) == 1
         assert "a name, an address or unix:/path" in server.log.read_text()
+
+
+def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "letter"
+    path.write_text("dear")
+    with start_gearfast(f"--listen=unix:{path}", ready=False) as server:
+        assert server.process.wait(30) == 1
+        assert f"cannot listen on unix:{path}: the path exists and is no socket" in server.log.read_text()
+    assert path.read_text() == "dear"
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("a..b", "--listen (Config.listen) is ('127.0.0.1', 'a..b'), and has to be"),
+        ("fe80::1%nowhere", "cannot listen on 'fe80::1%nowhere': "),
+        ("192.0.2.1", "cannot listen on 192.0.2.1:"),  # an address for documents, which no machine has
+        ("unix:/no/such/folder/socket", "cannot listen on unix:/no/such/folder/socket: No such file or directory"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_told_in_a_line(address: str, told: str) -> None:
+    with start_gearfast(f"--listen={address}", ready=False) as server:
+        assert server.process.wait(30) == 1
+        said = server.log.read_text()
+    assert told in said
+    assert "Traceback" not in said
+
+
+def test_a_port_that_the_system_chooses_is_the_same_on_all_addresses_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not _has_ipv6():
+        pytest.skip("no IPv6 on this machine's loopback")
+    both = [
+        (socket.AF_INET, socket.SOCK_STREAM, 0, "", (HOST, 0)),
+        (socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("::1", 0, 0, 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    listeners = list(open_tcp("both", 0, 1))
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    assert len(ports) == 2
+    assert len(set(ports)) == 1
