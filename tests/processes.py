@@ -6,10 +6,11 @@ import contextlib
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.peers import Server
+from tests.peers import Server, until
 
 MIB = 1 << 20
 SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
@@ -55,5 +56,20 @@ def frozen(server: Server) -> Iterator[None]:
 
 
 def log_of(server: Server) -> str:
-    """What the server has logged so far."""
+    """What the server has logged so far. Its log is written by a thread: what has just been said may take a moment."""
     return server.log.read_text(errors="replace")
+
+
+def settled_log_of(server: Server) -> str:
+    """The log when nothing comes any more, to see what is not said."""
+    before = None
+    while (now := log_of(server)) != before:
+        before = now
+        time.sleep(0.05)
+    return now
+
+
+def greeting_of(server: Server) -> str:
+    """What a terminal is told when the server serves."""
+    until(lambda: " is listening on " in log_of(server), "it tells where it listens")
+    return next(line for line in log_of(server).splitlines() if " is listening on " in line)

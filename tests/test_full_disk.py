@@ -113,7 +113,12 @@ def play(server: Server, make_room: Room) -> Clients:
 
 def check_log(server: Server) -> None:
     """However often it was tried: one line when it went away, one when it was back."""
-    lines = [line for line in log_of(server).splitlines() if "The store is " in line]
+
+    def said() -> list[str]:
+        return [line for line in log_of(server).splitlines() if "The store is " in line]
+
+    until(lambda: "The store is back" in said()[-1], "it is back")
+    lines = said()
     assert 1 <= len(lines) // 2 <= 2, lines  # the log beside the file, and then the file itself
     assert ["is away" in line for line in lines] == [True, False] * (len(lines) // 2), lines
 

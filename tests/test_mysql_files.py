@@ -17,6 +17,7 @@ from gearfast.plugins.mysql.url import address_of
 from tests.databases import DATABASE, PASSWORD, USER, MariaDb
 from tests.databases import run_mariadb as run_mariadb
 from tests.peers import HOST, peer, start_gearfast, start_gearmand
+from tests.processes import greeting_of
 from tests.test_tls import issue
 from tests.wire import JOB_CREATED, SUBMIT_JOB_BG
 
@@ -267,4 +268,4 @@ def test_gearmand_finds_it_by_the_same_file(mariadb: MariaDb, home: Path) -> Non
     with start_gearmand(*words) as server, server.connect() as client:
         assert client.call(SUBMIT_JOB_BG, "f", "u", payload=b"x").type == JOB_CREATED
     with start_gearfast(*words) as server:
-        assert ", with 1 job from mysql://" in server.log.read_text()
+        assert ", with 1 job from mysql://" in greeting_of(server)

@@ -14,6 +14,7 @@ from gearfast.plugins import StoreSettings
 from gearfast.plugins.stores import make_store
 from tests.databases import DATABASE, USER, Database, MariaDb, PostgreSql, Redis
 from tests.peers import HOST, start_gearfast
+from tests.processes import greeting_of, settled_log_of
 from tests.test_store_redis import ask
 from tests.wire import JOB_CREATED, SUBMIT_JOB_BG
 
@@ -220,8 +221,9 @@ def test_it_opens_the_store_and_is_seen_nowhere(
     with start_gearfast(*words, *environment, "--verbose=DEBUG") as server, server.connect() as client:
         assert client.call(SUBMIT_JOB_BG, "f", f"{way} {place}", payload=b"x").type == JOB_CREATED
         command_line = Path(f"/proc/{server.pid}/cmdline").read_bytes()
-        log = server.log.read_text()
-    assert " jobs from " in log.replace("1 job from", "1 jobs from")
+        greeting = greeting_of(server)
+        log = settled_log_of(server)
+    assert " jobs from " in greeting.replace("1 job from", "1 jobs from")
     for part in ("cr:et", "cr%3Aet"):
         assert part not in log
         assert part.encode() not in command_line

@@ -17,6 +17,7 @@ import pytest
 from benchmarks.options import parser
 from gearfast import options
 from tests.peers import HOST, PROJECT, Server, finish, free_port, launch, peer, run, start_gearfast, until
+from tests.processes import greeting_of
 from tests.wire import Connection
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -203,6 +204,6 @@ def test_hint_of_the_greeting_runs() -> None:
 
 def greeting(server: Server) -> list[str]:
     """The command in the server's first line."""
-    match = re.search(r"Look at it with: (.*?)\. Ctrl-C", server.log.read_text())
+    match = re.search(r"Look at it with: (.*?)\. Ctrl-C", greeting_of(server))
     assert match is not None
     return match[1].split()

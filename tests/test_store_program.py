@@ -13,6 +13,7 @@ from gearfast import cli
 from gearfast.jobfile import first_line, line_of
 from tests.memory_store import AWKWARD, file_of
 from tests.peers import PROJECT, start_gearfast, start_gearmand
+from tests.processes import greeting_of
 from tests.wire import CAN_DO, GRAB_JOB_UNIQ, JOB_CREATED, SUBMIT_JOB_HIGH_BG
 
 
@@ -76,7 +77,7 @@ def test_what_is_imported_is_run(tmp_path: Path) -> None:
     path = file_of(tmp_path / "jobs", first_line("H:a"), *(line_of(one, b"H:a") for one in plain))
     assert program("import", str(path), f"--store={url}").returncode == 0
     with start_gearfast(f"--store={url}", "--store-timeout=20") as server, server.connect() as worker:
-        assert f", with {len(plain)} jobs from {url}. Look at it with" in server.log.read_text()
+        assert f", with {len(plain)} jobs from {url}. Look at it with" in greeting_of(server)
         worker.request(CAN_DO, plain[1].function)
         assigned = worker.call(GRAB_JOB_UNIQ)
         assert assigned.args(3) == [b"H:a:2", plain[1].function, plain[1].unique, plain[1].payload]

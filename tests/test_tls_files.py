@@ -17,7 +17,7 @@ from gearfast.certificate import certificates_of
 from tests import wire
 from tests.loglines import said
 from tests.peers import Server, start_gearfast, until
-from tests.processes import log_of
+from tests.processes import settled_log_of
 from tests.test_tls import Files, Pki, await_listening, connect, context, issue, options
 from tests.test_tls import pki as pki
 from tests.wire import Connection
@@ -90,7 +90,7 @@ def test_sighup_without_tls_says_nothing_of_it() -> None:
         await_said(server, "SIGHUP, reopening log file")
         with server.connect() as peer:
             assert peer.sync() == b""
-        assert "TLS" not in log_of(server)
+        assert "TLS" not in settled_log_of(server)
 
 
 # --- dates -------------------------------------------------------------------------------
