@@ -13,7 +13,7 @@ from setuptools import Extension, setup
 
 ROOMS = [
     *("index", "heap", "pool", "handle", "packet", "rotation"),
-    *("jobqueue", "numbers", "late", "roster", "party", "census", "peer", "unique", "journal", "endings"),
+    *("jobqueue", "numbers", "late", "roster", "party", "census", "peer", "unique", "line", "journal", "endings"),
     *("life", "broker", "inprocess"),
     *("record", "ledger", "notes", "fence", "session", "request", "turn", "transport", "secure"),
 ]

@@ -209,7 +209,10 @@ class Config:
     store_retry: Annotated[tuple[float, float], Each(Above(0, DAY)), Rising()] = (0.05, 2.0)
     """Seconds before a failed write is tried again: at first, and at most; doubled each time."""
     store_last_writes: Annotated[float, Within(0, DAY)] = 60.0
-    """Seconds without success after which an orderly stop gives the store up: less than the 90 of systemd."""
+    """Seconds without success after which an orderly stop gives the store up, when jobs are lost with it that were
+    acknowledged: less than the 90 of systemd."""
+    store_last_removes: Annotated[float, Within(0, DAY)] = 5.0
+    """The same when nothing is lost: what it did not forget is done once more after the next start."""
     store_last_close: Annotated[float, Within(0, DAY)] = 15.0
     """Seconds that closing the store may take then."""
 

@@ -27,6 +27,13 @@ class StoreError(GearfastError):
     """
 
 
+class StoreLostError(StoreError):
+    """What a store of durable jobs had is gone, and it begins anew: it is to be given every job once more.
+
+    The message is the beginning of a line of the log: what happened, such as ``the file was deleted``.
+    """
+
+
 class ProtocolError(GearfastError):
     """The peer's byte stream cannot be followed any further.
 

@@ -6,7 +6,6 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 cdef struct Fence:
-    uint64_t ticket               # in the journal
     uint64_t number               # of the job
     uint64_t place                # in the stream
 
@@ -16,5 +15,4 @@ cdef struct Fences:               # oldest first
 
 cdef int fences_add(Fences* fences, Fence fence) except -1
 cdef void fences_close(Fences* fences) noexcept
-# Take those away whose ticket is below `settled`.
-cdef void fences_pass(Fences* fences, uint64_t settled) noexcept
+cdef void fences_pass(Fences* fences) noexcept            # the first one falls

@@ -28,6 +28,7 @@ cdef enum Kept:           # why a job is kept though nobody waits, and what the 
     WRITING = 4           # it is in the batch that is being written, or may be in the store after one that failed
     STORED = 8            # it is in the store
     STRUCK = 16           # it was refused, and goes on all the same: the store may have it, and is told to forget it
+    PROMISED = 32         # it was acknowledged, and is not in the store: it is never refused
 
 cdef struct Link:
     Job* next

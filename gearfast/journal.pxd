@@ -1,57 +1,68 @@
 # JOURNAL   what the store has yet to be told: jobs to keep, and jobs to forget.
 #
-# Jobs stand in it by their number, each with a ticket, in the order in which they came. The front
-# of it is in the batch that is being written. A job that ended meanwhile is not looked for here:
-# its number leads nowhere when its turn comes, and so it is never written.
+# Jobs stand in lines by their number. One that was in a batch that failed goes to a line behind the
+# others, so that no other job has to wait for one that the store does not take.
 
 from libc.stdint cimport uint8_t, uint64_t
 
-from gearfast.jobqueue cimport GATHERED, STORED, STRUCK, WRITING, Job
+from gearfast.jobqueue cimport BACKGROUND, GATHERED, PROMISED, STORED, STRUCK, WRITING, Job
+from gearfast.line cimport Entry, Line
 
-cdef struct Entry:
-    uint64_t number
-    double since                  # monotonic seconds
-    size_t size                   # bytes of the job, and of its function's name
+cpdef enum Waits:                 # the lines
+    FRESH = 0                     # not tried yet
+    AGAIN = 1                     # of a batch that failed: tried in smaller ones
+    SINGLY = 2                    # of such a smaller one: tried one at a time
+    HEAVY = 3                     # each as large as a batch may be, and so a batch by itself
+    ANEW = 4                      # the store had them, and has lost them
+
+cdef enum:
+    LINES = 5
 
 cdef class Journal:
     cdef bint on                  # there is a store
     cdef bint quiet               # it is told everything at the end
     cdef public bint busy         # a batch is being written
+    cdef public bint doubtful     # what the store has is not known: every background job is waited for
     cdef uint64_t crowd           # a job with a higher number asks for more numbers; all bits set while there is no store
-    cdef Entry* entries
-    cdef size_t head, count, room
-    cdef size_t flying            # so many of them are in the batch that is being written
-    cdef uint64_t first           # ticket of the first
-    cdef size_t bytes             # of all jobs in it
+    cdef Line line[LINES]
+    cdef size_t heavy             # bytes from which on a job is a batch by itself
+    cdef readonly size_t bytes, heavy_bytes    # of all jobs that wait: those that are not heavy, and those that are
+    cdef readonly size_t promised              # jobs that were acknowledged, and that the store does not have
     cdef uint64_t* gone
     cdef size_t gone_head, gone_count, gone_room, gone_flying
 
-    cdef inline Entry* entry(self, size_t at) noexcept:
-        return self.entries + self.head + at
-
-    cdef inline uint64_t newest(self) noexcept:          # the ticket given out last
-        return self.first + self.count - 1
-
     cdef inline bint has_news(self) noexcept:            # there is something for the store, and it is not at work
-        return self.on and not self.busy and not self.quiet and (self.count > 0 or self.gone_count > 0)
+        return self.on and not self.busy and not self.quiet and (self.line[<int>FRESH].count > 0 or self.gone_count > 0)
 
-    # Whether an answer that speaks of this job has to wait, and for which ticket.
+    # Whether an answer that speaks of this job has to wait until the store has it.
+    cdef inline bint owes(self, const Job* job) noexcept:
+        return job.kept & (GATHERED | WRITING) and not job.kept & STORED or (self.doubtful and job.kept & BACKGROUND)
     cdef inline bint expects(self, const Job* job) noexcept:
-        return job.kept & (GATHERED | WRITING) and not job.kept & STORED and self.count > 0 and not self.quiet
-    cdef inline uint64_t ticket(self, const Job* job) noexcept:
-        return self.newest() if job.kept & GATHERED or self.flying == 0 else self.first + self.flying - 1
+        return self.on and not self.quiet and self.owes(job)
+    cdef bint is_heavy(self, const Job* job) noexcept
+    # Bytes that wait, as far as who has submitted heavy jobs, or has not, is to wait for them to become fewer.
+    cdef inline size_t backlog(self, bint heavy) noexcept:
+        return max(self.bytes, self.heavy_bytes) if heavy else self.bytes
 
     cdef int gather(self, Job* job, double now) except -1
+    cdef int gather_anew(self, Job* job) except -1             # it was promised; nobody waits for it
     cdef void gather_again(self, Job* job, double now) noexcept      # it has changed
     cdef void strike(self, uint64_t number) noexcept
+    cdef void pass_over(self, bint again) noexcept       # the first number to forget goes behind the others, or leaves
     # It ends, or goes on as no background job: its `kept` from now on.
     cdef inline uint8_t forget(self, const Job* job) noexcept:
         if not job.kept & (WRITING | STORED | STRUCK):
             return 0
+        if job.kept & PROMISED:
+            self.promised -= 1
         self.strike(job.number)
         return STRUCK
-    # What goes into a batch: so many jobs, of so many bytes, and so many numbers to forget at most.
-    cdef void take_off(self, size_t jobs, size_t bytes, size_t gone) noexcept
-    cdef void land(self) noexcept                        # that batch is written: its entries and numbers leave
-    cdef void call_back(self) noexcept                   # it failed: they wait again
-    cdef void drop(self, size_t count) noexcept          # the first ones leave without having been written
+    # What goes into a batch: so many jobs of a line, of so many bytes, and so many numbers to forget at most.
+    cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept
+    cdef void land(self, int which) noexcept             # that batch is written: its entries and numbers leave
+    cdef void call_back(self, int which) noexcept        # it failed: they wait again
+    cdef void drop(self, int which, size_t count) noexcept           # the first ones leave without having been written
+    cdef bint move(self, int which, int to) noexcept     # the first one goes to another line, if there is memory
+    cdef void count_in(self, size_t size) noexcept       # it waits somewhere
+    cdef void count_out(self, size_t size) noexcept
+    cdef bint keeping(self) noexcept                     # there are jobs for the store

@@ -1,6 +1,22 @@
-"""What the store has yet to be told; there is nothing here for Python but the class (see journal.pxd)."""
+"""What the store has yet to be told (see journal.pxd)."""
+
+from enum import IntEnum
 
 from typing_extensions import disjoint_base
+
+class Waits(IntEnum):
+    """The lines in which jobs wait for the store."""
+
+    FRESH = 0
+    """Not tried yet."""
+    AGAIN = 1
+    """Of a batch that failed: tried in smaller ones."""
+    SINGLY = 2
+    """Of such a smaller one: tried one at a time."""
+    HEAVY = 3
+    """Each as large as a batch may be, and so a batch by itself."""
+    ANEW = 4
+    """The store had them, and has lost them."""
 
 @disjoint_base
 class Journal:
@@ -8,3 +24,14 @@ class Journal:
 
     busy: bool
     """A batch is being written."""
+    doubtful: bool
+    """What the store has is not known: an answer that speaks of a background job waits."""
+    @property
+    def bytes(self) -> int:
+        """Of all jobs that wait, without the heavy ones."""
+    @property
+    def heavy_bytes(self) -> int:
+        """Of those, each of which is a batch by itself."""
+    @property
+    def promised(self) -> int:
+        """Jobs that were acknowledged, and that the store does not have."""

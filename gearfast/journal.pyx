@@ -1,27 +1,36 @@
-"""What the store has yet to be told, in the order in which it came."""
+"""What the store has yet to be told."""
 
+from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memmove
 
-from gearfast.jobqueue cimport BACKGROUND, STRUCK, job_size
+from gearfast.jobqueue cimport job_size
+from gearfast.line cimport line_at, line_close, line_drop, line_push
 from gearfast.roster cimport Function
 
 cdef enum:
-    SPARE_ROOM = 1 << 14      # entries for which room is kept while there are none
+    SPARE_ROOM = 1 << 14      # numbers for which room is kept while there are none
+
+
+cdef inline size_t size_of(const Job* job) noexcept:
+    return job_size(job) + (<Function*>job.home).name.size
 
 
 cdef class Journal:
     def __cinit__(self):
-        self.first = 1
         self.crowd = <uint64_t>-1
+        self.heavy = <size_t>-1
 
     def __dealloc__(self):
-        free(self.entries)
+        cdef int which
+        for which in range(LINES):
+            line_close(&self.line[which])
         free(self.gone)
 
+    # --- jobs to keep ---
+
     cdef int gather(self, Job* job, double now) except -1:
-        cdef Entry* larger
         cdef size_t at
         if not self.on or self.quiet or job.kept & GATHERED:
             return 0
@@ -29,15 +38,8 @@ cdef class Journal:
             for at in range(self.gone_head, self.gone_head + self.gone_count):
                 if self.gone[at] == job.number:
                     self.gone[at] = 0
-        if self.head + self.count == self.room:
-            larger = <Entry*>realloc(self.entries, (self.room * 2 + 64) * sizeof(Entry))
-            if larger == NULL:
-                raise MemoryError("no memory for another job that waits for the store")
-            self.entries = larger
-            self.room = self.room * 2 + 64
-        self.entry(self.count)[0] = Entry(job.number, now, job_size(job) + (<Function*>job.home).name.size)
-        self.bytes += self.entry(self.count).size
-        self.count += 1
+        line_push(&self.line[<int>FRESH], Entry(job.number, now, size_of(job)))
+        self.count_in(size_of(job))
         job.kept |= GATHERED
         return 0
 
@@ -53,6 +55,28 @@ cdef class Journal:
         except MemoryError:           # the store keeps what it knew of it
             pass
 
+    cdef int gather_anew(self, Job* job) except -1:
+        line_push(&self.line[<int>ANEW], Entry(job.number, INFINITY, size_of(job)))
+        job.kept |= GATHERED
+        return 0
+
+    cdef bint is_heavy(self, const Job* job) noexcept:
+        return size_of(job) >= self.heavy
+
+    cdef void count_in(self, size_t size) noexcept:
+        if size >= self.heavy:
+            self.heavy_bytes += size
+        else:
+            self.bytes += size
+
+    cdef void count_out(self, size_t size) noexcept:
+        if size >= self.heavy:
+            self.heavy_bytes -= size
+        else:
+            self.bytes -= size
+
+    # --- jobs to forget ---
+
     cdef void strike(self, uint64_t number) noexcept:
         cdef uint64_t* larger
         if not self.on:
@@ -66,16 +90,30 @@ cdef class Journal:
         self.gone[self.gone_head + self.gone_count] = number
         self.gone_count += 1
 
-    cdef void take_off(self, size_t jobs, size_t bytes, size_t gone) noexcept:
+    cdef void pass_over(self, bint again) noexcept:
+        cdef uint64_t number = self.gone[self.gone_head]
+        self.gone_head += 1
+        self.gone_count -= 1
+        if again:
+            self.strike(number)
+
+    # --- batches ---
+
+    cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept:
+        cdef Line* line = &self.line[which]
         cdef size_t taken = 0
-        self.flying = 0
-        while self.flying < min(self.count, jobs) and taken < bytes:
-            taken += self.entry(self.flying).size
-            self.flying += 1
+        line.flying = 0
+        while line.flying < min(line.count, jobs) and taken < bytes:
+            if line_at(line, line.flying).size >= self.heavy and line.flying > 0:
+                break
+            if which == FRESH and line_at(line, 0).size >= self.heavy and self.move(FRESH, HEAVY):
+                continue
+            taken += line_at(line, line.flying).size
+            line.flying += 1
         self.gone_flying = min(self.gone_count, gone)
 
-    cdef void land(self) noexcept:
-        self.drop(self.flying)
+    cdef void land(self, int which) noexcept:
+        self.drop(which, self.line[which].flying)
         self.gone_head += self.gone_flying
         self.gone_count -= self.gone_flying
         self.gone_flying = 0
@@ -89,23 +127,27 @@ cdef class Journal:
             return
         self.gone_head = 0
 
-    cdef void call_back(self) noexcept:
-        self.flying = self.gone_flying = 0
+    cdef void call_back(self, int which) noexcept:
+        self.line[which].flying = self.gone_flying = 0
 
-    cdef void drop(self, size_t count) noexcept:
+    cdef void drop(self, int which, size_t count) noexcept:
         cdef size_t at
-        for at in range(count):
-            self.bytes -= self.entry(at).size
-        self.first += count
-        self.head += count
-        self.count -= count
-        self.flying -= min(count, self.flying)
-        if self.count == 0 and self.room > SPARE_ROOM:
-            free(self.entries)
-            self.entries = NULL
-            self.room = 0
-        elif self.head > self.count:
-            memmove(self.entries, self.entries + self.head, self.count * sizeof(Entry))
-        else:
-            return
-        self.head = 0
+        if which != ANEW:             # nobody waits for those: they hold up no submits
+            for at in range(count):
+                self.count_out(line_at(&self.line[which], at).size)
+        line_drop(&self.line[which], count)
+
+    cdef bint move(self, int which, int to) noexcept:
+        try:
+            line_push(&self.line[to], line_at(&self.line[which], 0)[0])
+        except MemoryError:           # then it stays where it is
+            return False
+        line_drop(&self.line[which], 1)
+        return True
+
+    cdef bint keeping(self) noexcept:
+        cdef int which
+        for which in range(LINES):
+            if self.line[which].count > 0:
+                return True
+        return self.promised > 0

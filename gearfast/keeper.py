@@ -1,16 +1,18 @@
 """Keeps background jobs in a store: one batch is written while the next one gathers.
 
-A batch that fails is tried again until it succeeds. Meanwhile jobs go on being gathered, and whoever
+What fails is tried again until it succeeds (writer.py). Meanwhile jobs go on being gathered, and whoever
 waits longer than ``store_timeout`` for one of them is told that it was not kept. What the store has to
 forget waits for as long as it takes.
 """
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from gearfast.batches import Flight
 from gearfast.config import Config, default_handle_prefix
 from gearfast.errors import ConfigError, GearfastError, StoreError
 from gearfast.ledger import Ledger
@@ -18,13 +20,9 @@ from gearfast.logs import NOTICE
 from gearfast.plugins import CEILING, PREFIX, Batch, Store, ceiling_of
 from gearfast.session import Service
 from gearfast.turn import Turn
+from gearfast.writer import Writer
 
 log = logging.getLogger("gearfast")
-
-REMOVES_PER_ADD = 4
-"""In a batch: a number costs so much less than a job."""
-LEAST_REMOVES = 200
-"""In a batch for a store that does not answer in time: one every 25 ms, when a submit waits 5 s."""
 
 
 class Keeper:
@@ -36,19 +34,14 @@ class Keeper:
         self.config = config
         self.ledger = Ledger(service.broker)
         self.journal = service.broker.journal
+        self.writer = Writer(store, self.ledger, config, self.refuse)
+        self.batches = self.writer.batches
         self.replayed = 0
-        self.facts: dict[str, str] = {}
-        self.most = config.store_batch
-        self.most_removes = config.store_batch * REMOVES_PER_ADD
         self.task: asyncio.Task[None] | None = None
-        self.clock: asyncio.TimerHandle | None = None
-        self.away_since = 0.0
-        self.eased = False  # the last batch had only jobs to be forgotten, for the store's sake
-        self.reason = "it has not answered"
-        self.delay = config.store_retry[0]
+        self.clock: asyncio.TimerHandle | None = None  # looks for those who have waited too long
+        self.alarm: asyncio.TimerHandle | None = None  # goes on with what failed by itself
         self.settled = asyncio.Event()
         self.ending = False
-        self.last_success = 0.0
 
     # --- the start ---
 
@@ -81,10 +74,11 @@ class Keeper:
             self.replayed += len(jobs) - len(bad)
             last = max(last, *(job.number for job in jobs))
         prefix = self.handle_prefix(facts.get(PREFIX, ""))
-        self.ledger.open(prefix.encode("utf-8", "surrogateescape"), last, self.config.store_on_shutdown)
-        self.facts = {PREFIX: prefix, CEILING: str(last + self.config.store_numbers)}
-        await self.store.write(Batch([], [], self.facts))
-        self.facts_are_stored()
+        heavy = self.config.store_batch_bytes
+        self.ledger.open(prefix.encode("utf-8", "surrogateescape"), last, self.config.store_on_shutdown, heavy)
+        ours = {PREFIX: prefix, CEILING: str(last + self.config.store_numbers)}
+        await self.store.write(Batch([], [], ours))
+        self.writer.facts_are_stored({**facts, **ours})
         self.service.keep_in(self.store.largest, self.begin)
 
     def handle_prefix(self, stored: str) -> str:
@@ -98,13 +92,6 @@ class Keeper:
             log.warning("Handles begin with %s from now on; those with %s are no longer known", asked, stored)
         return asked or stored or default_handle_prefix()
 
-    def facts_are_stored(self) -> None:
-        """Use the numbers that the store knows to be in use; half of them before it is asked for more."""
-        if CEILING in self.facts:
-            ceiling = int(self.facts[CEILING])
-            self.ledger.reserve(max(ceiling - (self.config.store_numbers + 1) // 2, 0), ceiling)
-        self.facts = {}
-
     # --- while the server runs ---
 
     def begin(self) -> None:
@@ -114,142 +101,134 @@ class Keeper:
         self.journal.busy = True
         self.task = self.loop.create_task(self.write_all())
         self.task.add_done_callback(self.ended)
-        if self.clock is None:
-            self.clock = self.loop.call_later(self.config.store_timeout / 16, self.look)
+        self.watch()
 
     def ended(self, task: asyncio.Task[None]) -> None:
         """Let the next turn begin again if something went wrong that nobody thought of."""
         if task.cancelled() or (error := task.exception()) is None:
             return
         log.critical("What was to be stored is tried again: %r", error, exc_info=error)
-        self.ledger.failed()
+        self.ledger.call_back()
         self.journal.busy = False
+        self.wake_in(self.config.store_retry[1])
 
     async def write_all(self) -> None:
-        """Write batch after batch until nothing is left, or the server ends."""
-        while (self.ledger.waits or self.ledger.crowded) and not self.ending:
-            if self.ledger.crowded:
-                self.facts[CEILING] = str(self.ledger.last + self.config.store_numbers)
-            await self.write_next()
+        """Write batch after batch until nothing is left that can be written now, or the server ends."""
+        while not self.ending and (flight := await self.next()) is not None:
+            await self.writer.write(flight)
+            while (removes := self.batches.overtook()) is not None:
+                await self.writer.write(removes)
             self.turn.settle()  # what this leads to is written by the next round: this one is still busy
             self.settled.set()
         self.journal.busy = False
+        self.wake_in(self.batches.due() - time.monotonic())
 
-    async def write_next(self) -> None:
-        """Write one batch, or wait a little after a failure.
+    async def next(self) -> Flight | None:
+        """Return what is written next, after a look, in slices, for what the store is to have again."""
+        while self.ledger.seek():
+            await asyncio.sleep(0)
+        return self.batches.next()
 
-        While the store takes nothing, jobs to be forgotten go first and alone: a store that is full takes only them.
-        """
-        alone = self.away_since > 0 and self.ledger.removes_wait and not self.eased
-        self.eased = alone
-        removes, adds = self.ledger.collect(0 if alone else self.most, self.config.store_batch_bytes, self.most_removes)
-        batch = Batch(removes, adds, {} if alone else self.facts)
-        try:
-            if removes or adds or batch.facts:
-                async with asyncio.timeout(self.config.store_timeout):
-                    await self.store.write(batch)
-        except (Exception, asyncio.CancelledError) as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                self.ledger.failed()
-                raise
-            self.ledger.failed(bool(batch.facts))
-            self.failed(error)
-            if len(adds) > 1:
-                self.most = 1  # it may be one of them that the store cannot take: the others shall not wait for it
-            else:
-                await self.pause()
-        else:
-            self.ledger.written()
-            if alone:
-                return
-            self.ledger.retry(time.monotonic())
-            self.facts_are_stored()
-            if adds or removes or batch.facts:
-                self.succeeded()
+    def wake_in(self, seconds: float) -> None:
+        """Go on then of itself, if nothing that came since has done that; infinity: never."""
+        if self.alarm is not None:
+            self.alarm.cancel()
+        self.alarm = None if seconds == math.inf else self.loop.call_later(max(seconds, 0.001), self.wake)
 
-    def failed(self, error: BaseException) -> None:
-        """Say once that the store is away, and remember why."""
-        if isinstance(error, TimeoutError):
-            self.most_removes = max(self.most_removes // 4, LEAST_REMOVES)
-            self.reason = f"it did not answer for {self.config.store_timeout:g} s"
-        else:
-            self.reason = str(error).rstrip(".") or repr(error)
-        if not self.away_since:
-            self.away_since = time.monotonic()
-            self.delay = self.config.store_retry[0]
-            unexpected = not isinstance(error, (StoreError, TimeoutError, OSError))
-            log.error(
-                "The store is away: %s. Submits wait up to %g s and are then refused; it is tried again all the time",
-                self.reason,
-                self.config.store_timeout,
-                exc_info=error if unexpected else None,
-            )
+    def wake(self) -> None:
+        """Try again what failed by itself."""
+        if not (self.journal.busy or self.ending):
+            self.begin()
 
-    def succeeded(self) -> None:
-        """Say that the store is back, if it was away."""
-        self.most = min(self.most * 2, self.config.store_batch)
-        self.most_removes = min(self.most_removes * 2, self.config.store_batch * REMOVES_PER_ADD)
-        if self.away_since:
-            log.error("The store is back after %.1f s", time.monotonic() - self.away_since)
-            self.away_since = 0.0
-
-    async def pause(self) -> None:
-        """Wait before the next attempt, longer each time."""
-        await asyncio.sleep(self.delay)
-        self.delay = min(self.delay * 2, self.config.store_retry[1])
+    def watch(self) -> None:
+        """See to it that nobody waits for too long."""
+        if self.clock is None:
+            self.clock = self.loop.call_later(self.config.store_timeout / 16, self.look)
 
     def look(self) -> None:
         """Give an answer to those who have waited too long."""
-        now = time.monotonic()
         self.clock = None
-        numbers = self.ledger.overdue(now - self.config.store_timeout)
-        if numbers:
-            text = f"The job could not be stored within {self.config.store_timeout:g} s: {self.reason}"
-            self.service.refuse_jobs(set(numbers), text.encode("utf-8", "replace"))
-            self.ledger.unkeep(numbers)
+        self.writer.refuse_overdue()
         self.turn.settle()
         self.settled.set()
-        if self.ledger.waits or self.journal.busy:
-            self.clock = self.loop.call_later(self.config.store_timeout / 16, self.look)
+        if self.batches.waits or self.journal.busy:
+            self.watch()
+
+    def refuse(self, numbers: list[int], text: str) -> None:
+        """Tell who waits for these jobs that they are not kept."""
+        self.service.refuse_jobs(set(numbers), text.encode("utf-8", "replace"))
+        self.ledger.unkeep(numbers)
 
     # --- the end ---
 
     async def flush(self) -> None:
-        """Return when all that waits now is written, or was refused."""
-        self.last_success = time.monotonic()
-        newest = self.ledger.newest
-        while self.ledger.settled <= newest and not self.config.store_on_shutdown:
-            if not self.journal.busy:
-                self.begin()
+        """Return when all who wait now have been told that their jobs are stored, or that they are not."""
+        self.writer.last_success = time.monotonic()
+        last = self.ledger.last
+        while self.service.owes(last):
+            self.wake()
+            self.watch()
             self.settled.clear()
             await self.settled.wait()
 
     def hold(self) -> None:
         """No job is for the store from now on, and nobody waits for it: the server takes its peers down."""
-        if self.clock is not None:
-            self.clock.cancel()
+        for timer in (self.clock, self.alarm):
+            if timer is not None:
+                timer.cancel()
         if self.config.store_on_shutdown:
-            self.ledger.gather_all(time.monotonic())
+            self.ledger.gather_all()
         self.ledger.close()
         self.ending = True
 
     async def stop(self) -> None:
-        """Write what is left, and close the store. Raises StoreError, with what is lost, if that cannot be done."""
+        """Write what is left, and close the store. Raises StoreError if jobs are lost that were acknowledged."""
+        away = self.writer.away_since > 0
         try:
             if self.task is not None:
-                await asyncio.wait({self.task})  # it ends with its present batch
+                await self.end_task(self.config.store_last_removes / 2 if away else self.config.store_timeout)
             await self.write_rest()
+            self.say_what_is_left()
         finally:
             with suppress(TimeoutError):  # a disk that hangs
-                await asyncio.wait_for(self.store.close(), self.config.store_last_close)
+                limit = self.config.store_last_removes if self.writer.away_since else self.config.store_last_close
+                await asyncio.wait_for(self.store.close(), limit)
+
+    async def end_task(self, seconds: float) -> None:
+        """Let the present batch end, for so long at most."""
+        assert self.task is not None
+        await asyncio.wait({self.task}, timeout=seconds)
+        self.task.cancel()
+        await asyncio.wait({self.task})
 
     async def write_rest(self) -> None:
-        """The last batches, and that no number beyond the last one was used."""
-        self.facts = {CEILING: str(self.ledger.last)}
-        while self.ledger.waits or self.facts:
-            await self.write_next()
-            if not self.away_since:
-                self.last_success = time.monotonic()
-            elif time.monotonic() > self.last_success + self.config.store_last_writes:
-                raise StoreError(f"The store is away, and not everything could be written to it: {self.reason}")
+        """The last batches, and that no number beyond the last one was used, until the store has been away too long."""
+        self.batches.last_ones = True
+        self.batches.facts[CEILING] = str(self.ledger.last)
+        self.batches.lone.all_now(time.monotonic())
+        while self.batches.waits and (left := self.time_left()) > 0:
+            flight = await self.next()
+            if flight is not None:
+                await self.writer.write(flight, left)
+            elif self.writer.away_since:
+                await asyncio.sleep(min(max(self.batches.due() - time.monotonic(), 0.001), left))
+            else:  # what is left the store does not take, though it takes others
+                return
+
+    def time_left(self) -> float:
+        """Return for how many seconds more it is tried: longer when jobs would be lost that were acknowledged."""
+        most = self.config.store_last_writes if self.ledger.promised else self.config.store_last_removes
+        return self.writer.last_success + most - time.monotonic()
+
+    def say_what_is_left(self) -> None:
+        """Log what could not be written, and is made up for later. Raises StoreError for what is lost."""
+        if self.ledger.promised:
+            lost = f"{self.ledger.promised} jobs that were acknowledged could not be written to it"
+            raise StoreError(f"The store is away, and {lost}: {self.writer.reason}")
+        forget = self.ledger.removes + len(self.batches.lone.gone)
+        if forget:
+            log.warning(
+                "%d jobs that have ended may be run once more after the next start: the store did not forget them: %s",
+                forget,
+                self.writer.reason,
+            )

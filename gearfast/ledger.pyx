@@ -9,8 +9,9 @@ from gearfast.collector cimport hold_collector, release_collector
 from gearfast.handle cimport Handles
 from gearfast.heap cimport heap_when
 from gearfast.index cimport Cursor
-from gearfast.jobqueue cimport BACKGROUND, DELAYED, GATHERED, PRIORITIES, STORED, STRUCK, WRITING
-from gearfast.journal cimport Journal
+from gearfast.jobqueue cimport BACKGROUND, DELAYED, GATHERED, PRIORITIES, PROMISED, STORED, STRUCK, WRITING
+from gearfast.journal cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Journal
+from gearfast.line cimport Line, line_at
 from gearfast.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
 from gearfast.record cimport read_more, record_of
 from gearfast.roster cimport Function, roster_function
@@ -19,7 +20,13 @@ from gearfast.unique cimport unique_find, unique_hash, unique_key
 
 from gearfast import config
 
+cdef enum:
+    MOST_SLICES = 40          # of the jobs, looked through in one go: less than a millisecond
+    ENOUGH = 1000             # jobs found in it
+
 cdef size_t MOST_UNIQUE = config.UNIQUE_SIZE
+# Where the jobs of a batch go that failed: those of a small one that fails again are asked for one by one.
+cdef int[LINES + 1] NEXT_LINE = [AGAIN, SINGLY, SINGLY, HEAVY, ANEW, LINES]
 
 
 cdef inline Slice slice_of(bytes data):
@@ -30,8 +37,7 @@ cdef class Ledger:
     def __cinit__(self, Broker broker not None):
         self.broker = broker
         self.function = b""
-        self.aside = set()
-        self.again = set()
+        self.flight = []
 
     # --- the start ---
 
@@ -76,9 +82,10 @@ cdef class Ledger:
             broker.enqueue(job, 0)
         return 0
 
-    def open(self, bytes prefix not None, uint64_t last, bint quiet):
+    def open(self, bytes prefix not None, uint64_t last, bint quiet, size_t heavy=<size_t>-1):
         self.broker.handles = Handles(prefix)
         self.broker.handles.last = last
+        self.broker.journal.heavy = heavy
         self.broker.journal.on = True
         self.broker.journal.quiet = quiet
 
@@ -93,23 +100,52 @@ cdef class Ledger:
         cdef Job* job = numbers_find(&self.broker.jobs, number)
         return job if job != NULL and job.kept & BACKGROUND else NULL
 
-    def collect(self, size_t jobs, size_t size, size_t removes):
+    cdef Job* gathered(self, uint64_t number) noexcept:
+        """The same, if it still waits to be written."""
+        cdef Job* job = self.background(number)
+        return job if job != NULL and job.kept & GATHERED else NULL
+
+    def collect(self, int which, size_t jobs, size_t size, size_t removes):
         """(numbers to forget, jobs to keep): what is to be written next."""
         cdef Journal journal = self.broker.journal
         cdef bint collects = hold_collector()
         cdef size_t at
-        cdef Job* job
         cdef list adds = []
-        journal.take_off(jobs, size, removes)
+        self.which = which
+        self.flight = []
+        if which != FRESH:
+            self.skip_dead(which)
+        journal.take_off(which, jobs, size, removes)
         try:
-            for at in range(journal.flying):
-                job = self.background(journal.entry(at).number)
-                if job != NULL and job.kept & GATHERED:
-                    adds.append(self.record(job))
-                    job.kept = (job.kept & ~GATHERED) | WRITING
+            for at in range(journal.line[which].flying):
+                self.take(line_at(&journal.line[which], at).number, adds)
             return [journal.gone[journal.gone_head + at] for at in range(journal.gone_flying)], adds
         finally:
             release_collector(collects)
+
+    def collect_one(self, uint64_t number):
+        """The job, in a list, if it still waits to be written."""
+        cdef list adds = []
+        self.which = LINES
+        self.flight = []
+        self.take(number, adds)
+        return adds
+
+    cdef int take(self, uint64_t number, list adds) except -1:
+        cdef Job* job = self.gathered(number)
+        if job != NULL:
+            adds.append(self.record(job))
+            self.flight.append(number)
+            job.kept = (job.kept & ~GATHERED) | WRITING
+        return 0
+
+    cdef void skip_dead(self, int which) noexcept:
+        """Jobs that ended, or were written with others, are in no batch of their own."""
+        cdef Journal journal = self.broker.journal
+        cdef size_t dead = 0, count = journal.line[which].count
+        while dead < count and self.gathered(line_at(&journal.line[which], dead).number) == NULL:
+            dead += 1
+        journal.drop(which, dead)
 
     cdef object record(self, const Job* job):
         cdef Slice name = (<Function*>job.home).name
@@ -119,66 +155,128 @@ cdef class Ledger:
 
     def written(self):
         cdef Journal journal = self.broker.journal
-        cdef size_t at
         cdef Job* job
-        for at in range(journal.flying):
-            job = numbers_find(&self.broker.jobs, journal.entry(at).number)
+        for number in self.flight:
+            job = numbers_find(&self.broker.jobs, number)
             if job != NULL and job.kept & WRITING:
-                job.kept = (job.kept & ~(WRITING | STRUCK)) | STORED
-        journal.land()
+                journal.promised -= job.kept & PROMISED != 0
+                job.kept = (job.kept & ~(WRITING | STRUCK | PROMISED)) | STORED
+        self.flight = []
+        if self.which < LINES:
+            journal.land(self.which)
 
     def failed(self, bint others=False):
+        """What the store did not take waits again, behind what it has not been asked yet."""
+        cdef Journal journal = self.broker.journal
+        cdef int which = self.which
+        cdef list flight = self.flight
+        cdef size_t at
+        cdef object alone = None
+        self.flight = []
+        if which == LINES:
+            for number in flight:
+                self.recall(number)
+            return None
+        for at in range(journal.line[which].flying):
+            self.recall(line_at(&journal.line[which], at).number)
+        if len(flight) == 1 and journal.gone_flying == 0 and not others:
+            alone = self.step_out(which, flight[0])
+        elif flight and NEXT_LINE[which] != which:
+            while journal.line[which].flying > 0 and journal.move(which, NEXT_LINE[which]):
+                pass
+        journal.call_back(which)
+        return alone
+
+    def call_back(self):
+        """The batch was not written, and none of its jobs is at fault."""
         cdef Journal journal = self.broker.journal
         cdef size_t at
-        cdef Job* job = NULL
-        for at in range(journal.flying):
-            job = self.background(journal.entry(at).number)
-            if job != NULL and job.kept & WRITING:         # as far as anybody knows it may be in the store
-                job.kept |= GATHERED
-        if journal.flying == 1 and (journal.count > 1 or others) and job != NULL and job.kept & STORED:
-            self.set_aside(job)
-            journal.drop(1)
-        journal.call_back()
+        if self.which < LINES:
+            for at in range(journal.line[self.which].flying):
+                self.recall(line_at(&journal.line[self.which], at).number)
+            journal.call_back(self.which)
+        for number in self.flight:
+            if self.which == LINES:
+                self.recall(number)
+        self.flight = []
 
-    # --- what a store that has the job does not take ---
+    def pass_over(self, bint again):
+        self.broker.journal.pass_over(again)
 
-    # Nobody waits for the attempts of a job to be written, so no other job may have to wait behind them.
+    cdef void recall(self, uint64_t number) noexcept:
+        cdef Job* job = self.background(number)
+        if job != NULL and job.kept & WRITING:             # as far as anybody knows it may be in the store
+            job.kept |= GATHERED
 
-    cdef int set_aside(self, Job* job) except -1:
-        job.kept &= ~(GATHERED | WRITING)
-        if job.number in self.again:               # it is this one that cannot be written: it stays there as it was
-            self.again.discard(job.number)
-        else:
-            self.aside.add(job.number)
-        return 0
+    cdef object step_out(self, int which, uint64_t number):
+        """It is this job that cannot be written: out of its line, and still counted among what waits."""
+        cdef Line* line = &self.broker.journal.line[which]
+        cdef size_t at, size = 0
+        cdef double since = INFINITY
+        cdef bint found = False
+        cdef Job* job = self.gathered(number)
+        for at in range(line.flying):
+            if line_at(line, at).number == number:
+                since, size, found = line_at(line, at).since, line_at(line, at).size, True
+        self.broker.journal.drop(which, line.flying)
+        if job == NULL or not found:
+            return None
+        self.broker.journal.count_in(size)
+        return number, INFINITY if job.kept & (STORED | PROMISED) else since, size, bool(job.kept & STORED)
 
-    def retry(self, double now):
-        """The store has taken something: it gets what was set aside once more."""
-        cdef Job* job
-        if not self.aside:
-            return
-        self.again, self.aside = self.aside, set()
-        for number in self.again:
-            job = self.background(number)
-            if job != NULL:
-                self.broker.journal.gather_again(job, now)
+    # --- jobs that are in no line: each was not taken when it was all there was in a batch ---
+
+    def is_kept(self, uint64_t number):
+        return self.background(number) != NULL
+
+    def is_promised(self, uint64_t number):
+        cdef Job* job = self.background(number)
+        return job != NULL and job.kept & (STORED | PROMISED) != 0
+
+    def is_stored(self, uint64_t number):
+        cdef Job* job = self.background(number)
+        return job != NULL and job.kept & STORED != 0 and not self.broker.journal.owes(job)
+
+    def leave_out(self, uint64_t number):
+        cdef Job* job = self.gathered(number)
+        if job != NULL and job.kept & STORED:
+            job.kept &= ~(GATHERED | WRITING)
+
+    def count_out(self, size_t size):
+        self.broker.journal.count_out(size)
 
     # --- who has waited too long ---
 
     def overdue(self, double before):
-        cdef Journal journal = self.broker.journal
         cdef dict numbers = {}                     # one that was lost by its worker meanwhile stands twice
-        cdef size_t at = 0, count = journal.count
+        cdef list changes = []
+        self.look_through(FRESH, before, numbers, changes)
+        self.look_through(AGAIN, before, numbers, changes)
+        self.look_through(SINGLY, before, numbers, changes)
+        self.look_through(HEAVY, before, numbers, changes)
+        return list(numbers), changes
+
+    cdef int look_through(self, int which, double before, dict numbers, list changes) except -1:
+        cdef Journal journal = self.broker.journal
+        cdef Line* line = &journal.line[which]
+        cdef size_t at = 0
         cdef Job* job
-        while at < count and journal.entry(at).since <= before:
-            job = self.background(journal.entry(at).number)
-            if job != NULL and job.kept & STORED:
-                self.set_aside(job)
-            elif job != NULL and job.kept & (GATHERED | WRITING):
+        while at < line.count and line_at(line, at).since <= before:
+            job = self.background(line_at(line, at).number)
+            if job == NULL or not job.kept & (GATHERED | WRITING):
+                pass
+            elif job.kept & PROMISED:
+                job.kept &= ~GATHERED              # it is looked for, and written, with the others
+                self.passes = 2
+            elif job.kept & STORED:
+                job.kept |= GATHERED
+                journal.count_in(line_at(line, at).size)
+                changes.append((job.number, line_at(line, at).size))
+            else:
                 numbers[job.number] = None
             at += 1
-        journal.drop(at)
-        return list(numbers)
+        journal.drop(which, at)
+        return 0
 
     def unkeep(self, list numbers not None):
         cdef Job* job
@@ -187,22 +285,53 @@ cdef class Ledger:
             if job != NULL:
                 self.broker.unkeep(job)
 
+    # --- everything once more ---
+
+    def doubt(self):
+        """The store has lost what it had: nobody is told that it has a job, until it is known which are to be written."""
+        self.broker.journal.doubtful = True
+        self.promising = Cursor(0, 0)
+
+    def promise(self):
+        """One slice of the jobs: what the store had, it is to have again. Returns whether there are more."""
+        cdef Journal journal = self.broker.journal
+        cdef Job* found[SCAN_LEAST]
+        cdef Job* job
+        cdef int count = numbers_scan(&self.broker.jobs, &self.promising, found, SCAN_LEAST), at
+        for at in range(count):
+            job = found[at]
+            if job.kept & BACKGROUND and not job.kept & PROMISED and (job.kept & STORED or not job.kept & GATHERED):
+                job.kept = (job.kept & ~STORED) | PROMISED | WRITING
+                journal.promised += 1
+        self.passes = 2
+        journal.doubtful = self.promising.hash != 0 or self.promising.node != 0
+        return journal.doubtful
+
+    def seek(self):
+        """Put some of the jobs that were promised into their line. Returns whether there may be more to be found."""
+        cdef Journal journal = self.broker.journal
+        cdef Job* found[SCAN_LEAST]
+        cdef int count, at, slices = 0
+        if journal.promised == 0 or journal.line[<int>ANEW].count > 0:
+            return False
+        while self.passes > 0 and slices < MOST_SLICES and journal.line[<int>ANEW].count < ENOUGH:
+            count = numbers_scan(&self.broker.jobs, &self.seeking, found, SCAN_LEAST)
+            for at in range(count):
+                if found[at].kept & PROMISED and not found[at].kept & GATHERED:
+                    journal.gather_anew(found[at])
+            if self.seeking.hash == 0 and self.seeking.node == 0:
+                self.passes -= 1
+            slices += 1
+        return self.passes > 0 and journal.line[<int>ANEW].count == 0
+
     # --- the end ---
 
-    def gather_all(self, double now):
+    def gather_all(self):
         """Have every background job written that the store does not have."""
-        cdef Journal journal = self.broker.journal
-        cdef Cursor cursor = Cursor(0, 0)
-        cdef Job* found[SCAN_LEAST]
-        cdef int count, at
-        journal.quiet = False
-        while True:
-            count = numbers_scan(&self.broker.jobs, &cursor, found, SCAN_LEAST)
-            for at in range(count):
-                if found[at].kept & BACKGROUND and not found[at].kept & (STORED | GATHERED):
-                    journal.gather(found[at], now)
-            if cursor.hash == 0 and cursor.node == 0:
-                return
+        self.broker.journal.quiet = False
+        self.doubt()
+        while self.promise():
+            pass
 
     def close(self):
         """From now on nothing new is for the store; it may still be told what to forget."""
@@ -215,21 +344,24 @@ cdef class Ledger:
         return self.broker.handles.last
 
     @property
-    def newest(self) -> int:
-        return self.broker.journal.newest()
-
-    @property
-    def settled(self) -> int:
-        return self.broker.journal.first
-
-    @property
     def crowded(self) -> bool:
         return self.broker.handles.last > self.broker.journal.crowd
 
+    def count(self, int which):
+        return self.broker.journal.line[which].count
+
     @property
-    def removes_wait(self) -> bool:
-        return self.broker.journal.gone_count > 0
+    def removes(self) -> int:
+        return self.broker.journal.gone_count
+
+    @property
+    def keeping(self) -> bool:
+        return self.broker.journal.keeping()
+
+    @property
+    def promised(self) -> int:
+        return self.broker.journal.promised
 
     @property
     def waits(self) -> bool:
-        return self.broker.journal.count > 0 or self.broker.journal.gone_count > 0 or bool(self.aside)
+        return self.broker.journal.keeping() or self.broker.journal.gone_count > 0

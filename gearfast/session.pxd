@@ -66,6 +66,7 @@ cdef class Session(Peer):
     cdef PacketWriter to                  # where packets go: out, or held
     cdef object answer                    # the rest of a long admin answer
     cdef Fences fences                    # in `out`
+    cdef bint heavy                       # one of them stands for a job that is a batch by itself
     cdef readonly uint64_t serial
     cdef readonly int fd
     cdef readonly bytes address           # as `workers` shows it
@@ -102,7 +103,8 @@ cdef class Session(Peer):
     cdef int send_handle(self, uint32_t type, uint64_t number) except -1
     cdef int refuse(self, const char* code, const char* text) except -1
     cdef int send_after_store(self, const Job* job) except -1
-    cdef bint let_go(self, uint64_t settled) noexcept      # whether no answer waits for the store any more
+    cdef bint let_go(self) noexcept       # whether no answer waits for the store any more
+    cdef void set_fence(self) noexcept    # before the first answer that waits
     cdef int refuse_jobs(self, set numbers, bytes text) except -1
     cdef int check(self, Reported reported, const char* text) except -1
     cdef bint too_much_waits(self) noexcept

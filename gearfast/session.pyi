@@ -53,6 +53,8 @@ class Service:
         """Background jobs go into a store that takes jobs of so many bytes."""
     def settle(self) -> None:
         """Let go of the answers that the store has no more to do with."""
+    def owes(self, last: int) -> bool:
+        """Whether somebody waits for the store to have a job with this number, or a lower one."""
     def refuse_jobs(self, numbers: set[int], text: bytes) -> None:
         """Answer QUEUE_ERROR to those who wait for one of these jobs to be stored."""
     @property

@@ -75,13 +75,20 @@ cdef class Service:
 
     def settle(self):
         """The store has written something: who waited for that may be told."""
-        cdef uint64_t settled = self.broker.journal.first
         cdef Session session
         cdef list fenced = self.fenced
         self.fenced = []
         for session in fenced:
-            if not session.let_go(settled):
+            if not session.let_go():
                 self.fenced.append(session)
+
+    def owes(self, uint64_t last):
+        """Somebody waits until the store has a job with this number, or a lower one."""
+        cdef Session session
+        for session in self.fenced:
+            if session.fences.count > 0 and session.fences.fence[session.fences.first].number <= last:
+                return True
+        return False
 
     def refuse_jobs(self, set numbers not None, bytes text not None):
         """The store did not take these jobs: who waits for one of them is told why."""
@@ -173,8 +180,9 @@ cdef class Session(Peer):
         return not self.cut and (self.answer is not None or self.stopped) and not self.too_much_waits()
 
     cdef bint too_much_waits(self) noexcept:
-        return self.out.waiting() > self.service.output_pause or (
-            self.fences.count > 0 and self.service.broker.journal.bytes > self.service.store_backlog
+        cdef Service service = self.service
+        return self.out.waiting() > service.output_pause or (
+            self.fences.count > 0 and service.broker.journal.backlog(self.heavy) > service.store_backlog
         )
 
     cdef int handle(self, const Packet* packet) except -1:
@@ -382,7 +390,8 @@ cdef class Session(Peer):
 
     cdef int send_after_store(self, const Job* job) except -1:
         cdef uint64_t place = self.out.base + self.out.size
-        fences_add(&self.fences, Fence(self.service.broker.journal.ticket(job), job.number, place))
+        fences_add(&self.fences, Fence(job.number, place))
+        self.heavy = self.heavy or self.service.broker.journal.is_heavy(job)
         if self.fences.count == 1:
             self.out.fence = place
             self.service.fenced.append(self)
@@ -394,13 +403,27 @@ cdef class Session(Peer):
                 self.out.fence = UNFENCED
             raise
 
-    cdef bint let_go(self, uint64_t settled) noexcept:
+    cdef bint let_go(self) noexcept:
+        cdef Broker broker = self.service.broker
         cdef uint32_t before = self.fences.count
-        fences_pass(&self.fences, settled)
-        self.out.fence = UNFENCED if self.fences.count == 0 else self.fences.fence[self.fences.first].place
+        cdef Job* job
+        while self.fences.count > 0:
+            job = broker.find(self.fences.fence[self.fences.first].number)
+            if job != NULL and broker.journal.owes(job):
+                break
+            fences_pass(&self.fences)
+        self.set_fence()
         if self.fences.count < before:
             self.outlet.ready()
         return self.fences.count == 0
+
+    cdef void set_fence(self) noexcept:
+        if self.fences.count > 0:
+            self.out.fence = self.fences.fence[self.fences.first].place
+        else:
+            self.out.fence = UNFENCED
+            self.heavy = False
+            fences_close(&self.fences)             # an idle peer holds nothing
 
     cdef int refuse_jobs(self, set numbers, bytes text) except -1:
         """Write the answers anew from the first fence on: an ERROR in place of each JOB_CREATED for one of these."""
@@ -426,5 +449,5 @@ cdef class Session(Peer):
         new.write(old.data + place, old.size - place)
         if to is not old:                          # a long answer goes on, and packets wait behind it
             self.to = to
-        self.let_go(0)
+        self.set_fence()
         return 0

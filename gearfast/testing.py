@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import pytest
 
 from gearfast.errors import StoreError
-from gearfast.plugins import Batch, Store, StoredJob, StoreSettings
+from gearfast.plugins import Batch, Store, StoredJob, StoreSettings, room_of
 
 Result = TypeVar("Result")
 
@@ -115,6 +115,19 @@ class StoreContract:
                 return store.largest
 
         assert self.run(main()) >= 1 << 20
+
+    def test_it_says_how_much_room_there_is_and_that_much_is_taken(self, store_settings: StoreSettings) -> None:
+        """Or it does not say."""
+
+        async def main() -> None:
+            async with self.opened(store_settings) as store:
+                room = await room_of(store)
+                assert room is None or type(room) is int
+                assert room is None or room >= 0
+                await store.write(adding([a_job(1, payload=bytes(min(room or 0, 1 << 20, store.largest) // 2))]))
+            assert len(await self.kept(store_settings)) == 1
+
+        self.run(main())
 
     def test_facts_are_kept_and_add_up(self, store_settings: StoreSettings) -> None:
         odd = "Zo\u00eb's \u4e16\u754c \U0001f600 \"'\\%s\n:1"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -155,10 +157,10 @@ def may_mount() -> bool:
     return done.returncode == 0
 
 
-def on_small_disk(disk: Path, filler: int, port: int) -> list[str]:
-    """The command of a server whose store is on a disk of three megabytes that only it sees, with a file on it."""
+def on_small_disk(disk: Path, filler: int, port: int, size: int = 3) -> list[str]:
+    """The command of a server whose store is on a disk of some megabytes that only it sees, with a file on it."""
     words = [f"--listen={HOST}", f"--port={port}", "--log-file=stderr", f"--store=sqlite:{disk / 'jobs.db'}", *WORDS]
-    script = 'mount -t tmpfs -o size=3m none "$0" && { head -c "$1" /dev/zero >"$0/filler"; shift; exec "$@"; }'
+    script = f'mount -t tmpfs -o size={size}m none "$0" && {{ head -c "$1" /dev/zero >"$0/filler"; shift; exec "$@"; }}'
     command = ["unshare", "-m", "sh", "-c", script, str(disk), str(filler)]
     return [*command, sys.executable, "-m", "gearfast", *words]
 
@@ -193,3 +195,27 @@ def test_a_full_disk_that_has_room_again(tmp_path: Path, disk: Path) -> None:
             shutil.copyfile(seen_by(server) / name, tmp_path / name)
         server.process.kill()
     check_restart(f"--store=sqlite:{tmp_path / 'jobs.db'}", clients)
+
+
+def test_a_job_for_which_the_disk_has_no_room_is_refused_at_once_and_is_nobody_elses_trouble(disk: Path) -> None:
+    port = free_port()
+    with (
+        start("gearfast", on_small_disk(disk, 0, port, size=24), port) as server,
+        server.connect() as large,
+        server.connect() as small,
+    ):
+        clients = Clients()
+        for _ in range(3):
+            large.request(wire.SUBMIT_JOB_BG, "f", "", payload=b"x" * 16 * MIB)
+            while not select.select([large.sock], [], [], 0)[0]:
+                assert clients.submit(small)
+            code, text = large.recv_packet().args(1)
+            assert code == b"QUEUE_ERROR"
+            found = re.fullmatch(
+                rb"The store has room for (\d+) bytes now, and this job has 16777217: make room .*", text
+            )
+            assert found is not None, text
+            assert 8 * MIB < int(found[1]) < 12 * MIB
+        large.request(wire.SUBMIT_JOB_BG, "f", "", payload=b"x" * 8 * MIB)
+        assert large.recv_packet().type == wire.JOB_CREATED
+        assert "The store is" not in log_of(server)

@@ -36,7 +36,8 @@ MAY_USE: dict[str, set[str]] = {
     "unique": {"index", "jobqueue", "roster"},
     "census": {"handle", "index", "rotation", "jobqueue", "numbers", "roster"},
     "peer": {"index", "jobqueue", "roster", "party", "census"},
-    "journal": {"jobqueue", "roster"},
+    "line": set(),
+    "journal": {"jobqueue", "roster", "line"},
     "endings": {"jobqueue"},
     "record": {"jobqueue"},
     "fence": set(),
@@ -79,6 +80,7 @@ MAY_USE: dict[str, set[str]] = {
         "numbers",
         "roster",
         "unique",
+        "line",
         "journal",
         "record",
         "life",
@@ -96,7 +98,10 @@ MAY_USE: dict[str, set[str]] = {
     "listener": set(),
     "certificate": set(),
     "tls": {"certificate"},
-    "keeper": {"ledger", "session", "turn"},
+    "lone": set(),
+    "batches": {"journal", "ledger", "lone"},
+    "writer": {"ledger", "lone", "batches"},
+    "keeper": {"ledger", "session", "turn", "batches", "writer"},
     "plugins.checked": set(),
     "server": {
         *("broker", "ledger", "request", "session", "turn", "transport", "secure", "listener", "tls", "keeper"),
@@ -105,7 +110,8 @@ MAY_USE: dict[str, set[str]] = {
     "plugins.admin": {"broker"},
     # the stores
     "plugins.stock": set(),
-    "plugins.sqlite.file": set(),
+    "plugins.sqlite.place": set(),
+    "plugins.sqlite.file": {"plugins.sqlite.place"},
     "plugins.sqlite.store": {"plugins.stock", "plugins.sqlite.file"},
     "plugins.sqlite.__init__": {"plugins.sqlite.store"},
     "plugins.postgresql.demands": set(),
@@ -175,7 +181,8 @@ FOR_TYPING_ONLY: dict[str, set[str]] = {
     "plugins.admin": {"server", "session"},
 }
 KEEPS_TO_THE_CONTRACT = {
-    *("record", "server", "keeper", "testing", "queues", "command", "cli", "store_command", "jobfile", "jobimport"),
+    *("record", "batches", "writer", "keeper", "server", "testing"),
+    *("queues", "command", "cli", "store_command", "jobfile", "jobimport"),
     *(room for room in MAY_USE if room.startswith("plugins.") and not room.endswith(".__init__")),
 }
 CONTRACT: dict[str, set[str]] = {room: {"plugins.__init__"} for room in KEEPS_TO_THE_CONTRACT}

@@ -48,7 +48,7 @@ def test_a_store_that_comes_back_in_time_costs_nobody_anything(caplog: pytest.Lo
     with serving(**LATE) as served, served.connect() as client:
         go_away(served)
         client.send(wire.request(BACKGROUND, "f", "", payload="x") * 10)
-        until(lambda: len(served.store.asked) > 3, "the write is tried again")
+        until(lambda: said(caplog, "The store is away") > 0, "it is seen that it is none of the jobs")
         served.store.trouble = None
         assert [client.recv_packet().body for _ in range(10)] == [b"H:t:%d" % number for number in range(1, 11)]
         assert served.store.numbers() == list(range(1, 11))
@@ -237,11 +237,29 @@ def test_an_unexpected_error_of_a_store_is_logged_with_its_trace_and_tried_again
 
 
 def test_a_stop_while_the_store_is_away_says_what_is_lost() -> None:
-    with serving(store_last_writes=0.5, **SOON) as served, served.connect() as client:
-        client.call(BACKGROUND, "f", "", payload="1")
+    with serving(store_on_shutdown=True, store_last_writes=0.5, **SOON) as served, served.connect() as client:
+        for text in "12":
+            client.call(BACKGROUND, "f", "", payload=text)
         go_away(served)
-        with pytest.raises(StoreError, match="not everything could be written to it: the disk is full"):
+        with pytest.raises(StoreError, match=r"away, and 2 jobs that were acknowledged could not .*: the disk is full"):
             served.stop()
+
+
+def test_a_stop_with_nothing_to_lose_does_not_wait_long_for_a_store_that_is_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with serving(store_last_removes=0.5, **SOON) as served, served.connect() as client:
+        for text in "123":
+            client.call(BACKGROUND, "f", "", payload=text)
+        go_away(served)
+        with served.connect() as worker:
+            worker_of(worker, "f")
+            for _ in range(2):
+                handle, _ = grab(worker)
+                worker.request(wire.WORK_COMPLETE, handle, payload="")
+            worker.sync()
+        served.stop()
+        assert said(caplog, "2 jobs that have ended may be run once more after the next start") == 1
 
 
 def test_a_stop_while_the_store_is_away_for_a_moment_writes_everything() -> None:

@@ -6,6 +6,7 @@ and when nothing is left to be written, the store holds exactly the background j
 
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
@@ -14,12 +15,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from gearfast.broker import Broker
+from gearfast.journal import Waits
 from gearfast.ledger import Ledger
 from gearfast.plugins import StoredJob
 from tests import model
 from tests.model import PREFIX
-from tests.test_broker_model import BrokerAndModel
+from tests.test_broker_model import BrokerAndModel, picks
 
+HEAVY = 100
+"""Bytes of a job that is a batch by itself: some of them are."""
 EXAMPLES = int(os.environ.get("GEARFAST_MODEL_EXAMPLES", "400"))
 
 
@@ -41,31 +45,44 @@ class BrokerModelAndStore(BrokerAndModel):
         super().start(job_retries, worker_wakeup, remembered_results)
         self.store: dict[int, StoredJob] = {}
         self.batch: tuple[list[int], list[StoredJob]] | None = None
-        self.tickets: dict[int, int] = {}  # of background jobs, by number
+        self.lone: dict[int, bool] = {}  # failed by themselves: by number, whether somebody waits
+        self.gone: set[int] = set()  # likewise, to be forgotten
         self.outdated: set[int] = set()  # whose last attempts may never be written
         self.ledger = Ledger(self.broker)
-        self.ledger.open(PREFIX, 0, False)
-
-    def submit(self, number: int, name: bytes, payload: bytes, unique: bytes, priority: int, background: bool) -> None:
-        super().submit(number, name, payload, unique, priority, background)
-        self.note()
-
-    def submit_for_later(self, number: int, name: bytes, payload: bytes, unique: bytes, delay: float) -> None:
-        super().submit_for_later(number, name, payload, unique, delay)
-        self.note()
-
-    def note(self) -> None:
-        """Keep in mind which ticket a new background job got."""
-        for job in self.model.jobs:
-            if job.background:
-                self.tickets.setdefault(job.number, self.ledger.newest)
+        self.ledger.open(PREFIX, 0, False, HEAVY)
 
     # --- the store at work ---
 
     @precondition(lambda self: self.batch is None)
-    @rule(jobs=st.sampled_from([1, 2, 100]), size=st.sampled_from([1, 1000]))
-    def begin_to_write(self, jobs: int, size: int) -> None:
-        self.batch = self.ledger.collect(jobs, size, jobs)
+    @rule(
+        line=st.sampled_from([Waits.FRESH, Waits.FRESH, *Waits]),
+        jobs=st.sampled_from([1, 2, 100]),
+        size=st.sampled_from([1, 1000]),
+        removes=st.sampled_from([0, 1, 2, 100]),
+    )
+    def begin_to_write(self, line: Waits, jobs: int, size: int, removes: int) -> None:
+        if line == Waits.ANEW:
+            while self.ledger.seek():
+                pass
+        self.batch = self.ledger.collect(line, jobs, size, removes)
+
+    @precondition(lambda self: self.batch is None and self.lone)
+    @rule(pick=picks)
+    def begin_to_write_one(self, pick: int) -> None:
+        number = list(self.lone)[pick % len(self.lone)]
+        adds = self.ledger.collect_one(number)
+        if adds:
+            self.batch = [], adds
+        else:
+            del self.lone[number]
+
+    @precondition(lambda self: self.batch is None and self.gone)
+    @rule(pick=picks)
+    def forget_one(self, pick: int) -> None:
+        number = self.gone.pop() if pick % 2 else min(self.gone)
+        self.gone.discard(number)
+        if not self.ledger.is_kept(number):
+            self.store.pop(number, None)
 
     def apply(self) -> None:
         assert self.batch is not None
@@ -77,31 +94,65 @@ class BrokerModelAndStore(BrokerAndModel):
     @precondition(lambda self: self.batch is not None)
     @rule()
     def writing_succeeds(self) -> None:
+        assert self.batch is not None
         self.apply()
         self.ledger.written()
-        self.ledger.retry(self.now)
+        for job in self.batch[1]:
+            self.lone.pop(job.number, None)
         self.batch = None
 
     @precondition(lambda self: self.batch is not None)
-    @rule(applied=st.booleans(), others=st.booleans())
-    def writing_fails(self, applied: bool, others: bool) -> None:
+    @rule(applied=st.booleans(), others=st.booleans(), blame=st.booleans())
+    def writing_fails(self, applied: bool, others: bool, blame: bool) -> None:
         assert self.batch is not None
+        removes, adds = self.batch
         if applied:
             self.apply()
-        if len(self.batch[1]) == 1:
-            self.outdated.add(self.batch[1][0].number)
-        self.ledger.failed(others)
+        if not blame:
+            self.ledger.call_back()
+        elif (alone := self.ledger.failed(others)) is not None:
+            number, since, size, stored = alone
+            assert [job.number for job in adds] == [number]
+            assert size > 0
+            assert stored <= (since == math.inf)
+            self.lone[number] = since < math.inf
+        elif len(removes) == 1 and not adds:
+            self.ledger.pass_over(others)
+            if not others:
+                self.gone.add(removes[0])
         self.batch = None
+
+    @precondition(lambda self: self.lone)
+    @rule(pick=picks)
+    def a_change_is_left_out(self, pick: int) -> None:
+        number = list(self.lone)[pick % len(self.lone)]
+        if self.batch is None or number not in [job.number for job in self.batch[1]]:
+            self.outdated.add(number)
+            self.ledger.leave_out(number)
+
+    @precondition(lambda self: self.batch is None)
+    @rule(kept=st.integers(0, 3))
+    def the_store_loses_everything(self, kept: int) -> None:
+        """Or nearly so: some of it may be there again, as it was, or though it had been forgotten."""
+        self.store = {number: job for number, job in self.store.items() if kept and number % 4 < kept}
+        self.ledger.doubt()
+        assert not any(self.ledger.is_stored(job.number) for job in self.model.jobs if job.background)
+        while self.ledger.promise():
+            pass
 
     @rule(age=st.sampled_from([0.0, 0.5, 2.0]))
     def some_have_waited_too_long(self, age: float) -> None:
         """Whether a batch is being written or not."""
-        numbers = self.ledger.overdue(self.now - age)
-        self.outdated |= self.store.keys()
+        numbers, changes = self.ledger.overdue(self.now - age)
+        for number, _ in changes:
+            self.lone.setdefault(number, False)
+        numbers += [number for number, waits in self.lone.items() if waits and number not in numbers]
         for number in numbers:
-            job = next(job for job in self.model.jobs if job.number == number)
-            assert job.background
-            del self.tickets[number]
+            self.lone.pop(number, None)
+            job = next((job for job in self.model.jobs if job.number == number and job.background), None)
+            if job is None:
+                continue
+            assert number not in self.acknowledged
             job.background = False
             if job.orphan and job.state == "running":
                 job.joinable = False
@@ -113,9 +164,24 @@ class BrokerModelAndStore(BrokerAndModel):
     def all_is_written(self) -> None:
         if self.batch is not None:
             self.writing_succeeds()
-        while self.ledger.waits:
-            self.begin_to_write(2, 1000)
-            self.writing_succeeds()
+        for _ in range(1000):
+            for line in Waits:
+                while True:
+                    self.begin_to_write(line, 2, 1000, 2)
+                    assert self.batch is not None
+                    found = any(self.batch)
+                    self.writing_succeeds()
+                    if not found:
+                        break
+            while self.lone:
+                self.begin_to_write_one(0)
+                if self.batch is not None:
+                    self.writing_succeeds()
+            while self.gone:
+                self.forget_one(1)
+            if not self.ledger.waits:
+                break
+        assert not self.ledger.waits
         wanted = {job.number: stored_form(job) for job in self.model.jobs if job.background}
         assert self.store.keys() == wanted.keys()
         for number, job in wanted.items():
@@ -123,14 +189,21 @@ class BrokerModelAndStore(BrokerAndModel):
             if number in self.outdated:
                 assert there.attempts <= job.attempts
                 job = job._replace(attempts=there.attempts)
+            if there.due <= self.wall:  # it is due: when it became so is not written
+                job = job._replace(due=there.due)
             assert there == job
 
     # --- what is promised at every moment ---
 
     @invariant()
-    def what_was_acknowledged_is_in_the_store(self) -> None:
+    def what_is_said_to_be_in_the_store_is_there(self) -> None:
+        self.acknowledged = set()
         for job in self.model.jobs:
-            if job.background and self.tickets.get(job.number, 1 << 63) < self.ledger.settled:
+            if not job.background:
+                continue
+            if self.ledger.is_promised(job.number):
+                self.acknowledged.add(job.number)
+            if self.ledger.is_stored(job.number):
                 there = self.store[job.number]
                 wanted = stored_form(job)
                 assert there._replace(attempts=0, due=0) == wanted._replace(attempts=0, due=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from gearfast.errors import ConfigError, StoreError
+from gearfast.errors import ConfigError, StoreError, StoreLostError
 from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.plugins.sqlite import Sqlite
 from gearfast.plugins.sqlite import file as file_rooms
@@ -191,7 +192,7 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096 * 5 : 4096 * 40] = b"\xa5" * (4096 * 35)
     path.write_bytes(content)
-    with pytest.raises(StoreError, match="is damaged: stop the server, and save"):
+    with pytest.raises(StoreError, match=r"is damaged: save what is left with sqlite3's \.recover"):
         asyncio.run(kept(path))
 
 
@@ -394,11 +395,126 @@ def test_a_connection_that_broke_is_made_again(tmp_path: Path) -> None:
     same(asyncio.run(kept(path)), [a_job(1), a_job(2), a_job(3)])
 
 
-@pytest.mark.parametrize("replaced", [False, True])
-def test_a_file_that_is_moved_away_takes_nothing_until_it_is_back(
-    tmp_path: Path, replaced: bool, monkeypatch: pytest.MonkeyPatch
+# --- a file that is taken away while it is in use ---
+
+
+def mode_of(path: Path) -> str:
+    return oct(path.stat().st_mode & 0o777)
+
+
+@pytest.mark.parametrize("gone", ["jobs.db", "jobs.db-wal", "both"])
+@pytest.mark.parametrize("way", ["deleted", "moved"])
+def test_a_file_that_is_taken_away_is_made_anew_and_asks_for_everything(tmp_path: Path, gone: str, way: str) -> None:
+    path, elsewhere = tmp_path / "jobs.db", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    async def main() -> None:
+        store = Sqlite(settings_of(path))
+        await store.open()
+        await store.write(adding(map(a_job, range(1, 10))))
+        for name in ("jobs.db", "jobs.db-wal") if gone == "both" else (gone,):
+            (tmp_path / name).rename(elsewhere / name) if way == "moved" else (tmp_path / name).unlink()
+        with pytest.raises(StoreLostError, match=r"jobs\.db(-wal)? was deleted or moved away while in use"):
+            await store.write(adding([a_job(10)]))
+        await store.write(adding(map(a_job, range(1, 11))))
+        await store.close()
+
+    asyncio.run(main())
+    same(asyncio.run(kept(path)), list(map(a_job, range(1, 11))))
+    assert mode_of(path) == "0o600"
+
+
+def test_what_is_written_while_the_file_is_deleted_is_not_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_rooms, "LOOK_SECONDS", 0.0)
+    """It is looked for before a batch is written, and after that."""
+    path = tmp_path / "jobs.db"
+    write = file_rooms.SqliteFile._write
+
+    def write_and_delete(file: Any, *what: Any) -> None:
+        write(file, *what)
+        if what[2]:
+            path.unlink()
+
+    async def main() -> None:
+        store = Sqlite(settings_of(path))
+        await store.open()
+        with monkeypatch.context() as patch:
+            patch.setattr(file_rooms.SqliteFile, "_write", write_and_delete)
+            with pytest.raises(StoreLostError):
+                await store.write(adding([a_job(1)]))
+        await store.write(adding([a_job(1)]))
+        await store.close()
+
+    asyncio.run(main())
+    same(asyncio.run(kept(path)), [a_job(1)])
+
+
+def test_a_write_that_was_given_up_does_not_hide_that_the_file_was_lost(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.db"
+
+    async def main() -> None:
+        store = Sqlite(settings_of(path))
+        await store.open()
+        await store.write(adding([a_job(1)]))
+        path.unlink()
+        task = asyncio.ensure_future(store.write(adding([a_job(2)])))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        with pytest.raises(StoreLostError):
+            await store.write(adding([a_job(2)]))
+        await store.write(adding([a_job(1), a_job(2)]))
+        await store.close()
+
+    asyncio.run(main())
+    same(asyncio.run(kept(path)), [a_job(1), a_job(2)])
+
+
+@pytest.mark.parametrize("name", ["jobs.db", "jobs.db-wal"])
+def test_another_file_in_its_place_is_not_touched(tmp_path: Path, name: str) -> None:
+    path, other = tmp_path / "jobs.db", tmp_path / "other"
+    other.mkdir()
+
+    async def main() -> None:
+        await written(other / "jobs.db", adding([a_job(77)]))
+        foreign = (other / "jobs.db").read_bytes()
+        store = Sqlite(settings_of(path))
+        await store.open()
+        await store.write(adding([a_job(1)]))
+        (tmp_path / name).unlink()
+        (tmp_path / name).write_bytes(foreign)
+        for _ in range(2):
+            with pytest.raises(StoreError, match=f"{name} is another file than the one in use: move it away"):
+                await store.write(adding([a_job(2)]))
+        assert (tmp_path / name).read_bytes() == foreign
+        (tmp_path / name).rename(other / "moved")
+        with pytest.raises(StoreLostError):
+            await store.write(adding([a_job(2)]))
+        await store.write(adding([a_job(1), a_job(2)]))
+        await store.close()
+        assert (other / "moved").read_bytes() == foreign
+
+    asyncio.run(main())
+    same(asyncio.run(kept(path)), [a_job(1), a_job(2)])
+
+
+def test_another_log_in_its_place_is_not_deleted_at_the_end_either(tmp_path: Path) -> None:
+    path, log = tmp_path / "jobs.db", tmp_path / "jobs.db-wal"
+
+    async def main() -> None:
+        store = Sqlite(settings_of(path))
+        await store.open()
+        await store.write(adding([a_job(1)]))
+        log.unlink()
+        log.write_bytes(b"somebody's")
+        await store.close()
+
+    asyncio.run(main())
+    assert log.read_bytes() == b"somebody's"
+
+
+def test_a_file_that_is_put_back_is_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
 
     async def main() -> None:
@@ -406,17 +522,109 @@ def test_a_file_that_is_moved_away_takes_nothing_until_it_is_back(
         await store.open()
         await store.write(adding([a_job(1)]))
         path.rename(tmp_path / "away")
-        if replaced:
-            path.write_bytes(b"")
-        for _ in range(2):
-            with pytest.raises(StoreError, match="was moved or replaced while in use: put it back"):
-                await store.write(adding([a_job(2)]))
+        path.write_bytes(b"")
+        with pytest.raises(StoreError, match="is another file"):
+            await store.write(adding([a_job(2)]))
         (tmp_path / "away").rename(path)
         await store.write(adding([a_job(3)]))
         await store.close()
 
     asyncio.run(main())
     same(asyncio.run(kept(path)), [a_job(1), a_job(3)])
+
+
+def test_a_folder_that_is_deleted_is_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    async def main() -> None:
+        store = Sqlite(settings_of(folder / "jobs.db"))
+        await store.open()
+        await store.write(adding([a_job(1)]))
+        shutil.rmtree(folder)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="folder does not exist"):
+                await store.write(adding([a_job(2)]))
+        folder.mkdir()
+        with pytest.raises(StoreLostError, match=r"jobs\.db was deleted"):
+            await store.write(adding([a_job(2)]))
+        await store.write(adding([a_job(1), a_job(2)]))
+        await store.close()
+
+    asyncio.run(main())
+    same(asyncio.run(kept(folder / "jobs.db")), [a_job(1), a_job(2)])
+
+
+def test_a_file_that_is_damaged_while_in_use_is_not_to_be_left_by_the_server(tmp_path: Path) -> None:
+    """Who follows the advice loses nothing."""
+    path = tmp_path / "jobs.db"
+    large = [a_job(number, payload=b"x" * 3000) for number in range(1, 2000)]
+
+    async def main() -> None:
+        store = Sqlite(settings_of(path))
+        await store.open()
+        await store.write(adding(large))
+        await store._file.call(lambda: file_rooms.checkpoint(store._file.connection(), "TRUNCATE"))
+        with open(path, "r+b") as file:
+            file.seek(4096)
+            file.write(b"\xa5" * (path.stat().st_size - 4096))
+        await in_file(store, "shrink_memory")  # what it has read before is not asked for again
+        with pytest.raises(StoreError, match="is damaged: move it away while the server runs, and all jobs"):
+            await store.write(Batch([job.number for job in large], [], {}))
+        path.rename(tmp_path / "damaged")
+        with pytest.raises(StoreLostError):
+            await store.write(adding(large))
+        await store.write(adding(large))
+        await store.close()
+
+    asyncio.run(main())
+    same(asyncio.run(kept(path)), large)
+
+
+# --- who may read it ---
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_jobs_are_nobody_elses_business(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "jobs.db"
+
+    async def main() -> dict[str, str]:
+        store = Sqlite(settings_of(path))
+        await store.open()
+        await store.write(adding([a_job(1)]))
+        modes = {found.name: mode_of(found) for found in tmp_path.iterdir()}
+        await store.close()
+        return modes
+
+    before = os.umask(umask)
+    try:
+        assert asyncio.run(main()) == {"jobs.db": "0o600", "jobs.db-wal": "0o600"}
+    finally:
+        os.umask(before)
+
+
+def test_a_file_keeps_its_mode_and_one_for_everybody_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "jobs.db"
+    path.touch()
+    path.chmod(0o644)
+
+    async def main() -> None:
+        store = Sqlite(settings_of(path))
+        await store.open()
+        await store._file.call(lambda: store._file.connection().close())
+        with pytest.raises(StoreError):  # and so it is opened once more
+            await store.write(adding([a_job(1), a_job(2)]))
+        await store.write(adding([a_job(1)]))
+        await store.close()
+
+    asyncio.run(main())
+    assert mode_of(path) == "0o644"
+    assert caplog.messages == [f"{path} can be read by every user of this machine: chmod 600 it"]
+    path.chmod(0o640)
+    asyncio.run(written(path, adding([a_job(3)])))
+    assert (mode_of(path), len(caplog.messages)) == ("0o640", 1)
 
 
 def test_no_thread_is_left(tmp_path: Path) -> None:

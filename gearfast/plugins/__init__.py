@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, Protocol, cast
 
 from gearfast.config import DAY
 from gearfast.errors import ConfigError, StoreError
@@ -61,8 +61,11 @@ class Store(Protocol):
     """Keeps background jobs beyond the life of the server.
 
     Every method may raise StoreError (or anything else) with a reason for a person. After a ``write`` that failed or
-    was cancelled nothing is known of its batch. What it had comes again in later ones, jobs to be removed first and
-    alone, for as long as it takes; it is the store that then makes a new connection. Only one call runs at a time.
+    was cancelled nothing is known of its batch. What it had comes again in later ones, in smaller and smaller ones and
+    in turn with others, until it is known what the store does not take; it is the store that then makes a new
+    connection. Only one call runs at a time.
+
+    A store may have more than these methods: see Roomy, and ``gearfast.errors.StoreLostError``.
     """
 
     largest: int
@@ -78,10 +81,24 @@ class Store(Protocol):
         """Yield every job, by its number, a few thousand at a time. What cannot be read is logged, and stays."""
 
     async def write(self, batch: Batch) -> None:
-        """Return when the whole batch is durable."""
+        """Return when the whole batch is durable.
+
+        Raise StoreLostError, once, when all that was written before is gone (somebody dropped the tables, say), and the
+        place is ready for it again: it is then written once more.
+        """
 
     async def close(self) -> None:
         """Give everything back; nothing of what was written is lost."""
+
+
+class Roomy(Protocol):
+    """A store that knows how much it can take at the moment; others find that out when a write fails."""
+
+    async def room(self) -> int | None:
+        """Return how many bytes of function, unique and payload together one job may have now; None: it is not known.
+
+        It is asked before a job is written that is a batch by itself, and a larger job is refused without being tried.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +130,11 @@ class StoreSettings:
                 "GEARFAST_STORE_PASSWORD): leave one of them out"
             )
         return inside or self.password
+
+
+async def room_of(store: Store) -> int | None:
+    """Return what a store that is Roomy says, None when it is not. Raises what the store raises."""
+    return await cast(Roomy, store).room() if hasattr(store, "room") else None
 
 
 def ceiling_of(facts: Mapping[str, str]) -> int:

@@ -100,7 +100,7 @@ class SqlitePlace(Place):
         copy = Path(tempfile.mkdtemp(prefix="crash-copy-", dir=memory if os.access(memory, os.W_OK) else self.folder))
         try:
             for part in self.parts():
-                shutil.copyfile(part, copy / part.name)
+                shutil.copy(part, copy / part.name)
             yield copy / self.file.name
         finally:
             shutil.rmtree(copy)

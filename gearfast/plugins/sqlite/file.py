@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import queue
 import sqlite3
@@ -12,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from gearfast.errors import StoreError
+from gearfast.errors import StoreError, StoreLostError
+from gearfast.plugins.sqlite.place import GoneError, Place
 
 T = TypeVar("T")
 Statement = tuple[str, Sequence[Any]]
@@ -21,7 +23,7 @@ Statement = tuple[str, Sequence[Any]]
 BUSY_SECONDS: Final = 0.5
 """How long another program may have the file: a reader for a moment, not a server."""
 LOOK_SECONDS: Final = 1.0
-"""Between looks at whether the file is still where it was."""
+"""Between looks at how full the disk is, while there is room enough for what is written."""
 SPARE: Final = 1 << 20
 """Bytes of the disk that are left to deletes: without them a full disk would never become emptier."""
 PRAGMAS: Final = (
@@ -45,8 +47,10 @@ TEXTS: Final = {
     sqlite3.SQLITE_FULL: "the disk of {path} is full: make room there",
     sqlite3.SQLITE_READONLY: "{path} cannot be written: give this user the right to write it",
     sqlite3.SQLITE_CANTOPEN: "{path} cannot be opened: check the folder, and who may write there",
-    sqlite3.SQLITE_CORRUPT: "{path} is damaged: stop the server, and save what is left with sqlite3's .recover",
+    sqlite3.SQLITE_CORRUPT: "{path} is damaged: save what is left with sqlite3's .recover, or use another file",
 }
+IN_MEMORY: Final = "{path} is damaged: move it away while the server runs, and all jobs are written to a new one there"
+DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 HARMLESS: Final = (
     0,  # no error of SQLite's
     sqlite3.SQLITE_FULL,
@@ -109,11 +113,13 @@ class SqliteFile:
     def __init__(self, path: str, synchronous: str, setup: Callable[[sqlite3.Connection], None]) -> None:
         """Take an absolute path; ``setup`` makes the tables, in a transaction on every new connection."""
         self.path = path
+        self._place = Place(path)
         self._synchronous = synchronous
         self._setup = setup
         self._desk: Desk | None = None
         self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        self._lost = ""  # what became of the file, until who writes has been told
+        self._serving = False  # all that is in the file is in the server's memory too
         self._looked = 0.0
         self._room = 0
 
@@ -122,13 +128,18 @@ class SqliteFile:
         if self._desk is not None:
             raise StoreError(f"{self.path} is open already")
         self._desk = Desk()
-        self._identity = None
+        self._place.forget()
+        self._serving = False
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Return what the work returns. Raises StoreError for what SQLite raises."""
+        """Return what the work returns. Raises StoreError for what SQLite raises; StoreLostError, see ``transact``."""
         if self._desk is None:
             raise StoreError(f"{self.path} is not open")
-        return await self._desk.call(partial(self._explained, work))
+        try:
+            return await self._desk.call(partial(self._explained, work))
+        except StoreLostError:  # a call that was given up has told nobody
+            self._lost = ""
+            raise
 
     async def close(self) -> None:
         """Bring everything into the one file, close it, and end the thread."""
@@ -143,7 +154,9 @@ class SqliteFile:
     def connection(self) -> sqlite3.Connection:
         """Return the connection; make one at first, and when the last one broke."""
         if self._connection is None:
-            self._check_place()
+            self._look()
+            self._place.check()
+            self._place.make()
             connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             try:
                 self._prepare(connection)
@@ -151,17 +164,28 @@ class SqliteFile:
                 connection.close()
                 raise
             self._connection = connection
-            status = os.stat(self.path)
-            self._identity = status.st_dev, status.st_ino
+            self._place.opened()
         return self._connection
 
     def transact(self, statements: list[Statement], growth: int = 0) -> None:
-        """Run the statements as one transaction, by which the file may grow so many bytes; 0 for what only deletes."""
+        """Run the statements as one transaction, by which the file may grow so many bytes; 0 for what only deletes.
+
+        Raises StoreLostError when the file is not there any more: then there is a new one, and it is empty.
+        """
+        self._look()
         connection = self.connection()
+        if self._lost:
+            raise StoreLostError(self._lost)
+        self._write(connection, statements, growth)
+        self._serving = True
+        if self._look():  # it went to nowhere, and nobody is told that it is stored
+            self.connection()
+            raise StoreLostError(self._lost)
+
+    def _write(self, connection: sqlite3.Connection, statements: list[Statement], growth: int) -> None:
         now = time.monotonic()
         self._room -= 2 * growth  # in the log, and then in the file
         if (growth and self._room < 0) or now >= self._looked + LOOK_SECONDS:
-            self._look()
             self._looked = now
             self._make_room(connection, growth)
         try:
@@ -190,9 +214,7 @@ class SqliteFile:
                 connection.execute("COMMIT")
         except BaseException as error:
             if not (undone(connection) and primary(error) in HARMLESS):
-                self._connection = None
-                with contextlib.suppress(sqlite3.Error):
-                    connection.close()
+                self._let_go()
             raise
 
     def _transact(self, statements: list[Statement]) -> None:
@@ -204,31 +226,31 @@ class SqliteFile:
         try:
             return work()
         except sqlite3.Error as error:
-            text = TEXTS.get(primary(error), "{path}: {error}")
+            damaged = self._serving and primary(error) in DAMAGED
+            text = IN_MEMORY if damaged else TEXTS.get(primary(error), "{path}: {error}")
             raise StoreError(text.format(path=self.path, error=error)) from error
 
-    def _check_place(self) -> None:
-        """Say in our words what SQLite calls "unable to open database file"."""
-        folder = os.path.dirname(self.path)
-        if self._identity is not None:
-            self._look()
-        elif os.path.isdir(self.path):
-            raise StoreError(f"{self.path} is a folder: name a file in it")
-        elif not os.path.isdir(folder):
-            raise StoreError(f"the folder {folder} does not exist: make it, or use another file")
-        elif not os.access(folder, os.W_OK | os.X_OK):
-            raise StoreError(f"the folder {folder} cannot be written: give this user the right to write there")
-        elif os.path.exists(self.path) and not os.access(self.path, os.R_OK | os.W_OK):
-            raise StoreError(TEXTS[sqlite3.SQLITE_READONLY].format(path=self.path))
-
-    def _look(self) -> None:
-        """Raise StoreError when the file is not the one that was opened: what is written there would be lost."""
+    def _look(self) -> bool:
+        """Let go of the file if it lies there no more; return whether that is so. Raises StoreError if another does."""
         try:
-            status = os.stat(self.path)
-        except OSError:
-            status = None
-        if status is None or (status.st_dev, status.st_ino) != self._identity:
-            raise StoreError(f"{self.path} was moved or replaced while in use: put it back, or restart the server")
+            self._place.look()
+        except GoneError as gone:
+            self._lost = str(gone)
+            self._let_go()
+            return True
+        return False
+
+    def _let_go(self) -> None:
+        """Close the connection. What SQLite would delete with it must be its own: else it stays open for good."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._place.is_foreign():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+            return
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
+        self._place.closed()
 
     def _make_room(self, connection: sqlite3.Connection, growth: int) -> None:
         """Keep so much of the disk free that jobs can still be deleted. Raises StoreError for what makes it fuller."""
@@ -239,18 +261,30 @@ class SqliteFile:
             if self._room < 0:
                 raise StoreError(TEXTS[sqlite3.SQLITE_FULL].format(path=self.path))
 
+    def room(self) -> int:
+        """Return by how many bytes the file can grow now: they are written twice, where no page of it is unused."""
+        connection = self.connection()
+        checkpoint(connection, "TRUNCATE")
+        free, more = self._free(connection)
+        return max(0, min(free, (free - more) // 2))
+
     def _left(self, connection: sqlite3.Connection, growth: int) -> int:
         """Return the bytes left once so many more are written, and all of the log is in the file; below 0: too few."""
+        free, more = self._free(connection)
+        return free - growth - max(more + growth, 0)
+
+    def _free(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """Return the free bytes of the disk, and by how many the file grows when it gets all that is in the log."""
         disk = os.statvfs(os.path.dirname(self.path))
         if not disk.f_blocks:  # a file system that does not say
-            return sys.maxsize
+            return sys.maxsize // 4, 0
         unused: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
         page: int = connection.execute("PRAGMA page_size").fetchone()[0]
         try:
             log = os.stat(f"{self.path}-wal").st_size
         except OSError:
             log = 0
-        return disk.f_bavail * disk.f_frsize - SPARE - growth - max(log + growth - unused * page, 0)
+        return disk.f_bavail * disk.f_frsize - SPARE, log - unused * page
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.text_factory = bytes  # gearmand's names are any bytes in columns of text
@@ -265,13 +299,11 @@ class SqliteFile:
         connection.execute("COMMIT")
 
     def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("PRAGMA synchronous=FULL")  # an orderly end is durable, whatever the durability
-        with contextlib.suppress(sqlite3.Error):
-            connection.close()
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                # An orderly end is durable, whatever the durability.
+                self._connection.execute("PRAGMA synchronous=FULL")
+        self._let_go()
 
 
 def checkpoint(connection: sqlite3.Connection, kind: str) -> None:

@@ -48,6 +48,8 @@ STOCK_INSERT: Final = (
 )
 """gearmand refuses to start on a name that is no text, and on a payload that is no blob."""
 
+ROW: Final = 16 << 10
+"""Bytes by which the file may grow for one job, besides its payload: a few pages."""
 ROWS: Final = 64
 """Rows of the largest insert: binding its values holds the interpreter's lock for a tenth of a millisecond."""
 KEYS: Final = 2048
@@ -112,7 +114,7 @@ def deletes(table: str, key: str, keys: list[int], most: int) -> Iterator[Statem
 
 def growth(jobs: list[StoredJob]) -> int:
     """Return about how many bytes of the file the jobs need: what a row has besides its payload, and a few pages."""
-    return sum(map(len, map(PAYLOAD, jobs))) + 256 * len(jobs) + (16 << 10) if jobs else 0
+    return sum(map(len, map(PAYLOAD, jobs))) + 256 * (len(jobs) - 1) + ROW if jobs else 0
 
 
 def as_bytes(value: object) -> bytes | None:
@@ -168,6 +170,10 @@ class Sqlite:
     async def write(self, batch: Batch) -> None:
         """Write the batch in one transaction. Raises StoreError, and what a value of a wrong type leads to."""
         await self._file.call(partial(self._write, batch))
+
+    async def room(self) -> int:
+        """Return how many bytes a job may have for which the disk has room now. Raises StoreError."""
+        return max(0, await self._file.call(self._file.room) - ROW)
 
     async def close(self) -> None:
         """Bring everything into the one file, and close it."""

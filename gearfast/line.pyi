@@ -1,0 +1,1 @@
+"""Jobs that wait for the store; nothing in here is for Python (see line.pxd)."""
