@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from gearfast.errors import StoreError
+from gearfast.errors import StoreError, StoreLostError
 from gearfast.plugins import Batch, Store, StoredJob, StoreSettings, room_of
 
 Result = TypeVar("Result")
@@ -68,6 +68,13 @@ class StoreContract:
     def store_settings(self) -> StoreSettings:
         """Of a place where nothing is yet, another one for each test."""
         raise NotImplementedError("give a fixture store_settings")
+
+    def lose(self, settings: StoreSettings) -> bool:
+        """Take away all that is there, behind the back of a store that is open: drop its tables, say. Override it.
+
+        Return whether that was done; False: nobody can do that to such a store.
+        """
+        return False
 
     def run(self, main: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine to its end; override it to use a loop of your own."""
@@ -323,6 +330,42 @@ class StoreContract:
 
         self.run(main())
         assert self.run(self.facts(store_settings)) == {"ceiling": "12000"}
+
+    def test_a_store_that_has_lost_everything_says_so_once_and_begins_anew(self, store_settings: StoreSettings) -> None:
+        """Also when nobody hears of it the first time."""
+
+        async def lost(store: Store) -> int:
+            for failed in itertools.count():
+                try:
+                    await store.write(Batch([], [a_job(1000 + failed)], {}))
+                    pytest.fail(f"after {failed} failures it has written something, and did not say what it has lost")
+                except StoreLostError:
+                    return failed
+                except StoreError:
+                    assert failed < 20, "it is not ready again"
+            raise AssertionError
+
+        async def main() -> None:
+            async with self.opened(store_settings) as store:
+                for round_ in range(3):
+                    await store.write(Batch([], list(map(a_job, range(1, 100))), {"ceiling": "99"}))
+                    if not self.lose(store_settings):
+                        pytest.skip("nobody can take away what is in there")
+                    if round_:
+                        task = asyncio.ensure_future(store.write(adding([a_job(500)])))
+                        for _ in range(round_ * 5):
+                            await asyncio.sleep(0)
+                        task.cancel()
+                        await asyncio.wait([task])
+                        if not task.cancelled() and isinstance(task.exception(), StoreLostError):
+                            continue
+                    await lost(store)
+                await store.write(Batch([], [a_job(1), a_job(2)], {"ceiling": "2"}))
+                await store.write(Batch([1], [a_job(3)], {}))
+            same(await self.kept(store_settings), [a_job(2), a_job(3)])
+
+        self.run(main())
+        assert self.run(self.facts(store_settings)) == {"ceiling": "2"}
 
     # --- one server at a time ---
 

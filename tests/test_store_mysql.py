@@ -33,7 +33,12 @@ class TestContract(StoreContract):
 
     @pytest.fixture
     def store_settings(self, mariadb: MariaDb) -> StoreSettings:
+        self.database = mariadb
         return settings(mariadb)
+
+    def lose(self, settings: StoreSettings) -> bool:
+        self.database.run(f"DROP TABLE gearfast_{settings.table}, gearfast_{settings.table}_facts")
+        return True
 
 
 class TestContractOnUvloop(TestContract):

@@ -28,7 +28,13 @@ class TestContract(StoreContract):
 
     @pytest.fixture
     def store_settings(self, postgresql: PostgreSql) -> StoreSettings:
+        self.database = postgresql
         return StoreSettings(url=postgresql.url, table=next(tables))
+
+    def lose(self, settings: StoreSettings) -> bool:
+        table = f"gearfast_{settings.table}".replace('"', '""')
+        self.database.run(f'DROP TABLE "{table}", "{table}_facts"')
+        return True
 
 
 class TestContractOnUvloop(TestContract):

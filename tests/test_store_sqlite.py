@@ -91,6 +91,10 @@ class TestSqlite(StoreContract):
     def store_settings(self, tmp_path: Path) -> StoreSettings:
         return settings_of(tmp_path / "jobs.db")
 
+    def lose(self, settings: StoreSettings) -> bool:
+        Path(settings.url.removeprefix("sqlite:")).unlink()
+        return True
+
 
 class TestSqliteOnUvloop(TestSqlite):
     def run(self, main: Coroutine[Any, Any, Result]) -> Result:

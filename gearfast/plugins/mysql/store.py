@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Final
 
-from gearfast.errors import ConfigError
+from asyncmy.errors import MySQLError
+
+from gearfast.errors import ConfigError, StoreError, StoreLostError
 from gearfast.logs import NOTICE
 from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.plugins.mysql.jobs import ROWS, JobTables
@@ -18,6 +20,7 @@ log = logging.getLogger("gearfast")
 TABLE: Final = "gearman_queue"
 LONGEST: Final = 64 - len("gearfast__facts")
 """Characters of a table's name, of which the names of ours are made: 64 is the most."""
+NO_SUCH_TABLE: Final = 1146
 GIVEN_AT_ONCE: Final = 8 << 20
 """Bytes of large payloads that `replay` has in memory at once."""
 
@@ -35,6 +38,8 @@ class MySql:
         self._tables = JobTables(self._link, table)
         self._stock = StockTable(self._link, table, self._tables)
         self.largest = self._tables.largest
+        self._lost = False
+        """The tables are gone, and who writes has not been told."""
 
     async def open(self) -> Mapping[str, str]:
         """Connect, make our tables, take over what gearmand left, and return the facts. Raises StoreError."""
@@ -85,9 +90,27 @@ class MySql:
         """Write a batch in one transaction. Raises StoreError.
 
         When the connection has died meanwhile, also while it was used, the batch is written once more over a new one.
+        Raises StoreLostError when somebody has dropped the tables: then they are there again, and empty.
         """
-        await self._link.do(partial(self._tables.change, batch))
-        self.largest = self._tables.largest
+        try:
+            if not self._lost:
+                await self._link.do(partial(self._tables.change, batch))
+                self.largest = self._tables.largest
+                return
+        except StoreError as error:
+            cause = error.__cause__
+            if not isinstance(cause, MySQLError) or cause.args[:1] != (NO_SUCH_TABLE,):
+                raise
+            if len(await self._link.do(partial(self._tables.engines, *self._tables.names))) == len(self._tables.names):
+                raise  # it is another table, as of a trigger
+            self._lost = True
+        await self._link.do(self._make_anew)
+        self._lost = False
+        names = " or ".join(self._tables.names)
+        raise StoreLostError(f"MySQL at {self._link.address}: the table {names} was dropped")
+
+    async def _make_anew(self) -> None:
+        await self._tables.make(await self._tables.engines(*self._tables.names))
 
     async def give_back(self) -> tuple[int, list[str]]:
         """Move the jobs into gearmand's table; return how many, and a line on each that stays. Raises StoreError."""

@@ -55,6 +55,11 @@ class Jobs:
                     f"CREATE TABLE {self.facts_table} (name BYTEA PRIMARY KEY, value BYTEA NOT NULL)"
                 )
 
+    async def are_missing(self, connection: Connection) -> bool:
+        """Whether one of the tables is."""
+        found = "SELECT to_regclass($1::text) IS NULL OR to_regclass($2::text) IS NULL"
+        return bool(await connection.fetchval(found, self.table, self.facts_table))
+
     async def facts(self, connection: Connection) -> dict[str, str]:
         """Return all facts."""
         rows = await connection.fetch(f"SELECT name, value FROM {self.facts_table}")

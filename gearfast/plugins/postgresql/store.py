@@ -10,6 +10,7 @@ from typing import Final
 
 import asyncpg  # type: ignore[import-untyped]
 
+from gearfast.errors import StoreError, StoreLostError
 from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.plugins.postgresql.jobs import Jobs
 from gearfast.plugins.postgresql.link import LOCK_WAIT, Connection, Link
@@ -36,6 +37,8 @@ class PostgreSql:
         self._stock = StockTable(settings.table or STOCK_TABLE, self._link.place)
         self._doubtful = False
         """Whether jobs of the next batch may be there already."""
+        self._lost = False
+        """The tables are gone, and who writes has not been told."""
 
     async def open(self) -> Mapping[str, str]:
         """Connect, make the tables, take over what gearmand left, and return the facts. Raises StoreError."""
@@ -55,7 +58,30 @@ class PostgreSql:
             jobs = await self._after(last)
 
     async def write(self, batch: Batch) -> None:
-        """Return when the whole batch is committed. Raises StoreError; the next call then connects anew."""
+        """Return when the whole batch is committed. Raises StoreError; the next call then connects anew.
+
+        Raises StoreLostError when somebody has dropped the tables: then they are there again, and empty.
+        """
+        try:
+            if not self._lost:
+                await self._write(batch)
+                return
+        except StoreError as error:
+            if not isinstance(error.__cause__, asyncpg.UndefinedTableError) or not await self._tables_are_missing():
+                raise
+            self._lost = True
+        with self._link.reasons():
+            connection = await self._link.connect()
+            await self._jobs.make(connection)
+            await self._link.lock(self._jobs.table, self._link.timeout)
+        self._lost = False
+        raise StoreLostError(f"{self._link.place}: the table {self._jobs.table} or its facts were dropped")
+
+    async def _tables_are_missing(self) -> bool:
+        with self._link.reasons():
+            return await self._jobs.are_missing(await self._link.connect())
+
+    async def _write(self, batch: Batch) -> None:
         doubtful, self._doubtful = self._doubtful, True
         with self._link.reasons():
             connection = await self._connected()

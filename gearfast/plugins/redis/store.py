@@ -5,10 +5,11 @@ All keys of a store begin with ``gearfast:{<prefix>}:``; the braces keep them on
     facts         hash: name -> text
     buckets       set: the numbers of the buckets that may have jobs
     bucket:<n>    hash: number of a job -> its record, for the 1,024 numbers from n * 1,024 on
-    owner         the connection that may write
+    owner         the connection that may write, and how many batches it has written
 
 A batch is one MULTI/EXEC. Every connection puts its name into ``owner`` and watches that key, so EXEC does nothing for
-one that was replaced: neither for a batch that lay in the socket of a frozen Redis, nor for a second server.
+one that was replaced: neither for a batch that lay in the socket of a frozen Redis, nor for a second server. And who
+connects again sees there whether Redis has lost something: all of it, or what came after its last snapshot.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from urllib.parse import quote
 
 from redis import exceptions as refused
 
-from gearfast.errors import StoreError
+from gearfast.errors import StoreError, StoreLostError
 from gearfast.logs import NOTICE
 from gearfast.plugins import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
 from gearfast.plugins.redis.jobs import BUCKET_BITS, NUMBER, SLICE, by_bucket, jobs_from, numbers_from, slices
@@ -44,6 +45,8 @@ STOCK_KEYS: Final = 500
 ALONE_SECONDS: Final = 1.0
 """How long the connection of a server that was killed may still be listed."""
 OTHER: Final = "{}: another server works on the same jobs: stop it, and start this one anew"
+GONE: Final = "{} has lost the jobs that were kept there"
+OLDER: Final = "{} has lost the last jobs that were kept there: it is back in an earlier state"
 SYNC_SECONDS: Final = 10
 """How long WAITAOF waits; everysec is late by two at the most while the disk is well."""
 
@@ -91,6 +94,12 @@ class Redis:
         self._token = secrets.token_hex(8)
         self._connections = 0
         self._mark: bytes | None = None
+        """What ``owner`` is for this connection; None: Redis was too full for it."""
+        self._marks = set[bytes]()
+        """What ``owner`` may be, as something was sent of which nothing was heard."""
+        self._batches = 0
+        self._lost = ""
+        """What became of the jobs, until who writes has been told."""
         self._link: Link | None = None
         self._waits = False
         self._empty = set[int]()
@@ -132,15 +141,33 @@ class Redis:
         report.finish()
 
     async def write(self, batch: Batch) -> None:
-        """Write the batch in one transaction; return when it is as durable as this Redis can make it."""
+        """Write the batch in one transaction; return when it is as durable as this Redis can make it.
+
+        Raises StoreLostError when it has lost some of what was written before.
+        """
         async with self._guarded():
             link = await self._connected()
+            if self._lost:
+                lost, self._lost = self._lost, ""
+                raise StoreLostError(lost)
             try:
                 await self._commit(link, batch)
             except refused.OutOfMemoryError:
                 if batch.adds or batch.facts:
                     raise
                 await self._remove(link, batch.removes)
+
+    async def room(self) -> int | None:
+        """Return how much more this Redis may hold; None when it has no limit, or makes room by itself."""
+        [answer] = await self._ask((b"INFO", "memory"), strict=False)
+        if not isinstance(answer, bytes):
+            return None
+        lines = (line.partition(b":") for line in answer.splitlines())
+        facts = {name: value for name, _, value in lines}
+        limit, policy = int(facts.get(b"maxmemory", b"0")), facts.get(b"maxmemory_policy", b"")
+        if limit == 0 or policy != b"noeviction":
+            return None
+        return max(0, limit - int(facts.get(b"used_memory", b"0")))
 
     async def close(self) -> None:
         """End the connection."""
@@ -199,9 +226,9 @@ class Redis:
             self._link = await self._connect(opening=False)
         return self._link
 
-    async def _ask(self, *commands: Command) -> list[Any]:
+    async def _ask(self, *commands: Command, strict: bool = True) -> list[Any]:
         async with self._guarded():
-            return await (await self._connected()).ask(*commands)
+            return await (await self._connected()).ask(*commands, strict=strict)
 
     async def _connect(self, opening: bool) -> Link:
         link = Link(self._make, self._seconds)
@@ -244,20 +271,27 @@ class Redis:
     async def _own(self, link: Link, opening: bool) -> None:
         """Let only this connection write from now on."""
         [_, owner] = await link.ask((b"WATCH", self._owner), (b"GET", self._owner))
-        if not opening and owner is None and self._mark is not None:
-            log.error("%s has lost the jobs that were kept there; the server still has those it holds", self._place)
         if not opening and owner is not None and owner.partition(b":")[0] != self._token.encode():
             raise StoreError(f"{self._place}: another gearfast server has used these jobs since: start this one anew")
+        if not opening and self._marks and owner not in self._marks:
+            self._lost = (OLDER if owner else GONE).format(self._place)
         self._connections += 1
-        self._mark = b"%b:%d" % (self._token.encode(), self._connections)
+        self._mark = self._new_mark()
         again: list[Command] = [(b"WATCH", self._owner), (b"GET", self._owner)]
         try:
             [*_, mark] = await link.ask((b"MULTI",), (b"SET", self._owner, self._mark), (b"EXEC",), *again)
         except refused.OutOfMemoryError:  # a full one takes no key, but it must take removes, and those make room
             self._mark = None
+            self._marks.clear()
             [*_, mark] = await link.ask((b"DEL", self._owner), *again)
         if mark != self._mark:
             raise StoreError(f"{self._place}: another server took these jobs at the same moment: try again")
+        self._marks = {mark} if mark else set()
+
+    def _new_mark(self) -> bytes:
+        mark = b"%b:%d:%d" % (self._token.encode(), self._connections, self._batches)
+        self._marks.add(mark)
+        return mark
 
     async def _look(self, link: Link) -> None:
         """Say in the log how durable this Redis is, and whether it may throw jobs away."""
@@ -297,7 +331,9 @@ class Redis:
     def _removing(self, buckets: Mapping[int, list[int]]) -> list[Command]:
         return [(b"HDEL", self._bucket(bucket), *numbers) for bucket, numbers in buckets.items()]
 
-    def _commands(self, batch: Batch, also: Sequence[Command], removed: set[int]) -> Iterator[list[Command]]:
+    def _commands(
+        self, batch: Batch, also: Sequence[Command], removed: set[int], mark: bytes
+    ) -> Iterator[list[Command]]:
         """Yield a transaction in pieces; the last commands before EXEC ask which buckets of ``removed`` are left."""
         used = set[int]()
         piece: list[Command] = [(b"MULTI",)]
@@ -322,6 +358,7 @@ class Redis:
         if used:
             piece.append((b"SADD", self._buckets, *used))
         removed -= used
+        piece.append((b"SET", self._owner, mark))
         wait: list[Command] = [(b"WAITAOF", 1, 0, SYNC_SECONDS * 1000)] if self._waits else []
         yield [*piece, *also, *((b"EXISTS", self._bucket(bucket)) for bucket in removed)]
         yield [(b"EXEC",), *wait, (b"WATCH", self._owner), (b"GET", self._owner)]
@@ -329,7 +366,9 @@ class Redis:
     async def _commit(self, link: Link, batch: Batch, also: Sequence[Command] = ()) -> None:
         """Write a batch and other commands in one transaction. Raises RedisError, OSError or StoreError."""
         count, removed = 0, set[int]()
-        for piece in self._commands(batch, also, removed):
+        self._batches += 1
+        mark = self._new_mark()
+        for piece in self._commands(batch, also, removed, mark):
             count += await link.send(piece)
             if sum(map(len, piece)) >= SLICE:
                 await asyncio.sleep(0)
@@ -337,8 +376,10 @@ class Redis:
         raise_first(answers)
         [done, *synced, _, owner] = answers[-4 if self._waits else -3 :]
         if done is None:
-            raise StoreError(OTHER.format(self._place))
+            raise StoreError((OTHER if owner else GONE).format(self._place))
         raise_first(done)
+        self._mark = mark
+        self._marks = {mark}
         if synced and synced[0][0] < 1:
             raise StoreError(f"{self._place}: after {SYNC_SECONDS} s it is not on the disk (WAITAOF)")
         self._empty = {
