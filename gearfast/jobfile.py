@@ -45,7 +45,7 @@ def first_line(prefix: str) -> bytes:
 
 
 def line_of(job: StoredJob, prefix: bytes) -> bytes:
-    """Return a job as a line."""
+    """Return a job as a line; one that gearmand has, and that has no number yet, gets no handle."""
     fields = {**fields_of(job, prefix), "payload": value_of(job.payload), "more": value_of(job.more)}
     return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
@@ -58,7 +58,7 @@ def summary_of(job: StoredJob, prefix: bytes) -> bytes:
 def fields_of(job: StoredJob, prefix: bytes) -> dict[str, object]:
     """Return what both lines begin with."""
     return {
-        "handle": value_of(b"%b:%d" % (prefix, job.number)),
+        "handle": value_of(b"%b:%d" % (prefix, job.number)) if job.number else "",
         "function": value_of(job.function),
         "unique": value_of(job.unique),
         "priority": PRIORITIES[job.priority],

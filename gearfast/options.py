@@ -290,13 +290,17 @@ STORE_WORDS = Group(
         Option("to", "", "gearmand", "",
                "export: give the jobs back to gearmand's own table, for gearmand to start with.", one_of("gearmand"),
                store_only=True),
+        Option("take-over", "", "", "",
+               "list, count, export: open the store as a server does, and make the jobs that gearmand has there its "
+               "own; else nothing is changed.", store_only=True),
         Option("skip-bad", "", "", "", "import: leave out lines that cannot be read, and say which.", store_only=True),
     ),
 )
 # fmt: on
 
 STORE_HELP = {
-    "list": "One line per job: handle, priority, when it is due, attempts, bytes of payload, function, unique id.",
+    "list": "One line per job: handle, priority, when it is due, attempts, bytes of payload, function, unique id. "
+    "Jobs that gearmand has there, and a start would take over, have no handle.",
     "count": "How many jobs there are, by function and priority.",
     "export": "Every job as a line of JSON.",
     "import [FILE|-]": "Read such lines, from standard input unless there is a FILE, and add the jobs to the store. "
@@ -320,7 +324,7 @@ def help_text() -> str:
     """Return what ``--help`` prints: the groups of the table, with defaults."""
     lines = ["Usage: gearfast [options]", "       gearfast store list|count|export|import [options]", ""]
     lines += ["A Gearman job server. Options are gearmand's; those marked [gearfast] are its own."]
-    lines += ["The second form looks into the store of a stopped server: see gearfast store --help."]
+    lines += ["The second form looks into a store, and moves jobs: see gearfast store --help."]
     for group in GROUPS:
         lines += ["", f"{group.title}:"]
         for option in group.options:
@@ -331,7 +335,9 @@ def help_text() -> str:
 
 def store_help_text() -> str:
     """Return what ``gearfast store --help`` prints."""
-    lines = ["Usage: gearfast store WORD [options]", "", "Works on the store of a server that is stopped.", ""]
+    lines = ["Usage: gearfast store WORD [options]", ""]
+    lines += ["list, count and export change nothing. While a server runs they can read a database, or"]
+    lines += ["gearmand's SQLite file; a SQLite file of gearfast's, and all that writes, when it is stopped.", ""]
     for word, text in STORE_HELP.items():
         first, *rest = textwrap.wrap(text, 74)
         lines += [f"  {word:<20}{first}", *(" " * 22 + line for line in rest)]

@@ -1,4 +1,4 @@
-"""The words behind ``gearfast store``: they look into the store of a server that is stopped, and move jobs.
+"""The words behind ``gearfast store``: they look into a store and change nothing, and move jobs into one.
 
 Exit codes: 0, or 1 with one line on standard error; also 1 when gearmand's format could not hold every job.
 """
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
@@ -26,15 +26,18 @@ from gearfast.errors import ConfigError, GearfastError, StoreError
 from gearfast.jobfile import PRIORITIES, first_line, line_of, summary_of
 from gearfast.jobimport import Import, Input, counted
 from gearfast.logs import LEVELS
-from gearfast.plugins import PREFIX, Store, StoredJob, StoreSettings
+from gearfast.plugins import PREFIX, Readable, Store, StoredJob, StoreSettings
 from gearfast.progress import Progress
 
 log = logging.getLogger("gearfast")
 
+GEARMANDS = "(gearmand's)"
+"""What marks a job that gearmand has there; the server's start, and ``--take-over``, make it gearfast's."""
+
 WORDS = {
-    "list": {"function", "json"},
-    "count": {"function"},
-    "export": {"function", "output", "to"},
+    "list": {"function", "json", "take-over"},
+    "count": {"function", "take-over"},
+    "export": {"function", "output", "to", "take-over"},
     "import": {"skip-bad"},
 }
 """What there is to do, and the options that go with it."""
@@ -60,6 +63,8 @@ class Errand:
     """Only jobs of this one; None: all."""
     as_json: bool = False
     to_gearmand: bool = False
+    take_over: bool = False
+    """Open the store as a server does, and make gearmand's jobs there gearfast's."""
     output: str = ""
     """File to export to; empty: standard output."""
     file: str = "-"
@@ -82,8 +87,8 @@ def read(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> E
     for option in options.STORE_WORDS.options:
         if given.has(option.name) and option.name not in WORDS[word]:
             raise ConfigError(f"store {word}: --{option.name} does not belong to it (see gearfast store --help)")
-    if given.has("to") and (given.has("function") or given.has("output")):
-        raise ConfigError("store export: --to gearmand moves every job; leave --function and --output out")
+    if given.has("to") and (given.has("function") or given.has("output") or given.has("take-over")):
+        raise ConfigError("store export: --to gearmand moves every job; leave --function, --output and --take-over out")
     if given.has("verbose") and given.text("verbose") not in LEVELS:
         raise ConfigError("Invalid value for --verbose supplied")
     settings, remarks = queues.store_settings(given, environment)
@@ -96,6 +101,7 @@ def read(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> E
         function=os.fsencode(given.text("function")) if given.has("function") else None,
         as_json=given.has("json"),
         to_gearmand=given.has("to"),
+        take_over=given.has("take-over"),
         output=given.text("output"),
         file=files[0] if files else "-",
         skip_bad=given.has("skip-bad"),
@@ -139,13 +145,21 @@ def run(errand: Errand, store: Store, name: str) -> int:
 
 async def look(store: Store, errand: Errand, name: str) -> int:
     """Do what needs nothing but the store."""
-    async with opened(store, errand) as facts:
+    reads = not (errand.to_gearmand or errand.take_over)
+    async with opened(store, errand, read_only(store).look if reads else store.open) as facts:
         prefix = facts.get(PREFIX) or errand.prefix
         if errand.to_gearmand:
             return await give_back(store, name)
-        async with aclosing(jobs_of(store, errand.function)) as jobs:
+        async with aclosing(jobs_of(store, errand.function, left=reads)) as jobs:
             await {"list": list_jobs, "count": count_jobs, "export": export}[errand.word](jobs, errand, prefix)
     return 0
+
+
+def read_only(store: Store) -> Readable:
+    """Return the store as one that is only read. Raises StoreError when it cannot be."""
+    if not hasattr(store, "look"):
+        raise StoreError("this store can only be opened as a server does, which may change it: --take-over does that")
+    return cast(Readable, store)
 
 
 def refuse_missing_file(url: str, store: Store) -> None:
@@ -173,11 +187,13 @@ def log_to_terminal(level: str, name: str) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def opened(store: Store, errand: Errand) -> AsyncIterator[Mapping[str, str]]:
-    """Open the store, and close it whatever happens; what it complains of is one line that names it."""
+async def opened(
+    store: Store, errand: Errand, opening: Callable[[], Awaitable[Mapping[str, str]]]
+) -> AsyncIterator[Mapping[str, str]]:
+    """Open the store in this way, and close it whatever happens; what it complains of is one line that names it."""
     url = errand.settings.url
     try:
-        facts = await store.open()
+        facts = await opening()
     except StoreError as error:
         raise StoreError(queues.complaint(url, error)) from error
     except Exception as error:
@@ -190,23 +206,28 @@ async def opened(store: Store, errand: Errand) -> AsyncIterator[Mapping[str, str
         await store.close()
 
 
-async def jobs_of(store: Store, function: bytes | None = None) -> AsyncGenerator[StoredJob]:
-    """Yield the jobs, or those of one function. Raises StoreError, whatever the store raises."""
-    batches = store.replay()
+async def jobs_of(store: Store, function: bytes | None = None, *, left: bool = False) -> AsyncGenerator[StoredJob]:
+    """Yield the jobs, or those of one function; with ``left``, then those that gearmand has there, with the number 0.
+
+    Raises StoreError, whatever the store raises.
+    """
+    sources = [store.replay(), *([read_only(store).left()] if left else [])]
     try:
         with Progress("jobs read", watched=not sys.stdout.isatty()) as progress:
-            async for jobs in batches:
-                for job in jobs:
-                    if function is None or job.function == function:
-                        yield job
-                progress.add(len(jobs))
+            for batches in sources:
+                async for jobs in batches:
+                    for job in jobs:
+                        if function is None or job.function == function:
+                            yield job
+                    progress.add(len(jobs))
     except GearfastError:
         raise
     except Exception as error:
         raise StoreError(f"cannot be read ({type(error).__name__}: {error})") from error
     finally:
-        if isinstance(batches, AsyncGenerator):
-            await batches.aclose()
+        for batches in sources:
+            if isinstance(batches, AsyncGenerator):
+                await batches.aclose()
 
 
 # --- list and count ------------------------------------------------------------------------
@@ -225,7 +246,7 @@ async def list_jobs(jobs: AsyncIterator[StoredJob], errand: Errand, prefix: str)
 
 def row_of(job: StoredJob, prefix: bytes, width: int) -> bytes:
     """Return the line of a job in the list; the names come last, as they may be of any length."""
-    handle = shown(b"%b:%d" % (prefix, job.number))
+    handle = shown(b"%b:%d" % (prefix, job.number)) if job.number else GEARMANDS
     row = (
         f"{handle:<{width}}  {PRIORITIES[job.priority]:<8}  {local_time(job.due):<19}  {job.attempts:>8}  "
         f"{len(job.payload):>10}  {shown(job.function)}  {shown(job.unique)}"
@@ -236,15 +257,16 @@ def row_of(job: StoredJob, prefix: bytes, width: int) -> bytes:
 async def count_jobs(jobs: AsyncIterator[StoredJob], errand: Errand, prefix: str) -> None:
     """Print a table: jobs by function and priority, and how many of them are not due yet."""
     now = time.time()
-    rows: dict[bytes, Counter[int]] = {}
+    rows: dict[tuple[bytes, bool], Counter[int]] = {}
     total = Counter[int]()
     later = len(PRIORITIES)
     async for job in jobs:
-        for counter in (rows.setdefault(job.function, Counter()), total):
+        for counter in (rows.setdefault((job.function, not job.number), Counter()), total):
             counter[job.priority] += 1
             counter[later] += job.due > now
     lines: list[tuple[str, ...]] = [(*PRIORITIES, "due later", "total", "function")]
-    for name, counter in [*((shown(function), rows[function]) for function in sorted(rows)), ("(all)", total)]:
+    named = [(f"{shown(name)} {GEARMANDS}" if left else shown(name), rows[name, left]) for name, left in sorted(rows)]
+    for name, counter in [*named, ("(all)", total)]:
         figures = [counter[priority] for priority in range(len(PRIORITIES))]
         lines.append((*map(str, figures), str(counter[later]), str(sum(figures)), name))
     widths = [max(len(line[column]) for line in lines) for column in range(5)]
@@ -327,7 +349,7 @@ async def give_back(store: Store, name: str) -> int:
         raise StoreError("gearmand has no such store; export without --to writes JSON lines")
     count, refused = await cast(GivesBack, store).give_back()
     print(
-        f"{counted(count, 'job')} given back to gearmand; start gearmand, for whatever opens the store takes them again"
+        f"{counted(count, 'job')} given back to gearmand; start gearmand, for a gearfast that starts takes them again"
     )
     for line in refused:
         print(f"{name}: {line}", file=sys.stderr)
@@ -342,7 +364,7 @@ async def take_in(store: Store, errand: Errand, source: Input, name: str) -> int
     def complain(line: str) -> None:
         print(f"{name}: {line}", file=sys.stderr)
 
-    async with opened(store, errand) as facts:
+    async with opened(store, errand, store.open) as facts:
         taking = Import(store, facts, errand.prefix)
         try:
             await taking.survey(source, complain if errand.skip_bad else None)

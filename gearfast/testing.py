@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import pytest
 
 from gearfast.errors import StoreError, StoreLostError
-from gearfast.plugins import Batch, Store, StoredJob, StoreSettings, room_of
+from gearfast.plugins import Batch, Readable, Store, StoredJob, StoreSettings, room_of
 
 Result = TypeVar("Result")
 
@@ -366,6 +366,56 @@ class StoreContract:
 
         self.run(main())
         assert self.run(self.facts(store_settings)) == {"ceiling": "2"}
+
+    # --- a look ---
+
+    async def looked(self, settings: StoreSettings) -> tuple[dict[str, str], list[StoredJob]]:
+        """Return the facts and the jobs that somebody sees who only looks; skip the test if that is not possible."""
+        store = type(self).make_store(settings)
+        if not hasattr(store, "look"):
+            pytest.skip("it cannot be read without being opened")
+        try:
+            facts = await cast(Readable, store).look()
+            found = [job async for jobs in store.replay() for job in jobs]
+            assert [job async for jobs in cast(Readable, store).left() for job in jobs] == []
+            return dict(facts), found
+        finally:
+            await store.close()
+
+    def test_a_look_into_a_place_without_a_store_makes_none(self, store_settings: StoreSettings) -> None:
+        async def main() -> None:
+            for _ in range(2):
+                with contextlib.suppress(StoreError):  # or there is nothing that could be looked into
+                    assert await self.looked(store_settings) == ({}, [])
+
+        self.run(main())
+        assert self.run(self.facts(store_settings)) == {}
+
+    def test_a_look_shows_everything_and_the_next_server_is_not_in_its_way(self, store_settings: StoreSettings) -> None:
+        jobs = [a_job(number, payload=bytes(number * 100)) for number in range(1, 300)]
+
+        async def main() -> None:
+            await self.written(store_settings, Batch([], jobs, {"ceiling": "299"}))
+            for _ in range(2):
+                facts, found = await self.looked(store_settings)
+                assert facts == {"ceiling": "299"}
+                same(found, jobs)
+            same(await self.kept(store_settings), jobs)
+
+        self.run(main())
+
+    def test_a_look_while_a_server_runs_sees_what_it_has_or_is_refused(self, store_settings: StoreSettings) -> None:
+        async def main() -> None:
+            async with self.opened(store_settings) as store:
+                await store.write(Batch([], [a_job(1), a_job(2)], {"ceiling": "2"}))
+                with contextlib.suppress(StoreError):
+                    facts, found = await self.looked(store_settings)
+                    assert facts == {"ceiling": "2"}
+                    same(found, [a_job(1), a_job(2)])
+                await store.write(Batch([1], [a_job(3)], {}))
+            same(await self.kept(store_settings), [a_job(2), a_job(3)])
+
+        self.run(main())
 
     # --- one server at a time ---
 

@@ -20,8 +20,8 @@ def job(number: int, function: bytes = b"f", **more: object) -> StoredJob:
     return plain._replace(**more)  # type: ignore[arg-type]
 
 
-class Memory:
-    """A store that keeps its jobs here."""
+class Plain:
+    """A store that keeps its jobs here, and can do no more than every store can."""
 
     largest = 1 << 30
     path = ""
@@ -30,7 +30,8 @@ class Memory:
         self.jobs = {job.number: job for job in jobs}
         self.facts = facts
         self.batches: list[Batch] = []
-        self.opened = self.closed = 0
+        self.gearmands: list[StoredJob] = []
+        self.opened = self.closed = self.looked = 0
         self.fail_open: Exception | None = None
         self.fail_write_after = 1 << 30
 
@@ -57,6 +58,17 @@ class Memory:
         self.closed += 1
 
 
+class Memory(Plain):
+    """One that can also be looked into."""
+
+    async def look(self) -> Mapping[str, str]:
+        self.looked += 1
+        return await self.open()
+
+    async def left(self) -> AsyncIterator[list[StoredJob]]:
+        yield [job._replace(number=0) for job in self.gearmands]
+
+
 class GivingBack(Memory):
     """A store that can give its jobs back to gearmand."""
 
@@ -78,7 +90,7 @@ def errand(line: str) -> store_command.Errand:
     return store_command.read(words)
 
 
-def do(line: str, store: Memory) -> int:
+def do(line: str, store: Plain) -> int:
     """Run ``gearfast store ...`` on a store that is closed again, whatever happens."""
     try:
         return store_command.run(errand(line), store, "gearfast")

@@ -111,7 +111,8 @@ MAY_USE: dict[str, set[str]] = {
     # the stores
     "plugins.stock": set(),
     "plugins.sqlite.place": set(),
-    "plugins.sqlite.file": {"plugins.sqlite.place"},
+    "plugins.sqlite.reader": set(),
+    "plugins.sqlite.file": {"plugins.sqlite.place", "plugins.sqlite.reader"},
     "plugins.sqlite.store": {"plugins.stock", "plugins.sqlite.file"},
     "plugins.sqlite.__init__": {"plugins.sqlite.store"},
     "plugins.postgresql.demands": set(),

@@ -16,7 +16,7 @@ from gearfast.config import default_handle_prefix
 from gearfast.errors import ConfigError, StoreError
 from gearfast.jobfile import MOST_NUMBER, read_line
 from gearfast.plugins import StoredJob
-from tests.memory_store import AWKWARD, GivingBack, Memory, do, errand, file_of, job
+from tests.memory_store import AWKWARD, GivingBack, Memory, Plain, do, errand, file_of, job
 
 # --- the words ---------------------------------------------------------------------------
 
@@ -35,10 +35,10 @@ from tests.memory_store import AWKWARD, GivingBack, Memory, do, errand, file_of,
         ("list --output=f", "store list: --output does not belong to it (see gearfast store --help)"),
         ("import --function=f", "store import: --function does not belong to it (see gearfast store --help)"),
         ("export --to=beanstalkd", "the argument ('beanstalkd') for option '--to' is invalid"),
-        ("export --to=gearmand --output=f", "store export: --to gearmand moves every job; leave --function and "
-         "--output out"),
-        ("export --to=gearmand --function=f", "store export: --to gearmand moves every job; leave --function and "
-         "--output out"),
+        ("export --to=gearmand --output=f", "store export: --to gearmand moves every job; leave --function, "
+         "--output and --take-over out"),
+        ("export --to=gearmand --function=f", "store export: --to gearmand moves every job; leave --function, "
+         "--output and --take-over out"),
         ("list --bogus", "unrecognised option '--bogus'"),
         ("list --verbose=loud", "Invalid value for --verbose supplied"),
         ("list", "store list: say which store, such as --store=sqlite:/var/lib/gearfast/jobs.db"),
@@ -168,6 +168,38 @@ def test_a_store_without_a_prefix_has_this_machines(capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)["handle"] == "H:b:1"
 
 
+def test_who_looks_opens_for_reading_only(capsys: pytest.CaptureFixture[str]) -> None:
+    for line, looked in (("list", 1), ("count", 1), ("export", 1), ("count --take-over", 0), ("export --take-over", 0)):
+        store = Memory(SOME)
+        assert do(line, store) == 0
+        assert (store.opened, store.looked) == (1, looked), line
+    capsys.readouterr()
+
+
+def test_a_store_that_can_only_be_opened_says_what_does_that(capsys: pytest.CaptureFixture[str]) -> None:
+    store = Plain(SOME)
+    with pytest.raises(StoreError, match="can only be opened as a server does, which may change it: --take-over"):
+        do("count", store)
+    assert store.opened == 0
+    assert do("count --take-over", store) == 0
+    assert "4  (all)" in capsys.readouterr().out
+
+
+def test_jobs_of_gearmands_are_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    store = Memory(SOME[:1], prefix="H:a")
+    store.gearmands = [job(7, b"mail"), job(8, b"resize")]
+    assert do("count", store) == 0
+    counted = capsys.readouterr().out.splitlines()[1:]
+    names = ["mail (gearmand's)", "resize", "resize (gearmand's)", "(all)"]
+    assert [line.split("  ")[-1] for line in counted] == names
+    assert do("list", store) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in listed] == ["handle", "H:a:1", "(gearmand's)", "(gearmand's)"]
+    assert do("export", store) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [(line["handle"], line["function"]) for line in lines] == [("H:a:1", "resize"), ("", "mail"), ("", "resize")]
+
+
 def test_count(capsys: pytest.CaptureFixture[str]) -> None:
     assert do("count", Memory(SOME)) == 0
     assert capsys.readouterr().out == (
@@ -248,7 +280,7 @@ def test_export_to_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_export_to_gearmand(capsys: pytest.CaptureFixture[str]) -> None:
     store = GivingBack([job(1), job(2), job(3)])
     assert do("export --to gearmand", store) == 0
-    advice = "given back to gearmand; start gearmand, for whatever opens the store takes them again\n"
+    advice = "given back to gearmand; start gearmand, for a gearfast that starts takes them again\n"
     assert capsys.readouterr() == (f"3 jobs {advice}", "")
     store = GivingBack([job(1), job(2)])
     store.refused = ("H:a:2: its function has 300 bytes",)

@@ -65,7 +65,7 @@ class Store(Protocol):
     in turn with others, until it is known what the store does not take; it is the store that then makes a new
     connection. Only one call runs at a time.
 
-    A store may have more than these methods: see Roomy, and ``gearfast.errors.StoreLostError``.
+    A store may have more than these methods: see Roomy and Readable, and ``gearfast.errors.StoreLostError``.
     """
 
     largest: int
@@ -99,6 +99,20 @@ class Roomy(Protocol):
 
         It is asked before a job is written that is a batch by itself, and a larger job is refused without being tried.
         """
+
+
+class Readable(Protocol):
+    """A store that can be looked into: ``gearfast store count``, ``list`` and ``export`` change nothing then."""
+
+    async def look(self) -> Mapping[str, str]:
+        """Connect for reading only, in the place of ``open``, and return the facts; none when there is no store yet.
+
+        Nothing is made, taken over or changed, and no server is kept from its work. ``replay`` and ``close`` follow.
+        Raise StoreError when it cannot be read, or when a server that runs cannot let us.
+        """
+
+    def left(self) -> AsyncIterator[list[StoredJob]]:
+        """Yield what gearmand has there, and ``open`` would take over. Such jobs have no number: it is 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

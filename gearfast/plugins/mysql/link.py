@@ -32,6 +32,10 @@ SET_UP: Final = (
     b" autocommit = 1, sql_notes = 0, wait_timeout = 2147483;"
     b"SELECT @@max_allowed_packet"
 )
+READING: Final = (
+    b"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+)
+"""One state of everything, whatever a server writes meanwhile."""
 
 
 class Link:
@@ -45,6 +49,8 @@ class Link:
 
     def __init__(self, address: Address, table: str, timeout: float) -> None:
         """``timeout`` is in seconds, for making a connection."""
+        self.reading = False
+        """It only reads: it needs no lock, and may change nothing."""
         self.address = address
         self.table = table
         self.packet = 1 << 20
@@ -136,7 +142,10 @@ class Link:
                     connect_timeout=self._timeout, autocommit=None, use_unicode=False, program_name="gearfast",
                 )  # fmt: skip
                 ((self.packet,),) = await self.run(SET_UP)
-                await self._take_locks()
+                if self.reading:
+                    await self.run(READING)
+                else:
+                    await self._take_locks()
         except TimeoutError as error:
             raise StoreError(f"MySQL at {there} did not answer within {self._timeout:g} s") from error
 

@@ -1,6 +1,7 @@
 """gearmand's own table in MySQL or MariaDB: what it left is taken over, and can be given back."""
 
 import hashlib
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -61,10 +62,8 @@ class StockTable:
         With transactions a row is ours, and gearmand's no more, at one moment. Without them (MyISAM) it is noted as
         ours in the transaction that makes it ours, and is deleted afterwards; the next start deletes what is noted.
         """
-        self._charsets = await self._columns()
         said = TakeOver(f"table {self.name} at {self._link.address}")
-        if missing := {b"unique_key", b"function_name", b"priority", b"data"} - self._charsets.keys():
-            said.reject(self.name, f"the table has no column {min(missing).decode()}, so it is none of gearmand's")
+        if not await self._is_gearmands(said):
             return
         facts = await self._ours.read_facts()
         noted = set(facts.get(NOTED, b"").decode().split())
@@ -111,6 +110,40 @@ class StockTable:
         deleted = await self._ours.change(Batch([], [], {}), [self._delete(one) for one in kinds.values()])
         noted -= kinds.keys()
         return len(taken), sum(deleted)
+
+    # --- looking ---
+
+    async def look(self) -> AsyncIterator[list[StoredJob]]:
+        """Yield its rows as jobs that have no number, some at a time; they stay where they are."""
+        said = TakeOver(f"table {self.name} at {self._link.address}")
+        if not await self._link.do(partial(self._is_gearmands, said)):
+            return
+        noted = set((await self._link.do(self._notes)).split())
+        at = 0
+        while found := await self._link.do(partial(self._read, at)):
+            at += len(found)
+            # What is noted is a job of ours already, and was to be deleted.
+            good = [one for one in found if one.mark not in noted and not self._is_bad(one, said)]
+            yield [await self._link.do(partial(self._with_payload, one)) for one in good]
+        said.finish()
+
+    async def _notes(self) -> str:
+        if self._ours.names[1] not in await self._ours.engines(self._ours.names[1]):
+            return ""
+        return (await self._ours.read_facts()).get(NOTED, b"").decode()
+
+    async def _with_payload(self, one: Found) -> StoredJob:
+        payload = b""
+        if one.size:
+            [[payload]] = await self._link.run(b"SELECT data FROM %b WHERE %b LIMIT 1" % (self._table, one.where))
+        return job_of(one.row._replace(payload=payload), 0)
+
+    async def _is_gearmands(self, said: TakeOver) -> bool:
+        """Learn the columns; say in the log when they are not gearmand's."""
+        self._charsets = await self._columns()
+        if missing := {b"unique_key", b"function_name", b"priority", b"data"} - self._charsets.keys():
+            said.reject(self.name, f"the table has no column {min(missing).decode()}, so it is none of gearmand's")
+        return not missing
 
     async def _count(self, kinds: list[Found]) -> tuple[int, ...]:
         if not kinds:

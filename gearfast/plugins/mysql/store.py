@@ -40,6 +40,8 @@ class MySql:
         self.largest = self._tables.largest
         self._lost = False
         """The tables are gone, and who writes has not been told."""
+        self._engines: Mapping[str, str] = {}
+        """What `look` has found."""
 
     async def open(self) -> Mapping[str, str]:
         """Connect, make our tables, take over what gearmand left, and return the facts. Raises StoreError."""
@@ -56,9 +58,27 @@ class MySql:
         facts = await self._tables.read_facts()
         return {name.decode(): value.decode() for name, value in facts.items() if name != NOTED}
 
+    async def look(self) -> Mapping[str, str]:
+        """Connect for reading only, and return the facts; nothing is locked. Raises StoreError."""
+        self._link.reading = True
+        return await self._link.do(self._look)
+
+    async def _look(self) -> Mapping[str, str]:
+        self._engines = await self._tables.engines(*self._tables.names, self._stock.name)
+        facts = await self._tables.read_facts() if self._tables.names[1] in self._engines else {}
+        return {name.decode(): value.decode() for name, value in facts.items() if name != NOTED}
+
+    async def left(self) -> AsyncIterator[list[StoredJob]]:
+        """Yield the jobs of gearmand's table, without numbers. Raises StoreError."""
+        if self._stock.name in self._engines:
+            async for jobs in self._stock.look():
+                yield jobs
+
     async def replay(self) -> AsyncIterator[list[StoredJob]]:
         """Yield every job, by its number. Raises StoreError."""
         start = 0
+        if self._link.reading and self._tables.names[0] not in self._engines:
+            return
         while True:
             jobs = await self._link.do(partial(self._tables.read, start))
             if any(job.payload is None for job in jobs):

@@ -24,6 +24,8 @@ LOCK_WAIT: Final = 1.0
 LOCK_PAUSE: Final = 0.02
 """Seconds between two tries to get the lock."""
 
+READING: Final = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""One state of everything, whatever a server writes meanwhile."""
 SESSION: Final = {
     "enable_seqscan": "off",  # a plan made while the table was empty must not read all of it later
     "jit": "off",
@@ -47,6 +49,8 @@ class Link:
         self.timeout = settings.timeout
         self.full = settings.durability == "full"
         self.connection: Connection | None = None
+        self.reading = False
+        """It only reads: it needs no lock, and may change nothing."""
         # By this we know a connection of ours that is still there at the other end.
         self.token = f"gearfast {secrets.token_hex(12)}"
         self.arguments.setdefault("server_settings", {})["application_name"] = self.token
@@ -72,8 +76,11 @@ class Link:
     async def connected(self, table: str) -> Connection:
         """Return the connection, a new one when it has ended; it holds the lock of the (quoted) table."""
         if self.connection is None or self.connection.is_closed():
-            await self.connect()
-            await self.lock(table, self.timeout)
+            connection = await self.connect()
+            if self.reading:
+                await connection.execute(READING)
+            else:
+                await self.lock(table, self.timeout)
         return self.connection
 
     async def connect(self) -> Connection:

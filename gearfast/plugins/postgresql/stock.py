@@ -1,7 +1,7 @@
 """gearmand's own table in PostgreSQL: taken over, and given back."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -28,32 +28,50 @@ class StockTable:
         columns = await self.columns(connection)
         if not columns:
             return facts
-        # Places first: only they tell one row from another, and with sizes they tell how many may be read at once.
+        story = TakeOver(self.place)
+        read = f"{self.query(columns)} FOR UPDATE"
+        async for some in self.places(connection):
+            async with connection.transaction():
+                rows = await connection.fetch(read, some)
+                taken, gone = read_rows(rows, ceiling_of(facts), story)
+                if taken:
+                    facts = {**facts, CEILING: str(taken[-1].number)}
+                    await connection.execute(jobs.statements([], {CEILING: facts[CEILING]}))
+                    await jobs.copy(connection, taken)
+                    await connection.execute(f"DELETE FROM {self.table} WHERE ctid = ANY ($1::tid[])", gone)
+            story.taken += len(taken)
+        story.finish()
+        return facts
+
+    async def look(self, connection: Connection) -> AsyncIterator[list[StoredJob]]:
+        """Yield its rows as jobs that have no number, some thousand at a time; they stay where they are."""
+        columns = await self.columns(connection)
+        story = TakeOver(self.place)
+        if columns:
+            async for some in self.places(connection):
+                jobs, _ = read_rows(await connection.fetch(self.query(columns), some), 0, story)
+                yield [job._replace(number=0) for job in jobs]
+        story.finish()
+
+    async def places(self, connection: Connection) -> AsyncIterator[list[Any]]:
+        """Yield where its rows are: only that tells one from another. So many at a time as may be read at once."""
         await connection.execute(
             "DECLARE gearfast_places NO SCROLL CURSOR WITH HOLD FOR"
             f" SELECT ctid, coalesce(octet_length(data), 0) FROM {self.table} ORDER BY ctid"
         )
-        due = "when_to_run" if "when_to_run" in columns else "NULL::integer"
-        read = (
-            "SELECT ctid, convert_to(unique_key::text, getdatabaseencoding()),"
-            f" convert_to(function_name::text, getdatabaseencoding()), priority, data, {due}"
-            f" FROM {self.table} WHERE ctid = ANY ($1::tid[]) FOR UPDATE"
-        )
-        story = TakeOver(self.place)
         while places := await connection.fetch(f"FETCH {SLICE} FROM gearfast_places"):
             for some in slices(places):
-                async with connection.transaction():
-                    rows = await connection.fetch(read, some)
-                    taken, gone = read_rows(rows, ceiling_of(facts), story)
-                    if taken:
-                        facts = {**facts, CEILING: str(taken[-1].number)}
-                        await connection.execute(jobs.statements([], {CEILING: facts[CEILING]}))
-                        await jobs.copy(connection, taken)
-                        await connection.execute(f"DELETE FROM {self.table} WHERE ctid = ANY ($1::tid[])", gone)
-                story.taken += len(taken)
+                yield some
         await connection.execute("CLOSE gearfast_places")
-        story.finish()
-        return facts
+
+    def query(self, columns: set[str]) -> str:
+        """Return what reads the rows at some places, each with its place and then with the fields of StockRow."""
+        due = "when_to_run" if "when_to_run" in columns else "NULL::integer"
+        return (
+            "SELECT ctid, convert_to(unique_key::text, getdatabaseencoding()),"
+            f" convert_to(function_name::text, getdatabaseencoding()), priority, data, {due}"
+            f" FROM {self.table} WHERE ctid = ANY ($1::tid[])"
+        )
 
     async def columns(self, connection: Connection) -> set[str]:
         """Return the names of its columns; none when there is no such table, or it is somebody else's."""

@@ -49,8 +49,25 @@ class PostgreSql:
             await self._link.warn()
             return await self._stock.take_over(connection, self._jobs, await self._jobs.facts(connection))
 
+    async def look(self) -> Mapping[str, str]:
+        """Connect for reading only, and return the facts; nothing is locked. Raises StoreError."""
+        self._link.reading = True
+        with self._link.reasons():
+            connection = await self._connected()
+            if await self._jobs.are_missing(connection):
+                return {}
+            return await self._jobs.facts(connection)
+
+    async def left(self) -> AsyncIterator[list[StoredJob]]:
+        """Yield the jobs of gearmand's table, without numbers. Raises StoreError."""
+        with self._link.reasons():
+            async for jobs in self._stock.look(await self._connected()):
+                yield jobs
+
     async def replay(self) -> AsyncIterator[list[StoredJob]]:
         """Yield every job, by its number, a few thousand at a time. Raises StoreError."""
+        if self._link.reading and await self._tables_are_missing():
+            return
         jobs = await self._after(-1)
         while jobs:
             last = jobs[-1].number
@@ -79,7 +96,8 @@ class PostgreSql:
 
     async def _tables_are_missing(self) -> bool:
         with self._link.reasons():
-            return await self._jobs.are_missing(await self._link.connect())
+            connection = self._link.connection if self._link.reading else await self._link.connect()
+            return await self._jobs.are_missing(connection)
 
     async def _write(self, batch: Batch) -> None:
         doubtful, self._doubtful = self._doubtful, True

@@ -4,6 +4,7 @@ A key is ``<prefix>-<function>-<unique>``, its hash has ``data`` and ``priority`
 ``unique``. What gearmand before 1.1.16 left is a string, the payload.
 """
 
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +14,9 @@ from gearfast.config import UNIQUE_SIZE
 from gearfast.errors import ConfigError, StoreError
 from gearfast.plugins import StoredJob
 from gearfast.plugins.redis.link import Link
-from gearfast.plugins.stock import StockRow, row_of
+from gearfast.plugins.stock import NAMED, StockRow, TakeOver, job_of, row_of, shown
+
+log = logging.getLogger("gearfast")
 
 PREFIX: Final = "_gear_"
 """gearmand's own, if it is given none."""
@@ -22,6 +25,8 @@ OURS: Final = b"gearfast:{"
 FIELDS: Final = ("data", "priority", "function", "unique")
 
 UUID: Final = re.compile(rb"(.*)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.DOTALL | re.IGNORECASE)
+STOCK_KEYS: Final = 500
+"""Keys that are looked at together, and moved in one transaction."""
 LONGEST_FUNCTION: Final = 500
 """Bytes; a longer one gearmand cannot read out of its key again."""
 
@@ -101,3 +106,51 @@ def key_of(prefix: bytes, job: StoredJob) -> bytes:
     if job.due > time.time():
         raise StoreError("it is delayed, and gearmand keeps no such jobs in Redis")
     return b"-".join((prefix, job.function, row.unique or b""))
+
+
+class StockKeys:
+    """All keys that gearmand left, and which jobs they are."""
+
+    def __init__(self, link: Link, prefix: bytes, place: str) -> None:
+        self.link = link
+        self.prefix = prefix
+        self.report = TakeOver(f"{place}, keys {prefix.decode(errors='replace')}-*")
+        self.known = set[bytes]()
+        """Keys that stay where they are, and need no second look."""
+        self.unsure = 0
+
+    async def slices(self) -> AsyncIterator[list[bytes]]:
+        """Yield the keys, some at a time. Raises RedisError."""
+        cursor = b"0"
+        while True:
+            [[cursor, keys]] = await self.link.ask((b"SCAN", cursor, "MATCH", self.prefix + b"-*", "COUNT", STOCK_KEYS))
+            fresh = sorted(set(keys) - self.known)
+            for at in range(0, len(fresh), STOCK_KEYS):
+                yield fresh[at : at + STOCK_KEYS]
+            if cursor == b"0":
+                return
+
+    async def jobs(self, keys: Sequence[bytes], number: int) -> tuple[list[StoredJob], list[bytes]]:
+        """Return the jobs of some keys, with the numbers after ``number``, and their keys; say why others are none."""
+        jobs, taken = list[StoredJob](), list[bytes]()
+        async for key, fields in fields_of(self.link, keys):
+            try:
+                if isinstance(fields, StoreError):
+                    raise fields
+                row, sure = row_from(key, self.prefix, fields)
+                jobs.append(job_of(row, number + len(jobs) + 1))
+            except StoreError as error:
+                self.report.reject(key, error)
+                self.known.add(key)
+                continue
+            taken.append(key)
+            self.unsure += not sure
+            if not sure and self.unsure <= NAMED:
+                log.warning("%s: the key %s is read as function %r", self.report.place, shown(key), row.function)
+        return jobs, taken
+
+    def finish(self) -> None:
+        """Say what has not been said one by one."""
+        self.report.finish()
+        if self.unsure > NAMED:
+            log.warning("%s: %d more keys could be read in several ways", self.report.place, self.unsure - NAMED)

@@ -29,8 +29,8 @@ from gearfast.logs import NOTICE
 from gearfast.plugins import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
 from gearfast.plugins.redis.jobs import BUCKET_BITS, NUMBER, SLICE, by_bucket, jobs_from, numbers_from, slices
 from gearfast.plugins.redis.link import Command, Link, connector, raise_first, reason_of
-from gearfast.plugins.redis.stock import OURS, fields_of, key_of, prefix_of, row_from
-from gearfast.plugins.stock import NAMED, TakeOver, job_of, shown, staying
+from gearfast.plugins.redis.stock import OURS, StockKeys, key_of, prefix_of
+from gearfast.plugins.stock import TakeOver, staying
 
 log = logging.getLogger("gearfast")
 
@@ -40,8 +40,6 @@ LARGEST: Final = (512 << 20) - SPARE
 REMOVED_SLICE: Final = 1024
 REPLY_BYTES: Final = 1 << 20
 """What an answer of a replay is to have about, so that others who use the Redis do not wait for it."""
-STOCK_KEYS: Final = 500
-"""gearmand's keys that are looked at together, and moved in one transaction."""
 ALONE_SECONDS: Final = 1.0
 """How long the connection of a server that was killed may still be listed."""
 OTHER: Final = "{}: another server works on the same jobs: stop it, and start this one anew"
@@ -103,7 +101,8 @@ class Redis:
         self._link: Link | None = None
         self._waits = False
         self._empty = set[int]()
-        self._unsure = 0
+        self._reading = False
+        """Nothing is changed, and so nobody is to be kept off."""
 
     async def open(self) -> Mapping[str, str]:
         """Connect, say how durable this Redis is, take over gearmand's keys, and return the facts."""
@@ -112,14 +111,33 @@ class Redis:
             link = await self._connect(opening=True)
             try:
                 await self._look(link)
-                [pairs] = await link.ask((b"HGETALL", self._facts))
-                words = [word.decode(errors="surrogateescape") for word in pairs]
-                facts = await self._take_over(link, dict(zip(words[::2], words[1::2], strict=True)))
+                facts = await self._take_over(link, await self._read_facts(link))
             except BaseException:
                 await link.drop()
                 raise
             self._link = link
             return facts
+
+    async def look(self) -> Mapping[str, str]:
+        """Connect for reading only, and return the facts; nobody is kept off. Raises StoreError."""
+        self._reading = True
+        async with self._guarded():
+            return await self._read_facts(await self._connected())
+
+    async def _read_facts(self, link: Link) -> dict[str, str]:
+        [pairs] = await link.ask((b"HGETALL", self._facts))
+        words = [word.decode(errors="surrogateescape") for word in pairs]
+        return dict(zip(words[::2], words[1::2], strict=True))
+
+    async def left(self) -> AsyncIterator[list[StoredJob]]:
+        """Yield the jobs of gearmand's keys, without numbers. Raises StoreError."""
+        async with self._guarded():
+            found = StockKeys(await self._connected(), self._stock, self._place)
+            async for keys in found.slices():
+                jobs, taken = await found.jobs(keys, 0)
+                found.known.update(taken)
+                yield [job._replace(number=0) for job in jobs]
+            found.finish()
 
     async def replay(self) -> AsyncIterator[list[StoredJob]]:
         """Yield every job, by its number: bucket by bucket, the numbers, then as many records as are no burden."""
@@ -235,8 +253,9 @@ class Redis:
         try:
             async with asyncio.timeout(self._seconds):
                 await link.connect()
-                await self._be_alone(link)
-                await self._own(link, opening)
+                if not self._reading:
+                    await self._be_alone(link)
+                    await self._own(link, opening)
         except BaseException:
             await link.drop()
             raise
@@ -399,44 +418,15 @@ class Redis:
     # --- what gearmand left ---
 
     async def _take_over(self, link: Link, facts: dict[str, str]) -> dict[str, str]:
-        """Make gearmand's keys jobs of ours; return the facts as they are then."""
-        report = TakeOver(f"{self._place}, keys {self._stock.decode(errors='replace')}-*")
-        left = set[bytes]()
-        cursor = b"0"
-        while True:
-            [[cursor, keys]] = await link.ask((b"SCAN", cursor, "MATCH", self._stock + b"-*", "COUNT", STOCK_KEYS))
-            fresh = sorted(set(keys) - left)
-            for at in range(0, len(fresh), STOCK_KEYS):
-                facts = await self._take(link, fresh[at : at + STOCK_KEYS], facts, report, left)
-            if cursor == b"0":
-                break
-        report.finish()
-        if self._unsure > NAMED:
-            log.warning("%s: %d more keys could be read in several ways", report.place, self._unsure - NAMED)
+        """Make gearmand's keys jobs of ours, some in a transaction; return the facts as they are then."""
+        found = StockKeys(link, self._stock, self._place)
+        async for keys in found.slices():
+            number = ceiling_of(facts)
+            await link.ask((b"WATCH", *keys))
+            jobs, taken = await found.jobs(keys, number)
+            raised = {CEILING: str(number + len(jobs))} if jobs else {}
+            await self._commit(link, Batch([], jobs, raised), [(b"DEL", *taken)] if taken else [])
+            found.report.taken += len(jobs)
+            facts = facts | raised
+        found.finish()
         return facts
-
-    async def _take(
-        self, link: Link, keys: Sequence[bytes], facts: dict[str, str], report: TakeOver, left: set[bytes]
-    ) -> dict[str, str]:
-        """Move the jobs of some keys, in one transaction; keys that are no jobs go into ``left``."""
-        jobs, taken = list[StoredJob](), list[bytes]()
-        number = ceiling_of(facts)
-        await link.ask((b"WATCH", *keys))
-        async for key, fields in fields_of(link, keys):
-            try:
-                if isinstance(fields, StoreError):
-                    raise fields
-                row, sure = row_from(key, self._stock, fields)
-                jobs.append(job_of(row, number + len(jobs) + 1))
-            except StoreError as error:
-                report.reject(key, error)
-                left.add(key)
-                continue
-            taken.append(key)
-            self._unsure += not sure
-            if not sure and self._unsure <= NAMED:
-                log.warning("%s: the key %s is read as function %r", report.place, shown(key), row.function)
-        raised = {CEILING: str(number + len(jobs))} if jobs else {}
-        await self._commit(link, Batch([], jobs, raised), [(b"DEL", *taken)] if taken else [])
-        report.taken += len(jobs)
-        return facts | raised

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from gearfast.errors import StoreError, StoreLostError
 from gearfast.plugins.sqlite.place import GoneError, Place
+from gearfast.plugins.sqlite.reader import IN_USE, reader
 
 T = TypeVar("T")
 Statement = tuple[str, Sequence[Any]]
@@ -39,7 +40,6 @@ sqlite3.register_adapter(bytes, bytes)
 NICE: Final = 10
 """Of the thread: on a core that it shares with the event loop, peers go first."""
 
-IN_USE: Final = "{path} is in use by another server or program: stop that one, or use another file"
 TEXTS: Final = {
     sqlite3.SQLITE_BUSY: IN_USE,
     sqlite3.SQLITE_LOCKED: IN_USE,
@@ -119,15 +119,18 @@ class SqliteFile:
         self._desk: Desk | None = None
         self._connection: sqlite3.Connection | None = None
         self._lost = ""  # what became of the file, until who writes has been told
+        self._reading = False
+        self._guest = contextlib.ExitStack()  # what is open for reading
         self._serving = False  # all that is in the file is in the server's memory too
         self._looked = 0.0
         self._room = 0
 
-    def open(self) -> None:
-        """Start the thread. Raises StoreError when it runs already."""
+    def open(self, *, reading: bool = False) -> None:
+        """Start the thread; ``reading``: nothing will be changed. Raises StoreError when it runs already."""
         if self._desk is not None:
             raise StoreError(f"{self.path} is open already")
         self._desk = Desk()
+        self._reading = reading
         self._place.forget()
         self._serving = False
 
@@ -153,7 +156,9 @@ class SqliteFile:
 
     def connection(self) -> sqlite3.Connection:
         """Return the connection; make one at first, and when the last one broke."""
-        if self._connection is None:
+        if self._connection is None and self._reading:
+            self._connection = self._guest.enter_context(reader(self.path))
+        elif self._connection is None:
             self._look()
             self._place.check()
             self._place.make()
@@ -299,6 +304,9 @@ class SqliteFile:
         connection.execute("COMMIT")
 
     def _close(self) -> None:
+        if self._reading:
+            self._connection = None
+            self._guest.close()
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 # An orderly end is durable, whatever the durability.

@@ -159,9 +159,31 @@ class Sqlite:
             await self._file.close()
             raise
 
+    async def look(self) -> Mapping[str, str]:
+        """Open the file for reading only, and return the facts. Raises StoreError."""
+        self._file.open(reading=True)
+        try:
+            return await self._file.call(self._read_facts)
+        except Exception:
+            await self._file.close()
+            raise
+
+    async def left(self) -> AsyncIterator[list[StoredJob]]:
+        """Yield the jobs of gearmand's table, without numbers. Raises StoreError."""
+        story = TakeOver(f"table {self._table} of {self.path}")
+        sql = await self._file.call(self._stock_rows)
+        last = LOWEST
+        while sql is not None and (rows := await self._file.call(partial(self._some, sql, last, 4))):
+            last = rows[-1][0]
+            _, jobs = judged(rows, 0, story)
+            yield [job._replace(number=0) for job in jobs]
+        story.finish()
+
     async def replay(self) -> AsyncIterator[list[StoredJob]]:
         """Yield every job by its number. Raises StoreError."""
         last = LOWEST
+        if not await self._file.call(partial(self._is_there, f"gearfast_{self._table}")):  # a look into another's file
+            return
         while jobs := await self._file.call(partial(self._slice, last)):
             last = jobs[-1].number
             yield jobs
@@ -185,12 +207,16 @@ class Sqlite:
 
     # --- in the file's thread: our tables ---
 
-    def _setup(self, connection: sqlite3.Connection) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    def _check_version(self, connection: sqlite3.Connection) -> int:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT:
             raise StoreError(
                 f"{self.path} was written by a newer gearfast: it has format {version}, and this one knows {FORMAT}"
             )
+        return version
+
+    def _setup(self, connection: sqlite3.Connection) -> None:
+        version = self._check_version(connection)
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
         connection.execute(f"CREATE TABLE IF NOT EXISTS {self._jobs} ({columns})")
         connection.execute(f"CREATE TABLE IF NOT EXISTS {self._facts} (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
@@ -202,11 +228,22 @@ class Sqlite:
 
     def _open(self) -> dict[str, str]:
         connection = self._file.connection()
-        facts = {name.decode(): value.decode() for name, value in connection.execute(f"SELECT * FROM {self._facts}")}
+        facts = self._read_facts()
         last: int | None = connection.execute(f"SELECT max(number) FROM {self._jobs}").fetchone()[0]
         ceiling = max(ceiling_of(facts), last or 0)
         taken = self._take_over(ceiling)
         return facts | {CEILING: str(ceiling + taken)} if taken else facts
+
+    def _read_facts(self) -> dict[str, str]:
+        connection = self._file.connection()
+        self._check_version(connection)
+        if not self._is_there(f"gearfast_{self._table}_facts"):
+            return {}
+        return {name.decode(): value.decode() for name, value in connection.execute(f"SELECT * FROM {self._facts}")}
+
+    def _is_there(self, table: str) -> bool:
+        sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
+        return self._file.connection().execute(sql, (table,)).fetchone() is not None
 
     def _write(self, batch: Batch) -> None:
         self._file.transact(self._statements(batch), growth(batch.adds))
@@ -272,8 +309,7 @@ class Sqlite:
     def _stock_rows(self) -> str | None:
         """Return the query for gearmand's rows, None when there is no such table. Tables of old have no due time."""
         connection = self._file.connection()
-        sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
-        if connection.execute(sql, (self._table,)).fetchone() is None:
+        if not self._is_there(self._table):
             return None
         for due in ("when_to_run", "0"):
             columns = f"rowid, unique_key, function_name, priority, data, {due}"
