@@ -102,6 +102,13 @@ class Broker(Life):
     def job_count(self) -> int:
         """Jobs that are delayed, queued or running."""
 
+    @property
+    def delayed_count(self) -> int:
+        """Jobs that are not due yet."""
+    @property
+    def soonest(self) -> float:
+        """When the first of them is due, in seconds since 1970; infinity if there is none."""
+
     def tick(self, now: float, wall: float) -> None:
         """Do what time has made necessary.
 

@@ -158,7 +158,7 @@ cdef class Broker(Life):
         cdef Job* job = NULL
         if worker == NULL:
             return NULL
-        ability = roster_next(&self.roster, worker, &priority)
+        ability = NULL if self.withholds() else roster_next(&self.roster, worker, &priority)
         if ability != NULL:
             job = ability.function.lanes.lane[priority].head
             self.start(job, ability, now)
@@ -171,7 +171,7 @@ cdef class Broker(Life):
     cdef int sleep(self, Peer peer) except -1:
         cdef Worker* worker = self.worker_of(peer)
         cdef int priority
-        if roster_next(&self.roster, worker, &priority) == NULL:
+        if self.withholds() or roster_next(&self.roster, worker, &priority) == NULL:
             roster_sleep(&self.roster, worker)
             return True
         if not worker_is_woken(worker):            # else it answers for a job until it grabs
@@ -333,6 +333,14 @@ cdef class Broker(Life):
     @property
     def job_count(self):
         return self.jobs.count
+
+    @property
+    def delayed_count(self):
+        return self.delayed.count
+
+    @property
+    def soonest(self):
+        return heap_soonest(&self.delayed)
 
     def scan_functions(self, cursor, int most):
         return function_rows(&self.roster.functions, cursor, most)

@@ -11,10 +11,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import uvloop
 
@@ -202,15 +202,17 @@ async def serve(asked: Command, store: Store | None, origin: Origin) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_failure)
     server = Server(asked.config, [Admin()], store, origin.sockets)
-    handle_signals(loop, server)
+    hurry = handle_signals(loop, server)
     if origin.watchdog is not None:
         origin.watchdog.start(loop)
     try:
-        await server.start()
+        await unless(hurry, server.start())
     except StoreError:
         if server.ending.is_set():  # it was told to stop while it read the store, and did
             return
         raise
+    except HurryError:
+        end_at_once(server, origin.name)
     if origin.sockets:
         log.log(logs.NOTICE, "Its sockets are handed over by who started it: --listen and --port are not used")
     for address in server.addresses:
@@ -218,11 +220,39 @@ async def serve(asked: Command, store: Store | None, origin: Origin) -> None:
     try:
         with daemon.pid_file(asked.pid_file):
             tell_of_start(f"{origin.name} {VERSION} {greeting(asked, server)}", origin)
-            await server.closed()
+            await unless(hurry, server.closed())
     except ConfigError:
         server.stop()
         await server.closed()
         raise
+    except HurryError:
+        end_at_once(server, origin.name)
+
+
+class HurryError(Exception):
+    """The process was told to stop a second time."""
+
+
+async def unless(hurry: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work. Raises what it raises, and HurryError as soon as there is a hurry: it is left as it is then."""
+    task = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(hurry.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if not task.done():
+        raise HurryError
+    waiting.cancel()
+    await task
+
+
+def end_at_once(server: Server, name: str) -> NoReturn:
+    """End the process: a second signal says that nothing is to be waited for, be it a disk that hangs."""
+    missing = server.unwritten()
+    line = f"was told a second time to stop, and has ended at once{f': {missing}' if missing else ''}"
+    if not logbook.interject(f"{name} {line}"):
+        log.log(logs.FATAL, "It %s", line)
+        say(f"{name} {line}")
+    logbook.close_log()
+    os._exit(1)
 
 
 def tell_of_start(line: str, origin: Origin) -> None:
@@ -245,10 +275,16 @@ def greeting(asked: Command, server: Server) -> str:
     return f"is listening on {', '.join(server.addresses)}{jobs}. {hint(asked, server.addresses)}"
 
 
-def handle_signals(loop: asyncio.AbstractEventLoop, server: Server) -> None:
-    """Give stock's meaning to signals (protocol section 5.6)."""
+def handle_signals(loop: asyncio.AbstractEventLoop, server: Server) -> asyncio.Event:
+    """Give stock's meaning to signals (protocol section 5.6). Returns the event that it was told to stop twice."""
+    hurry = asyncio.Event()
+    told = 0
 
     def stop() -> None:
+        nonlocal told
+        told += 1
+        if told > 1:
+            hurry.set()
         systemd.notify("STOPPING=1")
         server.stop()
 
@@ -265,6 +301,7 @@ def handle_signals(loop: asyncio.AbstractEventLoop, server: Server) -> None:
     loop.add_signal_handler(signal.SIGINT, stop)
     loop.add_signal_handler(signal.SIGUSR1, drain)
     loop.add_signal_handler(signal.SIGHUP, reload)
+    return hurry
 
 
 def hint(asked: Command, addresses: Sequence[str]) -> str:

@@ -122,6 +122,7 @@ def server_config(given: Arguments, port: int, environment: Mapping[str, str]) -
         max_packet_size=given.number("max-packet-size"),
         store_timeout=float(given.text("store-timeout")),
         store_on_shutdown=given.has("store-queue-on-shutdown"),
+        drain_timeout=float(given.text("drain-timeout")) if given.has("drain-timeout") else None,
         keepalive_idle=positive(given.number("keepalive-idle")),
         keepalive_interval=positive(given.number("keepalive-interval")),
         keepalive_count=positive(given.number("keepalive-count")),

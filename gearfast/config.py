@@ -216,6 +216,12 @@ class Config:
     store_last_close: Annotated[float, Within(0, DAY)] = 15.0
     """Seconds that closing the store may take then."""
 
+    # --- the end ---
+    drain_timeout: Annotated[float | None, Above(0, DAY), By("--drain-timeout")] = None
+    """Seconds after which a drain is given up, and the server ends; None: it waits for as long as it takes."""
+    drain_report: Annotated[float, Above(0, DAY)] = 60.0
+    """Seconds between lines of the log that say what a drain waits for."""
+
     # --- admin answers ---
     answer_slice: Annotated[int, Within(1, INT)] = 200
     """Lines of a long admin answer produced per turn: well under a millisecond."""

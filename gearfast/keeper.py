@@ -51,16 +51,16 @@ class Keeper:
         self.loop = asyncio.get_running_loop()
         began = time.monotonic()
         try:
-            facts = await self.store.open()
-            try:
-                await self.replay(facts)
-            except BaseException:
-                await self.store.close()
-                raise
+            await self.replay(await self.store.open())
         except GearfastError:
+            await self.close_store()
             raise
         except Exception as error:
+            await self.close_store()
             raise StoreError(f"it failed with {error!r}") from error
+        except BaseException:  # it is told to stop
+            await self.close_store()
+            raise
         if self.replayed:
             log.log(NOTICE, "%d jobs replayed in %.1f s", self.replayed, time.monotonic() - began)
 
@@ -183,23 +183,28 @@ class Keeper:
 
     async def stop(self) -> None:
         """Write what is left, and close the store. Raises StoreError if jobs are lost that were acknowledged."""
-        away = self.writer.away_since > 0
         try:
             if self.task is not None:
-                await self.end_task(self.config.store_last_removes / 2 if away else self.config.store_timeout)
+                await self.end_task(self.task)
             await self.write_rest()
             self.say_what_is_left()
         finally:
-            with suppress(TimeoutError):  # a disk that hangs
-                limit = self.config.store_last_removes if self.writer.away_since else self.config.store_last_close
-                await asyncio.wait_for(self.store.close(), limit)
+            await self.close_store()
 
-    async def end_task(self, seconds: float) -> None:
-        """Let the present batch end, for so long at most."""
-        assert self.task is not None
-        await asyncio.wait({self.task}, timeout=seconds)
-        self.task.cancel()
-        await asyncio.wait({self.task})
+    async def close_store(self) -> None:
+        """Close the store; one that hangs is left to itself."""
+        limit = self.config.store_last_close
+        if self.writer.away_since:
+            limit = min(max(self.time_left(), 1.0), limit)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.store.close(), limit)
+
+    async def end_task(self, task: asyncio.Task[None]) -> None:
+        """Let the present batch end, if it does so in time."""
+        left = max(self.time_left(), 0.1) if self.writer.away_since else self.config.store_timeout
+        await asyncio.wait({task}, timeout=left)
+        task.cancel()
+        await asyncio.wait({task})
 
     async def write_rest(self) -> None:
         """The last batches, and that no number beyond the last one was used, until the store has been away too long."""
@@ -223,12 +228,26 @@ class Keeper:
     def say_what_is_left(self) -> None:
         """Log what could not be written, and is made up for later. Raises StoreError for what is lost."""
         if self.ledger.promised:
-            lost = f"{self.ledger.promised} jobs that were acknowledged could not be written to it"
-            raise StoreError(f"The store is away, and {lost}: {self.writer.reason}")
-        forget = self.ledger.removes + len(self.batches.lone.gone)
-        if forget:
-            log.warning(
-                "%d jobs that have ended may be run once more after the next start: the store did not forget them: %s",
-                forget,
-                self.writer.reason,
-            )
+            raise StoreError(f"The store is away, and {self.lost()}: {self.writer.reason}")
+        if unforgotten := self.unforgotten():
+            log.warning("%s, which the store did not forget: %s", unforgotten, self.writer.reason)
+
+    def unwritten(self) -> str:
+        """Return what the store would not have if the server ended now; empty: nothing is missing."""
+        if self.config.store_on_shutdown and not self.ending:
+            self.ledger.gather_all()
+        return "; ".join(filter(None, (self.lost() if self.ledger.promised else "", self.unforgotten())))
+
+    def lost(self) -> str:
+        """Return how much is lost."""
+        return f"{counted(self.ledger.promised, 'acknowledged job')} could not be written to it"
+
+    def unforgotten(self) -> str:
+        """Return how much may be done once more; empty: nothing."""
+        count = self.ledger.removes + len(self.batches.lone.gone)
+        return f"{counted(count, 'ended job')} may be run once more after the next start" if count else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return so many of them, such as ``2 jobs``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

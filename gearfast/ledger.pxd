@@ -13,7 +13,8 @@ cdef class Ledger:
     cdef bytes function           # the name asked for last: most often it is the next
     cdef int which                # the line of the batch that is being written; LINES: none
     cdef list flight              # numbers of its jobs
-    cdef Cursor promising         # how far the jobs have been told that the store has lost them
+    cdef bint lost                # the store has not even what it had
+    cdef Cursor promising         # how far the jobs have been looked through for what it does not have
     cdef Cursor seeking           # how far they have been looked through for those that it is to have again
     cdef int passes               # through all jobs, until none of them can have been overlooked
 

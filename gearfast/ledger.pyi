@@ -63,10 +63,10 @@ class Ledger:
         """
     def unkeep(self, numbers: list[int]) -> None:
         """These jobs are no background jobs any more; those nobody waits for end."""
-    def doubt(self) -> None:
-        """The store has lost what it had; ``promise`` must follow."""
+    def doubt(self, lost: bool) -> None:
+        """Find out which jobs the store does not have, with ``promise``; ``lost``: not even what it had before."""
     def promise(self) -> bool:
-        """Note of some jobs that the store is to have them again. Returns whether there are more."""
+        """Note of some of these jobs that the store is to have them. Returns whether there are more."""
     def seek(self) -> bool:
         """Let some of those wait in their line, if there is none in it. Returns whether it must be called again."""
     def gather_all(self) -> None:

@@ -287,20 +287,23 @@ cdef class Ledger:
 
     # --- everything once more ---
 
-    def doubt(self):
-        """The store has lost what it had: nobody is told that it has a job, until it is known which are to be written."""
+    def doubt(self, bint lost):
+        """What the store has is not known: nobody is told that it has a job, until it is known which are to be written."""
         self.broker.journal.doubtful = True
+        self.lost = lost
         self.promising = Cursor(0, 0)
 
     def promise(self):
-        """One slice of the jobs: what the store had, it is to have again. Returns whether there are more."""
+        """One slice of the jobs: of what the store is to have, and does not. Returns whether there are more."""
         cdef Journal journal = self.broker.journal
         cdef Job* found[SCAN_LEAST]
         cdef Job* job
         cdef int count = numbers_scan(&self.broker.jobs, &self.promising, found, SCAN_LEAST), at
         for at in range(count):
             job = found[at]
-            if job.kept & BACKGROUND and not job.kept & PROMISED and (job.kept & STORED or not job.kept & GATHERED):
+            if not job.kept & BACKGROUND or job.kept & PROMISED:
+                continue
+            if self.lost if job.kept & STORED else not job.kept & GATHERED:
                 job.kept = (job.kept & ~STORED) | PROMISED | WRITING
                 journal.promised += 1
         self.passes = 2
@@ -329,7 +332,7 @@ cdef class Ledger:
     def gather_all(self):
         """Have every background job written that the store does not have."""
         self.broker.journal.quiet = False
-        self.doubt()
+        self.doubt(False)
         while self.promise():
             pass
 

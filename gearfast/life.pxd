@@ -47,6 +47,16 @@ cdef class Life:
     cdef int job_retries, worker_wakeup, remembered_results
     cdef double wakeup_grace, function_rest
     cdef public bint closing      # the server ends: its workers are not to blame for what they lose
+    cdef public bint draining     # it ends soon, and another one goes on with what is in the store
+    cdef readonly size_t running  # jobs in workers' hands
+    cdef readonly size_t unkept   # jobs that are no background jobs
+
+    # Nothing is handed out any more, since nobody waits for a job that is in no store.
+    cdef inline bint withholds(self) noexcept:
+        return self.draining and self.unkept == 0
+    # The server may end.
+    cdef inline bint is_idle(self) noexcept:
+        return self.jobs.count == 0 or (self.withholds() and self.running == 0)
 
     cdef Party* party_of(self, Peer peer) except NULL
     # --- its begin ---

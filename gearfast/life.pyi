@@ -12,6 +12,15 @@ class Life:
 
     closing: bool
     """The server ends: what a worker loses now counts as no attempt."""
+    draining: bool
+    """The server ends soon, and another one goes on with what is in the store: nothing is handed out any more unless
+    somebody waits for a job that is no background job."""
+    @property
+    def running(self) -> int:
+        """Jobs in workers' hands."""
+    @property
+    def unkept(self) -> int:
+        """Jobs that are no background jobs: somebody waits for them, or a worker does one for nobody."""
     @property
     def journal(self) -> Journal:
         """What a store has yet to be told."""

@@ -95,6 +95,7 @@ cdef class Life:
         job.state = NOWHERE
         numbers_add(&self.jobs, job)
         function.total += 1
+        self.unkept += not wanted.background
         roster_use(&self.roster, function)
         self.held_bytes += job_size(job)
         self.most_bytes = max(self.most_bytes, self.held_bytes)
@@ -121,10 +122,12 @@ cdef class Life:
 
     cdef int keep(self, Job* job, double now) except -1:
         self.journal.gather(job, now)
+        self.unkept -= not job.kept & BACKGROUND
         job.kept |= BACKGROUND
         return 0
 
     cdef void unkeep(self, Job* job) noexcept:
+        self.unkept += job.kept & BACKGROUND != 0
         job.kept = self.journal.forget(job)
         if job.waiters == NULL:
             self.abandon(job)
@@ -140,7 +143,7 @@ cdef class Life:
         """Wake up to `most` sleepers (0: all) if the function has work."""
         cdef Worker* sleeper
         cdef void* peer
-        if not function_has_work(function):
+        if self.withholds() or not function_has_work(function):
             return
         while True:
             sleeper = roster_wake(&self.roster, function, now)
@@ -173,6 +176,7 @@ cdef class Life:
         job.state = RUNNING
         job.place.run = run
         ability.function.running += 1
+        self.running += 1
         ring_open(&run.of_ability, run)
         ring_prepend(&ability.runs, &run.of_ability)
         return 0
@@ -181,6 +185,7 @@ cdef class Life:
         """Out of its worker's hands, into nobody's yet."""
         run.job.state = NOWHERE
         (<Function*>run.job.home).running -= 1
+        self.running -= 1
         ring_leave(&run.of_ability)
         if run.deadline > 0:
             heap_remove(&self.deadlines, run.position)
@@ -243,6 +248,7 @@ cdef class Life:
         while job.waiters != NULL:
             detach(&self.waiters, job.waiters)
         unique_give_up(&self.uniques, job)
+        self.unkept -= not job.kept & BACKGROUND
         self.journal.forget(job)
         numbers_remove(&self.jobs, job)
         function.total -= 1

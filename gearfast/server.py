@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
+from gearfast.drain import Drain
 from gearfast.errors import ConfigError, ListenError, StoreError
 from gearfast.keeper import Keeper
 from gearfast.listener import close_listener, handed_over, host_of, is_tcp, name_of, open_listeners
@@ -68,6 +69,7 @@ class Server:
         self.running = False
         self.replaying: asyncio.Task[None] | None = None
         self.keeping: Keeper | None = None  # once it has the jobs
+        self.draining: Drain | None = None
         self.addresses: list[str] = []
         self.ending = asyncio.Event()
         self.warned_of_descriptors = False
@@ -113,12 +115,14 @@ class Server:
         self.keeping = keeper
 
     def drain(self) -> None:
-        """Accept nobody any more, serve who is there, and stop when no job is left (protocol section 3.10)."""
+        """Accept nobody any more, serve who is there, and stop when no job has to be waited for (see ``Drain``)."""
         self.stop_listening()
-        if self.running:
-            self.turn.when_idle(self.stop)
-        else:
+        if not self.running or (self.keeper is not None and self.keeping is None):
             self.stop()
+        elif self.draining is None:
+            self.broker.draining = self.keeping is not None
+            self.draining = Drain(self.broker, self.config, self.stop)
+            self.turn.when_idle(self.stop)
 
     def reload(self) -> None:
         """Read the TLS files again, for connections that come from now on; files that cannot be used change nothing."""
@@ -155,6 +159,8 @@ class Server:
     async def close(self) -> None:
         """Tell who waits for the store, close every connection, and stop the plugins and the store."""
         self.stop_listening()
+        if self.draining is not None:
+            self.draining.end()
         if self.keeping is not None:
             await self.keeping.flush()
             self.broker.closing = True
@@ -167,8 +173,14 @@ class Server:
         while self.started:
             await self.started.pop().stop()
         if self.keeping is not None:
-            keeper, self.keeping = self.keeping, None
-            await keeper.stop()
+            try:
+                await self.keeping.stop()
+            finally:
+                self.keeping = None
+
+    def unwritten(self) -> str:
+        """Return what the store would not have if the server ended now; empty: nothing is missing."""
+        return "" if self.keeping is None else self.keeping.unwritten()
 
     # --- for the plugins ---
 

@@ -38,7 +38,7 @@ cdef class Turn(Aftermath):
     cdef Member present                   # whose turn is over at this moment
     cdef object timer
     cdef double armed                     # when the timer fires, monotonic seconds
-    cdef object idle                      # called once, as soon as no job is left; None: nobody asked
+    cdef object idle                      # called once, as soon as the broker is idle; None: nobody asked
     cdef char* buffer                     # where every recv goes
     cdef size_t buffer_size
     cdef size_t room                      # as much of it as is used at present: about what its reader's share is enough for

@@ -27,7 +27,7 @@ class Turn(Aftermath):
     def over(self) -> None:
         """End the turn: each member that became ready sends once, as far as time allows. Called by the loop."""
     def when_idle(self, idle: Callable[[], None]) -> None:
-        """Call this once, as soon as no job is left."""
+        """Call this once, as soon as no job is left; with ``broker.draining``, none that has to be waited for."""
     def tick(self) -> None:
         """Let the broker do what is due by now. Called by the loop's timer."""
     def settle(self) -> None:

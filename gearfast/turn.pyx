@@ -155,7 +155,7 @@ cdef class Turn:
             self.go_through(&self.backlog, end, 1)
             self.tell()
             self.arm()
-            if self.idle is not None and self.service.broker.job_count == 0:
+            if self.idle is not None and self.service.broker.is_idle():
                 idle, self.idle = self.idle, None
                 idle()
         except Exception as error:

@@ -168,7 +168,7 @@ class Writer:
         self.failures += 1
         self.reason = str(lost)
         self.batches.facts = self.known | self.batches.facts
-        self.ledger.doubt()
+        self.ledger.doubt(True)
         while self.ledger.promise():
             await asyncio.sleep(0)
         self.anew = True

@@ -5,6 +5,7 @@ GEARFAST_MODEL_EXAMPLES=20000 looks longer: some six minutes.
 
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
@@ -275,6 +276,10 @@ class BrokerAndModel(RuleBasedStateMachine):
         cursor, jobs = self.broker.scan_jobs(0, 1000)
         assert (cursor, set(jobs), len(jobs)) == (0, self.model.job_rows(), len(self.model.jobs))
         assert self.broker.job_count == len(self.model.jobs)
+        assert self.broker.running == sum(job.state == "running" for job in self.model.jobs)
+        assert self.broker.unkept == sum(not job.background for job in self.model.jobs)
+        later = [job.due for job in self.model.jobs if job.state == "delayed"]
+        assert (self.broker.delayed_count, self.broker.soonest) == (len(later), min(later, default=math.inf))
 
     @invariant()
     def whoever_asks_is_told_the_same(self) -> None:

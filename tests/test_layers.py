@@ -103,9 +103,10 @@ MAY_USE: dict[str, set[str]] = {
     "writer": {"ledger", "lone", "batches"},
     "keeper": {"ledger", "session", "turn", "batches", "writer"},
     "plugins.checked": set(),
+    "drain": {"broker"},
     "server": {
         *("broker", "ledger", "request", "session", "turn", "transport", "secure", "listener", "tls", "keeper"),
-        "plugins.checked",
+        *("drain", "plugins.checked"),
     },
     "plugins.admin": {"broker"},
     # the stores

@@ -241,7 +241,7 @@ def test_a_stop_while_the_store_is_away_says_what_is_lost() -> None:
         for text in "12":
             client.call(BACKGROUND, "f", "", payload=text)
         go_away(served)
-        with pytest.raises(StoreError, match=r"away, and 2 jobs that were acknowledged could not .*: the disk is full"):
+        with pytest.raises(StoreError, match=r"away, and 2 acknowledged jobs could not .*: the disk is full"):
             served.stop()
 
 
@@ -259,7 +259,7 @@ def test_a_stop_with_nothing_to_lose_does_not_wait_long_for_a_store_that_is_away
                 worker.request(wire.WORK_COMPLETE, handle, payload="")
             worker.sync()
         served.stop()
-        assert said(caplog, "2 jobs that have ended may be run once more after the next start") == 1
+        assert said(caplog, "2 ended jobs may be run once more after the next start") == 1
 
 
 def test_a_stop_while_the_store_is_away_for_a_moment_writes_everything() -> None:

@@ -211,3 +211,15 @@ def test_a_stop_is_heeded_while_the_store_replays() -> None:
         assert not store.is_open
 
     uvloop.run(main())
+
+
+def test_what_is_in_the_store_already_is_not_written_once_more_at_the_end() -> None:
+    contents = Contents()
+    with serving(Obedient(contents)) as served, served.connect() as client:
+        client.call(BACKGROUND, "f", "", payload="1")
+        served.stop()
+    with serving(Obedient(contents), store_on_shutdown=True) as served, served.connect() as client:
+        client.call(BACKGROUND, "f", "", payload="2")
+        served.stop()
+        assert [job.payload for batch in served.store.asked for job in batch.adds] == [b"2"]
+    assert sorted(job.payload for job in contents.jobs.values()) == [b"1", b"2"]

@@ -158,9 +158,7 @@ def test_an_orderly_stop_says_what_it_could_not_write_again() -> None:
         submit(client, 25)
         store.lose()
         store.trouble_after_loss = StoreError("away for good")
-        with pytest.raises(
-            StoreError, match="25 jobs that were acknowledged could not be written to it: away for good"
-        ):
+        with pytest.raises(StoreError, match="25 acknowledged jobs could not be written to it: away for good"):
             served.stop()
 
 

@@ -135,7 +135,7 @@ class BrokerModelAndStore(BrokerAndModel):
     def the_store_loses_everything(self, kept: int) -> None:
         """Or nearly so: some of it may be there again, as it was, or though it had been forgotten."""
         self.store = {number: job for number, job in self.store.items() if kept and number % 4 < kept}
-        self.ledger.doubt()
+        self.ledger.doubt(True)
         assert not any(self.ledger.is_stored(job.number) for job in self.model.jobs if job.background)
         while self.ledger.promise():
             pass

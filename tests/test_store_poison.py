@@ -184,7 +184,7 @@ def test_a_job_that_is_not_forgotten_keeps_nothing_else_from_being_written(caplo
         assert submit(client)[0] == "JOB_CREATED"
         until(lambda: said(caplog, "The store does not forget job 7, but others: evil") == 1, "the log names it")
         served.stop()
-        assert said(caplog, "1 jobs that have ended may be run once more after the next start") == 1
+        assert said(caplog, "1 ended job may be run once more after the next start") == 1
     assert 7 in store.contents.jobs
 
 

@@ -537,6 +537,22 @@ PROCESS = [
         "Rolling restarts.",
         "An oversight.",
     ),
+    Difference(
+        "Graceful shutdown (SIGUSR1) with a store",
+        "Waits for every job, also for one that is due in 2100, and for one that no worker does.",
+        "Waits for running jobs and for foreground ones; hands out nothing else, and leaves the others to the store. "
+        "`--drain-timeout` ends it, with a store or without one. The log says what is waited for.",
+        "Rolling restarts.",
+        "What is safe in the store is there for the next server.",
+    ),
+    Difference(
+        "SIGTERM or SIGINT while the store is away",
+        "Ends at once.",
+        "Tries to write what is left: for 5 s, or for 60 if jobs would be lost that were acknowledged. A second signal "
+        "ends it at once, with exit code 1 and a line that says what is not written.",
+        "Who stops a server whose disk or database hangs.",
+        "What was acknowledged is not given up lightly.",
+    ),
 ]
 
 DURABLE = [
@@ -599,6 +615,28 @@ DURABLE = [
         "Refused at the start, and by `--check-args`, with what to do. What changes nothing is left out.",
         "Who asks for it.",
         "An option about security does what it says or refuses.",
+    ),
+    Difference(
+        "One job that the store does not take, or hangs over",
+        "`QUEUE_ERROR`; nobody is served while it is tried.",
+        "Tried again until `--store-timeout` is over, then `QUEUE_ERROR`; at once where SQLite or Redis has no room "
+        "for it; nobody else waits.",
+        "Nobody.",
+        "One client's job is no other client's trouble.",
+    ),
+    Difference(
+        "The SQLite file is deleted while the server runs",
+        "`QUEUE_ERROR` to every submit until a restart, which loses all jobs.",
+        "The file is made anew, and all jobs are written again; so with tables that are dropped, and Redis's keys.",
+        "Operators who mistook the file.",
+        "The server still has every job.",
+    ),
+    Difference(
+        "A new SQLite file",
+        "Can be read by everybody, under the usual umask.",
+        "Can be read by the server's user only; one that is there keeps its mode.",
+        "Who reads it as another user.",
+        "Payloads are private.",
     ),
     Difference(
         "`--store-queue-on-shutdown`",
