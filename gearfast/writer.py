@@ -5,8 +5,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from gearfast.batches import Batches, Flight
-from gearfast.config import Config
+from gearfast.batches import Batches, Flight, Kind
+from gearfast.config import MIB, Config
 from gearfast.errors import StoreError, StoreLostError
 from gearfast.ledger import Ledger
 from gearfast.lone import Loner
@@ -15,8 +15,12 @@ from gearfast.plugins import CEILING, Store, StoredJob, room_of
 log = logging.getLogger("gearfast")
 
 PATIENCE = 4
-"""The part of ``store_timeout`` that one write may take, unless the last ones took long: if it is one job that makes
+"""The part of ``store_timeout`` that one write may take, unless such ones took long before: if it is one job that makes
 the store hang, two such attempts find that out before the others have waited too long."""
+RATE = 16 * MIB
+"""Bytes for which a job that is written by itself may take another second."""
+MOST_PATIENCE = 0.8
+"""The part of ``store_timeout`` that it may take even so: the others wait meanwhile, and are not to be refused."""
 DOUBTS = 4
 """Failures one after the other that are no single job's fault."""
 HASTE = 16
@@ -35,8 +39,10 @@ class Writer:
         self.batches = Batches(ledger, config)
         self.known: dict[str, str] = {}
         """All facts that the store was ever told."""
-        self.patience = config.store_timeout / PATIENCE
-        """Seconds that the next write may take."""
+        self.patience = dict.fromkeys(Kind, config.store_timeout / PATIENCE)
+        """Seconds that the next write of a kind may take."""
+        self.slow = dict.fromkeys(Kind, False)
+        """Whether the last one did not answer in time."""
         self.failures = 0
         """One after the other."""
         self.away_since = 0.0
@@ -70,8 +76,12 @@ class Writer:
 
     def patience_with(self, flight: Flight) -> float:
         """Return the seconds that it may take; what is known to be at fault itself may not keep the others longer."""
+        timeout = self.config.store_timeout
         told = flight.loner is not None and flight.loner.told
-        return self.config.store_timeout / PATIENCE if told else self.patience
+        patience = timeout / PATIENCE if told else self.patience[flight.kind]
+        if len(flight.batch.adds) != 1:
+            return patience
+        return max(patience, min(patience + size_of(flight.batch.adds[0]) / RATE, timeout * MOST_PATIENCE))
 
     def pause(self) -> float:
         """Return the seconds to wait after a failure: longer and longer when it cannot be some jobs' fault."""
@@ -105,7 +115,8 @@ class Writer:
         self.batches.taken(flight, took)
         self.last_success = time.monotonic()
         timeout = self.config.store_timeout
-        self.patience = max(timeout / PATIENCE, min(timeout, took * PATIENCE))
+        self.patience[flight.kind] = max(timeout / PATIENCE, min(timeout, took * PATIENCE))
+        self.slow[flight.kind] = False
         if flight.batch.facts:
             self.facts_are_stored(dict(flight.batch.facts))
         # A store that is full still forgets: that is no sign that it takes anything.
@@ -128,11 +139,18 @@ class Writer:
         if flight.loner is not None and flight.loner.told:  # that says nothing about the others
             return
         self.failures += 1
-        soft = slow and self.patience < self.config.store_timeout
-        if slow and len(flight.batch.adds) + len(flight.batch.removes) == 1:  # no part of it would take less
-            self.patience = min(self.patience * 2, self.config.store_timeout)
+        soft = slow and self.patience[flight.kind] < self.config.store_timeout
+        if slow:
+            self.be_patient(flight)
         if self.failures >= DOUBTS or not (soft or self.ledger.waits):
             self.away(error)
+
+    def be_patient(self, flight: Flight) -> None:
+        """It did not answer in time: the next one may take longer, if no part of this one would take less."""
+        kind, parts = flight.kind, len(flight.batch.adds) + len(flight.batch.removes)
+        if parts == 1 or self.slow[kind]:
+            self.patience[kind] = min(self.patience[kind] * 2, self.config.store_timeout)
+        self.slow[kind] = True
 
     def away(self, error: BaseException | None = None) -> None:
         """Say once that the store is away."""

@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.crash.place import SqlitePlace
+from gearfast.plugins import StoredJob
+from tests.crash.place import Facts, SqlitePlace
 
 PAGE = 4096
 """Bytes that a disk writes together."""
@@ -81,6 +82,11 @@ class PowerCutPlace(SqlitePlace):
             old.unlink()
         for part in self.parts():
             shutil.copyfile(part, self.shadow / part.name)
+
+    def fill(self, jobs: list[StoredJob], facts: Facts) -> None:
+        """Put jobs into it, and have them on the disk."""
+        super().fill(jobs, facts)
+        self.remember()
 
     def clear(self) -> None:
         """Begin anew."""
