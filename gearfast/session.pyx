@@ -27,11 +27,8 @@ cdef enum:
     LOOK = 64             # packets' worth of work between two looks at the clock
     PAGE = 12             # bits: a packet's body costs as much as a packet for every 4 KiB
 
-# By packet type: what a peer does wrong a thousand times must not be put together as often.
-cdef list TOO_FEW = [b""] * (max(PacketName) + 1)
-for _type in PacketName:
-    TOO_FEW[_type] = b"Too few arguments for " + _type.name.encode()
-del _type
+# What a peer does wrong a thousand times must not be put together as often.
+cdef dict TOO_FEW = {int(kind): b"Too few arguments for " + kind.name.encode() for kind in PacketName}
 
 cdef tuple TROUBLES = (
     "", "it does not read its results, and more than output_limit bytes of them wait", "there is no memory for its results",
@@ -132,9 +129,8 @@ cdef class Session(Peer):
             self.give_up(error)
 
     cdef int put_off(self) except -1:
-        self.reader.finish()
         self.stopped = True
-        return 0
+        return self.reader.finish()
 
     cdef int take_packets(self) except -1:
         """As many as its share of the turn allows; the clock is looked at by those who have sent many, or dear ones."""
@@ -420,10 +416,10 @@ cdef class Session(Peer):
     cdef void set_fence(self) noexcept:
         if self.fences.count > 0:
             self.out.fence = self.fences.fence[self.fences.first].place
-        else:
-            self.out.fence = UNFENCED
-            self.heavy = False
-            fences_close(&self.fences)             # an idle peer holds nothing
+            return
+        self.out.fence = UNFENCED
+        self.heavy = False
+        fences_close(&self.fences)                 # an idle peer holds nothing
 
     cdef int refuse_jobs(self, set numbers, bytes text) except -1:
         """Write the answers anew from the first fence on: an ERROR in place of each JOB_CREATED for one of these."""

@@ -16,6 +16,7 @@ from tests.crash.stage import Stage
 from tests.crash.wishes import FUNCTIONS
 from tests.crash.world import KILLED, World
 from tests.databases import Database, MariaDb, PostgreSql, Redis
+from tests.peers import until
 from tests.wire import Connection
 
 SEED = int(os.environ.get("GEARFAST_CRASH_SEED") or random.randrange(1 << 32))
@@ -110,10 +111,10 @@ def test_a_database_goes_away_and_comes_back(world: World, stage: Stage, databas
     begin(database)
     others_never_notice(world)
     stage.run(lambda: world.count["refusals"] >= 2)
-    assert the_log(world) == [*before, "away"]
+    until(lambda: the_log(world) == [*before, "away"], "the log says that the store is away")
     end(database)
     acknowledge(world, stage, 200)
-    assert the_log(world)[: len(before) + 2] == [*before, "away", "back"]
+    until(lambda: the_log(world)[: len(before) + 2] == [*before, "away", "back"], "the log says that it is back")
     assert world.complaints == []
     kill_and_look(world, stage)
 
