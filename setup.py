@@ -12,10 +12,10 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 ROOMS = [
-    *("index", "heap", "pool", "handle", "packet", "rotation"),
+    *("index", "heap", "pool", "hold", "handle", "packet", "rotation"),
     *("jobqueue", "numbers", "late", "roster", "party", "census", "peer", "unique", "line", "journal", "endings"),
     *("life", "broker", "inprocess"),
-    *("record", "ledger", "notes", "fence", "session", "request", "turn", "transport", "secure"),
+    *("record", "ledger", "notes", "fence", "outlet", "session", "request", "memory", "turn", "transport", "secure"),
 ]
 
 debug, sanitize, coverage = (

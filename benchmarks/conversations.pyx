@@ -11,7 +11,8 @@ from gearfast.packet cimport (
     CAN_DO, GRAB_JOB, GRAB_JOB_UNIQ, JOB_ASSIGN, JOB_ASSIGN_UNIQ, JOB_CREATED, NO_JOB, NOOP, PRE_SLEEP, SUBMIT_JOB,
     SUBMIT_JOB_BG, WORK_COMPLETE, PacketType,
 )
-from gearfast.session cimport Outlet, Service, Session
+from gearfast.outlet cimport Outlet
+from gearfast.session cimport Service, Session
 
 from benchmarks.rooms import UnexpectedError
 from gearfast.config import Config

@@ -18,6 +18,7 @@ cpdef enum Submitted:
     COALESCED = 1                 # it is the job that has this unique id already
     QUEUE_FULL = 2
     NO_NUMBERS = 3                # until the store is back
+    NO_MEMORY_LEFT = 4            # for further jobs
 
 cpdef enum Reported:
     TAKEN = 0

@@ -36,6 +36,8 @@ class Submitted(IntEnum):
     """It was refused: its function has as many jobs as it may have (protocol section 3.9)."""
     NO_NUMBERS = 3
     """It was refused: all numbers that the store knows to be in use are in use, and it is away."""
+    NO_MEMORY_LEFT = 4
+    """The server is short of memory: see ``crowded``."""
 
 class Reported(IntEnum):
     """What became of a worker's report."""

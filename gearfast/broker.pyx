@@ -75,6 +75,8 @@ cdef class Broker(Life):
             return QUEUE_FULL
         if self.handles.last >= self.handles.ceiling:
             return NO_NUMBERS
+        if self.crowded:
+            return NO_MEMORY_LEFT
         job = self.create(function, wanted, self.handles.last + 1)
         self.handles.last += 1
         if key.size > 0 or not wanted.background or wanted.due > 0 or self.journal.on:

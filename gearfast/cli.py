@@ -14,6 +14,7 @@ import sys
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 import uvloop
@@ -200,8 +201,8 @@ async def serve(asked: Command, store: Store | None, origin: Origin) -> None:
     already must not take that server's pid file away.
     """
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(log_failure)
     server = Server(asked.config, [Admin()], store, origin.sockets)
+    loop.set_exception_handler(partial(log_failure, server))
     hurry = handle_signals(loop, server)
     if origin.watchdog is not None:
         origin.watchdog.start(loop)
@@ -315,6 +316,11 @@ def hint(asked: Command, addresses: Sequence[str]) -> str:
     return f"Look at it with: gearadmin{host}{port} --status. Ctrl-C stops it."
 
 
-def log_failure(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what a callback of the loop let through: in the background, standard error is nobody's."""
+def log_failure(server: Server, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what a callback of the loop let through: in the background, standard error is nobody's.
+
+    The server's own let nothing through; the loop's may lack the memory to hear of a signal.
+    """
+    if isinstance(context.get("exception"), MemoryError):
+        server.spend_last_reserve()
     log.critical("%s", context.get("message"), exc_info=context.get("exception"))

@@ -120,6 +120,7 @@ def server_config(given: Arguments, port: int, environment: Mapping[str, str]) -
         worker_wakeup=min(given.number("worker-wakeup"), config.INT),
         wakeup_grace=given.number("worker-wakeup-grace") / 1000,
         max_packet_size=given.number("max-packet-size"),
+        max_memory=given.number("max-memory"),
         store_timeout=float(given.text("store-timeout")),
         store_on_shutdown=given.has("store-queue-on-shutdown"),
         drain_timeout=float(given.text("drain-timeout")) if given.has("drain-timeout") else None,

@@ -53,6 +53,11 @@ TIMEOUT_FLOOR = 1000
 IDLE_FUNCTIONS = 64 * KIB
 """Bytes of functions without jobs, workers and limits that stay known; beyond them the oldest are forgotten at once."""
 
+LEAST_MEMORY = 64 * MIB
+"""Bytes: the least of ``max_memory``. The server by itself takes about half of it."""
+
+MEMORY_WORDS = f"0 for no limit, or at least {LEAST_MEMORY}"
+
 CLOCK_CHECK = 1.0
 """Seconds between looks at the wall clock while delayed jobs wait: it may be set forward."""
 
@@ -62,6 +67,15 @@ getting to it."""
 
 TLS_PIECE = 256 * KIB
 """Bytes encrypted for one peer at a time: a tenth of a millisecond or two."""
+
+MEMORY_CROWDED = 0.8
+"""Part of ``max_memory`` above which no further jobs are taken."""
+
+MEMORY_LOOK = 0.001
+"""Seconds between two looks at how much there is, of 2 microseconds each: what is taken meanwhile is some 2 MB."""
+
+MEMORY_SHORT = 0.9
+"""Part of it above which peers are cut off whose buffers are the largest: enough is left for results to get through."""
 
 UNIX_PATH_SIZE = 107
 """Bytes of the path of a Unix socket: what Linux takes; macOS takes four less, and says so."""
@@ -167,6 +181,11 @@ class Config:
     # --- what one peer may cost ---
     memory_reserve: Annotated[int, Within(0, SIZE)] = 4 * MIB
     """Bytes of address space kept for the moment when there is no memory left: to say so, and to end in order."""
+    max_memory: Annotated[
+        int, Such(lambda size: size == 0 or LEAST_MEMORY <= size <= SIZE, MEMORY_WORDS), By("--max-memory")
+    ] = 0
+    """Bytes of memory of the whole process from 80 % of which on submits are refused, and from 90 % on the largest
+    unfinished packets and unread answers cut off; 0: no limit, as in stock."""
     max_packet_size: Annotated[int, Within(1, 0xFFFF_FFFF), By("--max-packet-size")] = 256 * MIB
     """Bytes of one packet's body. Larger is refused before anything is allocated (stock: 4 GiB)."""
     receive_buffer: Annotated[int, Within(4 * KIB, SIZE)] = 128 * KIB

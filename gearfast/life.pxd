@@ -15,7 +15,7 @@ from gearfast.numbers cimport Numbers
 from gearfast.party cimport Party, attach
 from gearfast.peer cimport Peer, Report
 from gearfast.ring cimport Ring
-from gearfast.roster cimport Ability, Function, Roster
+from gearfast.roster cimport Ability, Function, Roster, roster_push
 from gearfast.slice cimport Slice
 from gearfast.unique cimport Uniques
 
@@ -40,7 +40,7 @@ cdef class Life:
     cdef Ring leaving             # parties of which something is still to be taken
     cdef Heap delayed             # jobs, by wall clock
     cdef Heap deadlines           # runs, by monotonic clock
-    cdef size_t held_bytes                # of all jobs
+    cdef readonly size_t held_bytes       # of all jobs
     cdef size_t most_bytes                # the most of it since free memory was last given back
     cdef size_t memory_step
     cdef size_t steps             # what walks over jobs and peers have taken so far
@@ -48,6 +48,7 @@ cdef class Life:
     cdef double wakeup_grace, function_rest
     cdef public bint closing      # the server ends: its workers are not to blame for what they lose
     cdef public bint draining     # it ends soon, and another one goes on with what is in the store
+    cdef public bint crowded      # no further jobs: there is little memory left for them
     cdef readonly size_t running  # jobs in workers' hands
     cdef readonly size_t unkept   # jobs that are no background jobs
 
@@ -69,7 +70,10 @@ cdef class Life:
     cdef int keep(self, Job* job, double now) except -1       # it is a background job, and the store is to know
     cdef void unkeep(self, Job* job) noexcept                 # the store did not take it
     # --- its way from state to state ---
-    cdef void enqueue(self, Job* job, double now) noexcept
+    cdef inline void enqueue(self, Job* job, double now) noexcept:
+        roster_push(&self.roster, job)
+        if self.roster.sleeping > 0:
+            self.wake_for(<Function*>job.home, self.worker_wakeup, now)
     cdef void wake_for(self, Function* function, int most, double now) noexcept
     cdef int start(self, Job* job, Ability* ability, double now) except -1
     cdef void stop(self, Run* run) noexcept

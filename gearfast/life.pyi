@@ -12,6 +12,11 @@ class Life:
 
     closing: bool
     """The server ends: what a worker loses now counts as no attempt."""
+    crowded: bool
+    """No further jobs are taken, as there is little memory left for them. Set by who watches it; False at first."""
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of all jobs."""
     draining: bool
     """The server ends soon, and another one goes on with what is in the store: nothing is handed out any more unless
     somebody waits for a job that is no background job."""

@@ -33,7 +33,7 @@ from gearfast.peer cimport COMPLETE, EXCEPTION, FAIL, tell
 from gearfast.pool cimport pool_give, pool_take
 from gearfast.ring cimport ring_append, ring_leave, ring_open, ring_prepend
 from gearfast.roster cimport (
-    Worker, function_has_work, roster_close, roster_open, roster_push, roster_rest, roster_take, roster_use, roster_wake,
+    Worker, function_has_work, roster_close, roster_open, roster_rest, roster_take, roster_use, roster_wake,
 )
 from gearfast.unique cimport unique_give_up, unique_take, uniques_close, uniques_open
 
@@ -133,11 +133,6 @@ cdef class Life:
             self.abandon(job)
 
     # --- its way from state to state ---
-
-    cdef void enqueue(self, Job* job, double now) noexcept:
-        roster_push(&self.roster, job)
-        if self.roster.sleeping > 0:
-            self.wake_for(<Function*>job.home, self.worker_wakeup, now)
 
     cdef void wake_for(self, Function* function, int most, double now) noexcept:
         """Wake up to `most` sleepers (0: all) if the function has work."""

@@ -10,7 +10,9 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gearfast.config import DAY
+from gearfast import machine
+from gearfast.config import DAY, LEAST_MEMORY
+from gearfast.config import SIZE as MOST_SIZE
 
 LOG_FILE = "/var/log/gearmand.log"
 PID_FILE = "/var/gearmand.pid"
@@ -22,7 +24,7 @@ SSL_KEY = "/etc/ssl/certs/gearmand.key"
 
 OWN = "[gearfast]"
 """The end of the help of an option that gearmand has not."""
-SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
@@ -71,11 +73,25 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 def size(text: str) -> int:
     """Read a size in bytes, with an optional K, M or G (1024 each); below 4 GiB, the most a packet's header can say."""
-    match = re.fullmatch(r"([0-9]+)([KMG]?)", text)
+    value = size_of(text, "KMG")
+    if not 1 <= value < 1 << 32:
+        raise ValueError(text)
+    return value
+
+
+def size_of(text: str, units: str) -> int:
+    """Read a number of bytes with an optional unit. Raises ValueError."""
+    match = re.fullmatch(rf"([0-9]{{1,15}})([{units}]?)", text)
     if match is None:
         raise ValueError(text)
-    value = int(match[1]) * SIZE_UNITS[match[2]]
-    if not 1 <= value < 1 << 32:
+    return int(match[1]) * SIZE_UNITS[match[2]]
+
+
+def memory_size(text: str) -> int:
+    """Read a size of memory: bytes with an optional K, M, G or T, or a percentage of what the process may have."""
+    match = re.fullmatch(r"([0-9]{1,3})%", text)
+    value = size_of(text, "KMGT") if match is None else machine.memory() * int(match[1]) // 100
+    if (match is not None and not 1 <= int(match[1]) <= 100) or not (value == 0 or LEAST_MEMORY <= value <= MOST_SIZE):
         raise ValueError(text)
     return value
 
@@ -146,6 +162,10 @@ NETWORK = Group(
                "Unanswered probes that end a connection; -1: the system's figure.", int32),
         Option("max-packet-size", "", "SIZE", "256M",
                "Largest packet a peer may send, in bytes; K, M and G are understood. [gearfast]", size),
+        Option("max-memory", "", "SIZE", "0",
+               "Memory of the whole process: bytes, with K, M, G or T, or a percentage of what machine or container "
+               "has, such as 80%; 0: no limit. Above 80 % of it submits are refused, above 90 % the largest unfinished "
+               "packets and unread answers are cut off. [gearfast]", memory_size),
     ),
 )
 

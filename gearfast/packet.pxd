@@ -6,6 +6,7 @@
 cimport cython
 from libc.stdint cimport uint32_t, uint64_t
 
+from gearfast.hold cimport Hold
 from gearfast.slice cimport Slice
 
 cpdef enum PacketType:
@@ -82,6 +83,7 @@ cdef class PacketReader:
     cdef readonly size_t max_packet_size
     cdef char* tail
     cdef size_t tail_size, tail_room
+    cdef Hold hold
     cdef const char* view
     cdef size_t view_size, position
     cdef size_t skip              # bytes of an ignored body still to come
@@ -93,6 +95,7 @@ cdef class PacketReader:
     cdef void again(self) noexcept                       # look at what is kept, nothing new came
     cdef int next(self, Packet* packet) except -1        # Pulled
     cdef int finish(self) except -1                      # keep what is unfinished
+    cdef void forget(self) noexcept                      # there will be no more
     cdef int read_header(self, Packet* packet) except -1
     cdef int read_line(self, Packet* packet) except -1
     cdef int keep(self, size_t room) except -1
@@ -103,6 +106,7 @@ cdef class PacketReader:
 cdef class PacketWriter:
     cdef char* data
     cdef size_t size, room, sent
+    cdef Hold hold
     cdef uint64_t base            # bytes of the stream that were here and are gone
     cdef uint64_t fence           # from where on in the stream nothing may be sent yet
 

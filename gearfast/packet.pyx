@@ -5,6 +5,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcpy, memmove
 
+from gearfast.hold cimport ANSWERS, PACKETS, hold_open, hold_set
 from gearfast.pool cimport pool_give, pool_take
 
 from gearfast.config import ARGUMENT_SIZE, LARGE_BODY, LINE_SIZE
@@ -96,9 +97,17 @@ cdef class PacketReader:
         self.tail_size = self.tail_room = 0
         self.view = NULL
         self.view_size = self.position = self.skip = 0
+        hold_open(&self.hold, PACKETS)
 
     def __dealloc__(self):
+        self.forget()
+
+    cdef void forget(self) noexcept:
         free(self.tail)
+        self.tail = NULL
+        self.view = NULL
+        self.tail_size = self.tail_room = self.view_size = self.position = 0
+        hold_set(&self.hold, 0)
 
     cdef char* begin(self, char* shared, size_t size, size_t* room) except NULL:
         cdef size_t half = size // 2, whole
@@ -192,9 +201,10 @@ cdef class PacketReader:
         cdef size_t left = self.view_size - self.position
         cdef const char* at = self.view + self.position
         if left == 0:
-            free(self.tail)
-            self.tail = NULL
-            self.tail_room = 0
+            if self.tail_room > 0:
+                free(self.tail)
+                self.tail = NULL
+                self.tail_room = 0
         elif at != self.tail:
             if self.view != self.tail and left > self.tail_room:
                 self.tail_size = 0
@@ -203,6 +213,8 @@ cdef class PacketReader:
             if left * 4 < self.tail_room and self.tail_room > MOST_ARGUMENT:
                 self.keep(left)
         self.tail_size = left
+        if left != self.hold.size:
+            hold_set(&self.hold, left)
         self.view = NULL
         self.view_size = self.position = 0
         return 0
@@ -276,6 +288,7 @@ cdef class PacketWriter:
         self.size = self.room = self.sent = 0
         self.base = 0
         self.fence = UNFENCED
+        hold_open(&self.hold, ANSWERS)
 
     def __dealloc__(self):
         release(self)
@@ -283,8 +296,8 @@ cdef class PacketWriter:
     cdef char* begin(self, uint32_t type, size_t body_size, size_t size) except NULL:
         cdef char* at
         cdef uint32_t header[3]
-        if self.room - self.size < HEADER_SIZE + size and not grow(self, HEADER_SIZE + size):
-            raise MemoryError("no memory for an answer")
+        if self.room - self.size < HEADER_SIZE + size:
+            get_room(self, HEADER_SIZE + size)
         header[0] = htonl(MAGIC_RES)
         header[1] = htonl(type)
         header[2] = htonl(<uint32_t>body_size)
@@ -308,8 +321,8 @@ cdef class PacketWriter:
     cdef int write(self, const char* data, size_t size) except -1:
         if size == 0:
             return 0
-        if self.room - self.size < size and not grow(self, size):
-            raise MemoryError("no memory for an answer")
+        if self.room - self.size < size:
+            get_room(self, size)
         memcpy(self.data + self.size, data, size)
         self.size += size
         return 0
@@ -330,8 +343,15 @@ cdef class PacketWriter:
 cdef inline void release(PacketWriter writer) noexcept nogil:
     if writer.room == FIRST_ROOM:
         pool_give(writer.data, FIRST_ROOM)
-    else:
+    elif writer.room > 0:
         free(writer.data)
+        hold_set(&writer.hold, 0)
+
+
+cdef int get_room(PacketWriter writer, size_t more) except -1:
+    if not grow(writer, more):
+        raise MemoryError("no memory for an answer")
+    return 0
 
 
 cdef bint grow(PacketWriter writer, size_t more) noexcept nogil:
@@ -363,4 +383,5 @@ cdef bint grow(PacketWriter writer, size_t more) noexcept nogil:
         pool_give(writer.data, FIRST_ROOM)
     writer.data = larger
     writer.room = room
+    hold_set(&writer.hold, room)
     return True

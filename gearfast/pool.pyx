@@ -28,6 +28,7 @@ cdef enum:
     STEP = 8                                  # bytes from one size to the next
     SIZES = 256                               # larger blocks are the C library's
     CHUNKS = 64                               # asked of the system at a time
+    MANY = 4096                               # chunks that tell how full the others are
 
 cdef struct Block:        # one that is free
     Block* next
@@ -44,13 +45,14 @@ cdef Chunk* with_room[SIZES + 1]
 cdef bint is_busy[SIZES + 1]              # there was a chunk of this size before
 cdef Chunk* spare         # empty ones, of no size
 cdef size_t spare_count, spare_most
+cdef size_t roomy         # how many chunks have room
 cdef Chunk* untouched     # the rest of what the system gave last, and how many chunks it is
 cdef size_t untouched_count
 
 memset(with_room, 0, sizeof(with_room))
 memset(is_busy, 0, sizeof(is_busy))
 spare = untouched = NULL
-spare_count = untouched_count = 0
+spare_count = untouched_count = roomy = 0
 spare_most = 16
 
 
@@ -60,6 +62,8 @@ cdef inline bint is_full(const Chunk* chunk) noexcept nogil:
 
 cdef inline void open_chunk(Chunk* chunk) noexcept nogil:
     """First among those with room: what was used last is in the cache."""
+    global roomy
+    roomy += 1
     chunk.prev = NULL
     chunk.next = with_room[chunk.size]
     if chunk.next != NULL:
@@ -68,6 +72,8 @@ cdef inline void open_chunk(Chunk* chunk) noexcept nogil:
 
 
 cdef inline void close_chunk(Chunk* chunk) noexcept nogil:
+    global roomy
+    roomy -= 1
     if chunk.prev == NULL:
         with_room[chunk.size] = chunk.next
     else:
@@ -160,6 +166,19 @@ cdef void pool_give(void* block, size_t size) noexcept nogil:
     if chunk.used == 0 and (chunk.next != NULL or chunk.prev != NULL):     # the last one of its size stays
         close_chunk(chunk)
         end_chunk(chunk)
+
+
+cdef size_t pool_free() noexcept nogil:
+    cdef Chunk* chunk
+    cdef size_t room = 0, seen = 0
+    cdef int steps
+    for steps in range(SIZES + 1):
+        chunk = with_room[steps]
+        while chunk != NULL and seen < MANY:
+            room += CHUNK_SIZE - <size_t>chunk.used * chunk.size * STEP
+            seen += 1
+            chunk = chunk.next
+    return spare_count * CHUNK_SIZE + (room // seen * roomy if seen > 0 else 0)
 
 
 cdef void pool_keep(size_t most) noexcept nogil:

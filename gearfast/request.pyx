@@ -4,7 +4,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t
 from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcpy
 
-from gearfast.broker cimport NO_NUMBERS, QUEUE_FULL, Broker
+from gearfast.broker cimport NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Broker
 from gearfast.clock cimport wall_time
 from gearfast.handle cimport HANDLE_ROOM
 from gearfast.jobqueue cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
@@ -187,6 +187,8 @@ cdef int submit(Session session, const Submission* wanted) except -1:
         return session.refuse(b"QUEUE_ERROR", b"Job queue is full")
     if submitted == NO_NUMBERS:
         return session.refuse(b"QUEUE_ERROR", b"No job numbers are left until the store is back")
+    if submitted == NO_MEMORY_LEFT:
+        return session.refuse(b"QUEUE_ERROR", b"The server takes no jobs at present: it is short of memory")
     if wanted.background and service.broker.journal.expects(job):
         session.send_after_store(job)
     else:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -84,6 +85,8 @@ class Server:
         """
         self.loop = asyncio.get_running_loop()
         self.turn = Turn(self.service, self.loop, self.config)
+        if self.config.max_memory > 0 and not self.turn.memory.can_measure():
+            raise ConfigError("--max-memory (Config.max_memory) needs /proc, to see how much the process has")
         self.running = True
         self.service.notes.log_jobs(log.isEnabledFor(NOTICE))
         try:
@@ -142,9 +145,15 @@ class Server:
 
     def stop(self) -> None:
         """End at once; what is in memory only is lost."""
+        self.spend_last_reserve()
         if self.replaying is not None:
             self.replaying.cancel()
         self.ending.set()
+
+    def spend_last_reserve(self) -> None:
+        """Have the memory that is kept for the end: for a loop that has none left to hear that it is to stop."""
+        if self.running:
+            self.turn.memory.spend_last_reserve()
 
     async def closed(self) -> None:
         """Wait for the end, then give everything back. Raises StoreError if something could not be written.
@@ -212,22 +221,26 @@ class Server:
         for _ in range(self.config.accept_burst):
             try:
                 connection, address = listener.accept()
+                self.welcome(connection, host_of(address[0]).encode() if is_tcp(listener) else b"unix")
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
                 self.pause_accepting(listener, error)
                 return
-            self.welcome(connection, host_of(address[0]).encode() if is_tcp(listener) else b"unix")
+            except MemoryError:
+                self.turn.memory.spend_reserve()
+                self.pause_accepting(listener, OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
+                return
 
     def pause_accepting(self, listener: socket.socket, error: OSError) -> None:
-        """Do not spin while there are no descriptors; who waits in the backlog is taken later."""
+        """Do not spin while there are no descriptors, or no memory; who waits in the backlog is taken later."""
         if error.errno not in OUT_OF_DESCRIPTORS:
             log.error("accept: %s", error.strerror)
         elif not self.warned_of_descriptors:
             self.warned_of_descriptors = True
             log.error("accept: %s; new peers wait. Raise --file-descriptors (or ulimit -n)", error.strerror)
+        self.loop.call_later(self.config.accept_pause, self.accept_from, listener)  # first: it may fail
         self.loop.remove_reader(listener.fileno())
-        self.loop.call_later(self.config.accept_pause, self.accept_from, listener)
 
     def welcome(self, connection: socket.socket, address: bytes) -> None:
         """Start a session on a new connection."""

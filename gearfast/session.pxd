@@ -11,14 +11,10 @@ from gearfast.broker cimport Broker, Reported
 from gearfast.fence cimport Fences
 from gearfast.jobqueue cimport Job
 from gearfast.notes cimport Notes
+from gearfast.outlet cimport Outlet
 from gearfast.packet cimport Packet, PacketReader, PacketWriter
 from gearfast.peer cimport Peer, Report
 from gearfast.slice cimport Slice
-
-cdef class Outlet:
-    cdef void ready(self) noexcept        # something waits to be sent, or to be gone on with
-    # Send what waits and `rest` behind it, if that can be done now. Returns how much of `rest` is gone.
-    cdef size_t send_along(self, Slice rest) noexcept
 
 ctypedef int (*Handler)(Session session, const Packet* packet, const Row* row) except -1
 
@@ -55,6 +51,7 @@ cdef enum Trouble:                        # why a session is cut off while the b
     NONE = 0
     DEAF = 1                              # it does not read its results
     NO_MEMORY = 2
+    IN_THE_WAY = 3                        # memory is short, and its buffers are the largest
 
 @cython.final
 cdef class Session(Peer):
@@ -87,6 +84,7 @@ cdef class Session(Peer):
     cdef bint wants_input(self) noexcept
     cdef bint has_more_to_do(self) noexcept
 
+    cdef PacketWriter writer(self)                         # a new one, whose memory is known to be this peer's
     cdef int handle(self, const Packet* packet) except -1
     cdef int handle_line(self, const Packet* packet) except -1
     cdef int next_slice(self) except -1
@@ -107,5 +105,7 @@ cdef class Session(Peer):
     cdef void set_fence(self) noexcept    # before the first answer that waits
     cdef int refuse_jobs(self, set numbers, bytes text) except -1
     cdef int check(self, Reported reported, const char* text) except -1
-    cdef bint too_much_waits(self) noexcept
+    cdef inline bint too_much_waits(self) noexcept:
+        return self.out.waiting() > self.service.output_pause or (self.fences.count > 0 and self.store_is_behind())
+    cdef bint store_is_behind(self) noexcept               # it has yet to write too much
     cdef void give_up(self, object error) noexcept

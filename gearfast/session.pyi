@@ -9,14 +9,8 @@ from typing_extensions import disjoint_base
 from gearfast.broker import Broker
 from gearfast.config import Config
 from gearfast.notes import Notes
+from gearfast.outlet import Outlet
 from gearfast.peer import Peer
-
-@disjoint_base
-class Outlet:
-    """The way out of a session; transports are outlets."""
-
-    def close(self) -> None:
-        """Close the connection at once."""
 
 @disjoint_base
 class Service:

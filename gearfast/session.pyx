@@ -32,19 +32,9 @@ cdef dict TOO_FEW = {int(kind): b"Too few arguments for " + kind.name.encode() f
 
 cdef tuple TROUBLES = (
     "", "it does not read its results, and more than output_limit bytes of them wait", "there is no memory for its results",
+    "memory is short, and what it has yet to send or to read takes more of it than that of any other peer",
 )
 cdef bytes FAILED_LINE = b"ERR INTERNAL_ERROR The+command+failed:+the+server's+log+says+why\r\n"
-
-
-cdef class Outlet:
-    cdef void ready(self) noexcept:
-        pass
-
-    cdef size_t send_along(self, Slice rest) noexcept:
-        return 0
-
-    def close(self):
-        """Close the connection at once."""
 
 
 cdef class Service:
@@ -103,7 +93,8 @@ cdef class Session(Peer):
         self.service = service
         self.outlet = outlet
         self.reader = PacketReader(service.max_packet_size)
-        self.out = self.to = PacketWriter()
+        self.reader.hold.holder = <void*>self
+        self.out = self.to = self.writer()
         self.fd = fd
         self.address = address
         self.client_id = b"-"
@@ -114,6 +105,11 @@ cdef class Session(Peer):
 
     def __dealloc__(self):
         fences_close(&self.fences)
+
+    cdef PacketWriter writer(self):
+        cdef PacketWriter writer = PacketWriter()
+        writer.hold.holder = <void*>self
+        return writer
 
     # --- in ---
 
@@ -175,11 +171,8 @@ cdef class Session(Peer):
         """Something can go on now that could not when it was stopped."""
         return not self.cut and (self.answer is not None or self.stopped) and not self.too_much_waits()
 
-    cdef bint too_much_waits(self) noexcept:
-        cdef Service service = self.service
-        return self.out.waiting() > service.output_pause or (
-            self.fences.count > 0 and service.broker.journal.backlog(self.heavy) > service.store_backlog
-        )
+    cdef bint store_is_behind(self) noexcept:
+        return self.service.broker.journal.backlog(self.heavy) > self.service.store_backlog
 
     cdef int handle(self, const Packet* packet) except -1:
         cdef const Row* row = &self.service.table[packet.type]
@@ -210,7 +203,7 @@ cdef class Session(Peer):
             self.to.write(<const char*>(<bytes>answer), len(<bytes>answer))
         else:
             self.answer = answer
-            self.held = self.to = PacketWriter()
+            self.held = self.to = self.writer()
         self.outlet.ready()
         return 0
 
@@ -423,7 +416,7 @@ cdef class Session(Peer):
 
     cdef int refuse_jobs(self, set numbers, bytes text) except -1:
         """Write the answers anew from the first fence on: an ERROR in place of each JOB_CREATED for one of these."""
-        cdef PacketWriter old = self.out, to = self.to, new = PacketWriter()
+        cdef PacketWriter old = self.out, to = self.to, new = self.writer()
         cdef Fence* fence = self.fences.fence + self.fences.first
         cdef uint32_t count = self.fences.count, at
         cdef size_t place = old.sent, start, size

@@ -5,9 +5,9 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memset
 from posix.unistd cimport close as close_descriptor
 
+from gearfast.outlet cimport Outlet
 from gearfast.packet cimport PacketWriter
 from gearfast.ring cimport ring_empty
-from gearfast.session cimport Outlet
 from gearfast.slice cimport Slice
 from gearfast.turn cimport Turn
 
@@ -133,7 +133,7 @@ cdef class Transport(Member):
         cdef int level = logs.WARNING if isinstance(error, TimeoutError) else logs.ERROR
         try:
             if isinstance(error, MemoryError):
-                self.turn.spend_reserve()
+                self.turn.memory.spend_reserve()
             self.turn.service.notes.say(level, "%s: closed: %s", (self.session.address.decode(), said(error)))
             self.turn.schedule()                       # for the log
             self.close()
@@ -147,6 +147,7 @@ cdef class Transport(Member):
             self.part()
             self.read_on(False)
             self.release()
+            self.session.reader.forget()
             self.session.out.forget()
             self.session.outlet = Outlet()        # no circle: its memory is back now, not at the collector's next visit
 

@@ -9,8 +9,10 @@
 # what is left then goes on in the next ones, behind all those who want little.
 
 from gearfast.broker cimport Aftermath
+from gearfast.memory cimport Memory
+from gearfast.outlet cimport Outlet
 from gearfast.ring cimport Ring
-from gearfast.session cimport Outlet, Service
+from gearfast.session cimport Service
 
 cdef struct Line:                 # members who wait for their turn to be over, in the order in which they came; kept alive
     Ring members
@@ -27,6 +29,7 @@ cdef class Member(Outlet):
 
 cdef class Turn(Aftermath):
     cdef readonly Service service
+    cdef readonly Memory memory
     cdef object loop
     cdef object call_soon, end            # bound once: they are needed every turn
     cdef Line queue                       # who has something to send, or has yet to be read from
@@ -42,8 +45,6 @@ cdef class Turn(Aftermath):
     cdef char* buffer                     # where every recv goes
     cdef size_t buffer_size
     cdef size_t room                      # as much of it as is used at present: about what its reader's share is enough for
-    cdef void* reserve                    # memory for the end
-    cdef size_t reserve_size
     cdef double last_answers              # seconds that all TLS peers that end in this turn may still take for theirs
     cdef double peer_time, turn_time, packet_patience, leaving_patience
 

@@ -7,7 +7,9 @@ from typing_extensions import disjoint_base
 
 from gearfast.broker import Aftermath
 from gearfast.config import Config
-from gearfast.session import Outlet, Service
+from gearfast.memory import Memory
+from gearfast.outlet import Outlet
+from gearfast.session import Service
 
 @disjoint_base
 class Member(Outlet):
@@ -24,6 +26,9 @@ class Turn(Aftermath):
     @property
     def service(self) -> Service:
         """What the sessions share."""
+    @property
+    def memory(self) -> Memory:
+        """How much of it the process has, and who gives way."""
     def over(self) -> None:
         """End the turn: each member that became ready sends once, as far as time allows. Called by the loop."""
     def when_idle(self, idle: Callable[[], None]) -> None:
@@ -32,7 +37,5 @@ class Turn(Aftermath):
         """Let the broker do what is due by now. Called by the loop's timer."""
     def settle(self) -> None:
         """Tell who waited that the store has written, at once."""
-    def spend_reserve(self) -> None:
-        """Give the memory back that is kept for the moment when there is none left."""
     def close(self) -> None:
         """Stop the timer, and let go of who is waited for."""

@@ -42,6 +42,7 @@ cdef class Member(Outlet):
 cdef class Turn:
     def __cinit__(self, Service service not None, loop not None, settings not None):
         self.service = service
+        self.memory = Memory(service, settings)
         self.loop = loop
         self.call_soon = loop.call_soon
         self.end = self.over
@@ -54,18 +55,15 @@ cdef class Turn:
         self.turn_time = self.last_answers = settings.turn_time
         self.packet_patience = settings.idle_packet_timeout
         self.leaving_patience = settings.leaving_timeout
-        self.reserve_size = settings.memory_reserve
         self.buffer_size = self.room = settings.receive_buffer
         self.buffer = <char*>malloc(self.buffer_size)
         if self.buffer == NULL:
             raise MemoryError("no memory for the receive buffer")
-        self.reserve = malloc(self.reserve_size)
         service.broker.aftermath = self
         self.begin()
 
     def __dealloc__(self):
         free(self.buffer)
-        free(self.reserve)
 
     # --- who has something to send ---
 
@@ -119,7 +117,8 @@ cdef class Turn:
         self.broker_rests()
 
     cdef void tell(self) noexcept:
-        """What the store and the log have to hear."""
+        """What the store and the log have to hear; and what was taken of the memory."""
+        self.memory.watch()
         try:
             self.service.tell_store()
             if self.service.notes.has_news():
@@ -202,6 +201,8 @@ cdef class Turn:
             wait = min(wait, (<Member>self.unfinished.next.owner).since + self.packet_patience - now)
         if not ring_empty(&self.leaving):
             wait = min(wait, (<Member>self.leaving.next.owner).since + self.leaving_patience - now)
+        if self.memory.wants_ticks():
+            wait = min(wait, MOST_WAIT)
         if wait == INFINITY:
             return 0
         wait = max(0.0, min(wait, MOST_WAIT))     # the wall clock may be set forward meanwhile
@@ -219,11 +220,10 @@ cdef class Turn:
             self.armed = INFINITY
             self.begin()
             self.service.broker.tick(self.service.now, wall_time())
+            self.memory.tick()
             self.give_up_on(&self.unfinished, self.packet_patience)
             self.give_up_on(&self.leaving, self.leaving_patience)
             self.tell()
-            if self.reserve == NULL:
-                self.reserve = malloc(self.reserve_size)
             self.arm()
         except Exception as error:
             self.trouble(error)
@@ -265,15 +265,11 @@ cdef class Turn:
 
     cdef void trouble(self, object error) noexcept:
         if isinstance(error, MemoryError):
-            self.spend_reserve()
+            self.memory.spend_reserve()
         try:
             self.service.notes.log.critical("This should not happen, and is gone on with: %r", error, exc_info=error)
         except Exception:
             pass                                  # there is nobody left to be told
-
-    def spend_reserve(self):
-        free(self.reserve)
-        self.reserve = NULL
 
     def close(self):
         while not ring_empty(&self.leaving):

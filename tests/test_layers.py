@@ -26,7 +26,8 @@ MAY_USE: dict[str, set[str]] = {
     "rotation": set(),
     "handle": set(),
     # room 1
-    "packet": {"pool"},
+    "hold": set(),
+    "packet": {"pool", "hold"},
     # room 2
     "jobqueue": {"heap", "index", "pool", "rotation"},
     "numbers": {"index", "jobqueue"},
@@ -89,11 +90,13 @@ MAY_USE: dict[str, set[str]] = {
     "notes": {"endings", "broker"},
     # room 4: the same talk in this process, and over a wire
     "inprocess": {"jobqueue", "roster", "peer", "life", "broker"},
-    "session": {"handle", "packet", "jobqueue", "fence", "peer", "broker", "notes"},
+    "outlet": set(),
+    "session": {"handle", "packet", "jobqueue", "fence", "peer", "broker", "notes", "outlet"},
     "request": {"handle", "packet", "jobqueue", "roster", "peer", "life", "broker", "notes", "session"},
     # bytes in and out
-    "turn": {"broker", "session"},
-    "transport": {"packet", "session", "turn"},
+    "memory": {"pool", "hold", "jobqueue", "session"},
+    "turn": {"broker", "outlet", "session", "memory"},
+    "transport": {"packet", "outlet", "session", "turn"},
     "secure": {"packet", "session", "turn", "transport"},
     "listener": set(),
     "certificate": set(),
@@ -152,7 +155,8 @@ MAY_USE: dict[str, set[str]] = {
     "logbook": {"descriptor", "lines", "repeats", "strays", "sink", "scribe"},
     # the process
     "systemd": {"listener"},
-    "options": set(),
+    "machine": set(),
+    "options": {"machine"},
     "arguments": {"options"},
     "config_file": {"options", "arguments"},
     "mysql_files": set(),

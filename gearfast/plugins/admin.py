@@ -78,6 +78,7 @@ class Admin:
         """Take the lines of all connections from now on."""
         self.broker: Broker = server.broker
         self.sessions: dict[int, Session] = server.sessions
+        self.memory = server.turn.memory.figures
         self.slice = server.config.answer_slice
         server.answer_lines(self.answer)
 
@@ -126,12 +127,14 @@ class Admin:
     # --- short ones ---
 
     def show(self, words: list[bytes]) -> Answer:
-        """``show jobs`` and ``show unique jobs``."""
+        """``show jobs``, ``show unique jobs`` and ``show memory``."""
         subject = [word.lower() for word in words[1:]]
         if not subject:
             return unknown_command(words[0])
         if subject == [b"jobs"]:
             return self.table(self.broker.scan_jobs, job_line)
+        if subject == [b"memory"]:
+            return b"".join(map(memory_line, self.memory().items())) + END
         if subject == [b"unique", b"jobs"]:
             return self.table(self.broker.scan_jobs, unique_line)
         return b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"
@@ -197,6 +200,11 @@ def worker_line(session: "Session") -> Iterator[bytes]:
     for name in session.each_ability():
         yield b" " + shown(name)
     yield b"\n"
+
+
+def memory_line(row: tuple[str, int]) -> bytes:
+    """``name, bytes``, separated by a tab."""
+    return b"%b\t%d\n" % (row[0].encode(), row[1])
 
 
 def shown(name: bytes) -> bytes:

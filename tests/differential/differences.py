@@ -85,6 +85,23 @@ FRAMING = [
         alone=("size-announced-huge",),
     ),
     Difference(
+        "Memory",
+        "No limit.",
+        "`--max-memory`: above 80 % of it a submit is answered ERROR `QUEUE_ERROR` with the reason, above 90 % the "
+        "largest unfinished packets and unread answers are cut off; `show memory`. Without a limit a submit is "
+        "answered so when the system gives no more.",
+        "Clients of a full server: they are told, and go on to the next one.",
+        "A queue that is killed for its size keeps nothing of what is in memory.",
+    ),
+    Difference(
+        "Functions that nobody uses",
+        "Kept for ever, with their names.",
+        "One without jobs, workers and limits is forgotten after a minute or two, at once if there are many of them; "
+        "one that was made with `create function` stays.",
+        "Who reads `status` for functions of long ago.",
+        "5,000 names of 8 KB, said and taken back, would be 80 MB for good.",
+    ),
+    Difference(
         "Requests of a peer that has already shut down its sending side",
         "Answers may be lost; `printf 'status\\n' | nc` gets its answer about every second time.",
         "Everything received before the half-close is answered, then the connection is closed. Over TLS, which knows "

@@ -1,0 +1,10 @@
+"""The way out of a session."""
+
+from typing_extensions import disjoint_base
+
+@disjoint_base
+class Outlet:
+    """The way out of a session; transports are outlets."""
+
+    def close(self) -> None:
+        """Close the connection at once."""
