@@ -15,7 +15,8 @@ ROOMS = [
     *("index", "heap", "pool", "hold", "handle", "packet", "rotation"),
     *("jobqueue", "numbers", "late", "roster", "party", "census", "peer", "unique", "line", "journal", "endings"),
     *("life", "broker", "inprocess"),
-    *("record", "ledger", "notes", "fence", "outlet", "session", "request", "memory", "turn", "transport", "secure"),
+    *("record", "ledger", "notes", "fence", "outlet", "session", "request", "visitor"),
+    *("memory", "turn", "transport", "secure"),
 ]
 
 debug, sanitize, coverage = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from gearfast.errors import ConfigError
-from gearfast.fields import Above, By, Bytes, Each, Rising, Such, Within, check
+from gearfast.fields import Above, By, Bytes, Each, Rising, Such, Within, check, one_of
 
 VERSION = "0.1.0"
 """What ``--version`` and the admin command ``version`` say. A test holds it together with pyproject.toml."""
@@ -49,6 +49,19 @@ CLIENT_ID_SIZE = 127
 
 TIMEOUT_FLOOR = 1000
 """Milliseconds: the shortest CAN_DO_TIMEOUT. Stock's floor; PHP passes seconds here by mistake."""
+
+TIMEOUT_UNITS = {"ms": 1, "s": 1000}
+"""Milliseconds of each ``--timeout-unit``."""
+
+VISITORS = 4
+"""Connections beyond the limits that may send admin lines, from Unix sockets, this machine, and others each."""
+
+VISIT = 2.0
+"""Seconds that each of them may stay though another one needs its place: gearadmin takes a hundredth of that."""
+
+DESCRIPTORS_KEPT = 24
+"""Descriptors that ordinary connections leave free, at most a quarter of all: twice VISITORS of each kind, for them,
+for log files and for connections to stores."""
 
 IDLE_FUNCTIONS = 64 * KIB
 """Bytes of functions without jobs, workers and limits that stay known; beyond them the oldest are forgotten at once."""
@@ -155,6 +168,10 @@ class Config:
     """TCP port of every address in ``listen``; 0 takes a free one."""
     backlog: Annotated[int, Within(0, INT), By("--backlog")] = 32
     """Connections that may wait to be accepted."""
+    max_connections: Annotated[int, Within(0, INT), By("--max-connections")] = 0
+    """Connections that may be open; 0: as many as there are descriptors for. A few more may send admin lines."""
+    max_connections_per_address: Annotated[int, Within(0, INT), By("--max-connections-per-address")] = 0
+    """The same of one address; all that come through Unix sockets have one. 0: no limit of its own."""
 
     # --- jobs ---
     job_handle_prefix: Annotated[str, Bytes(HANDLE_PREFIX_SIZE), By("--job-handle-prefix")] = ""
@@ -163,6 +180,8 @@ class Config:
     """Attempts a job has before it fails for good; -1: no limit, 0: like 1 (protocol section 3.6)."""
     exceptions: Annotated[bool, By("--exceptions")] = False
     """Every connection starts with the option ``exceptions`` on."""
+    timeout_unit: Annotated[str, one_of(*TIMEOUT_UNITS), By("--timeout-unit")] = "ms"
+    """What the number in CAN_DO_TIMEOUT counts: milliseconds, as stock has it, or seconds, as PHP's manual says."""
 
     # --- wake-ups ---
     worker_wakeup: Annotated[int, Within(0, INT), By("--worker-wakeup")] = 1
@@ -201,7 +220,7 @@ class Config:
     """Seconds that one peer's requests are handled before the others get their turn: some thousand plain packets."""
     turn_time: Annotated[float, Above(0, DAY)] = 0.005
     """Seconds that a turn of all peers takes, about: nobody waits much longer for the next one to begin."""
-    idle_packet_timeout: Annotated[float, Above(0, DAY)] = 60.0
+    idle_packet_timeout: Annotated[float, Above(0, DAY), By("--idle-packet-timeout")] = 60.0
     """Seconds without a further byte of an unfinished packet after which its connection is closed."""
     leaving_timeout: Annotated[float, Above(0, DAY)] = 10.0
     """Seconds without taking anything after which a peer is cut off whose session has ended and is owed answers."""
@@ -246,11 +265,12 @@ class Config:
     """Lines of a long admin answer produced per turn: well under a millisecond."""
 
     # --- TCP keepalive on accepted sockets; None: the system's own figure ---
-    keepalive_idle: Annotated[int | None, Within(1, 32767), By("--keepalive-idle")] = None
+    # Stock has the system's, two hours: so long would a worker whose machine lost its power keep its jobs.
+    keepalive_idle: Annotated[int | None, Within(1, 32767), By("--keepalive-idle")] = 60
     """Seconds of silence before the first probe."""
-    keepalive_interval: Annotated[int | None, Within(1, 32767), By("--keepalive-interval")] = None
+    keepalive_interval: Annotated[int | None, Within(1, 32767), By("--keepalive-interval")] = 15
     """Seconds between probes."""
-    keepalive_count: Annotated[int | None, Within(1, 127), By("--keepalive-count")] = None
+    keepalive_count: Annotated[int | None, Within(1, 127), By("--keepalive-count")] = 4
     """Unanswered probes before the connection is given up."""
 
     # --- TLS ---

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gearfast import machine
-from gearfast.config import DAY, LEAST_MEMORY
+from gearfast.config import DAY, INT, LEAST_MEMORY, TIMEOUT_UNITS
 from gearfast.config import SIZE as MOST_SIZE
 
 LOG_FILE = "/var/log/gearmand.log"
@@ -46,6 +46,7 @@ def unsigned(bits: int) -> Callable[[str], int]:
 
 int32 = integer(-(1 << 31), (1 << 31) - 1)
 milliseconds = integer(1, 60_000)
+natural = integer(0, INT)
 
 
 def wakeup(text: str) -> int:
@@ -153,13 +154,22 @@ NETWORK = Group(
         Option("port", "p", "P", "4730",
                "Number or service name; 0 takes a free one. When it is 4730, GEARMAND_PORT is used instead."),
         Option("backlog", "b", "N", "32", "Connections that may wait to be accepted.", int32),
+        Option("max-connections", "", "N", "0",
+               "Connections that may be open; a few more may send admin lines. 0: as many as there are descriptors "
+               "for. [gearfast]", natural),
+        Option("max-connections-per-address", "", "N", "0",
+               "The same of one address; 0: no limit of its own. [gearfast]", natural),
         Option("keepalive", "", "", "", "Accepted; connections always have TCP keepalive on."),
-        Option("keepalive-idle", "", "N", "-1",
-               "Seconds of silence before the first keepalive probe; -1: the system's figure.", int32),
-        Option("keepalive-interval", "", "N", "-1",
+        Option("keepalive-idle", "", "N", "60",
+               "Seconds of silence before the first keepalive probe; -1: the system's figure, gearmand's default.",
+               int32),
+        Option("keepalive-interval", "", "N", "15",
                "Seconds between keepalive probes; -1: the system's figure.", int32),
-        Option("keepalive-count", "", "N", "-1",
+        Option("keepalive-count", "", "N", "4",
                "Unanswered probes that end a connection; -1: the system's figure.", int32),
+        Option("idle-packet-timeout", "", "S", "60",
+               "Seconds, with fractions, without a further byte of an unfinished packet that end a connection. "
+               "[gearfast]", seconds),
         Option("max-packet-size", "", "SIZE", "256M",
                "Largest packet a peer may send, in bytes; K, M and G are understood. [gearfast]", size),
         Option("max-memory", "", "SIZE", "0",
@@ -181,6 +191,10 @@ JOBS = Group(
         Option("worker-wakeup-grace", "", "MS", "50",
                "Milliseconds a woken worker has to ask for its job before the next is woken. [gearfast]", milliseconds),
         Option("exceptions", "", "", "", "Every connection starts with the option 'exceptions' on."),
+        Option("timeout-unit", "", "UNIT", "ms",
+               "What the time-outs count that workers give their functions: ms, milliseconds, of which there are "
+               "always a thousand at least; or s, seconds, as PHP's manual has it. [gearfast]",
+               one_of(*TIMEOUT_UNITS)),
     ),
 )
 

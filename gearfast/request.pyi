@@ -2,5 +2,8 @@
 
 from gearfast.session import Service
 
-def answer_requests(service: Service) -> None:
-    """Have the sessions of this service answer all requests of the protocol from now on."""
+def answer_requests(service: Service, timeout_unit: str = "ms") -> None:
+    """Have the sessions of this service answer all requests of the protocol from now on.
+
+    ``timeout_unit``: what CAN_DO_TIMEOUT counts, one of ``config.TIMEOUT_UNITS``.
+    """

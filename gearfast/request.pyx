@@ -28,6 +28,7 @@ cdef size_t MOST_UNIQUE = config.UNIQUE_SIZE
 cdef size_t MOST_HANDLE = config.HANDLE_SIZE
 cdef size_t MOST_CLIENT_ID = config.CLIENT_ID_SIZE
 cdef int64_t TIMEOUT_FLOOR = config.TIMEOUT_FLOOR
+cdef dict UNITS = config.TIMEOUT_UNITS
 
 
 cdef inline Slice cut_at_nul(Slice slice) noexcept nogil:
@@ -68,11 +69,11 @@ cdef int on_can_do(Session session, const Packet* packet, const Row* row) except
 
 
 cdef int on_can_do_timeout(Session session, const Packet* packet, const Row* row) except -1:
-    cdef int64_t timeout
-    if not parse_number(packet.argument[1], &timeout):
+    cdef int64_t timeout, unit = session.service.timeout_unit
+    if not parse_number(packet.argument[1], &timeout) or timeout > INT64_MAX // unit:
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"The timeout of CAN_DO_TIMEOUT does not fit 64 bits")
     if timeout > 0:
-        timeout = max(timeout, TIMEOUT_FLOOR)
+        timeout = max(timeout * unit, TIMEOUT_FLOOR)
     return session.service.broker.can_do(session, packet.argument[0], max(timeout, <int64_t>0))
 
 
@@ -318,5 +319,6 @@ on(ECHO_REQ, on_echo)
 on(OPTION_REQ, on_option)
 
 
-def answer_requests(Service service not None):
+def answer_requests(Service service not None, str timeout_unit not None="ms"):
     service.table = TABLE
+    service.timeout_unit = UNITS[timeout_unit]

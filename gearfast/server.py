@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
+from gearfast.door import Door, origin_of, turn_away
 from gearfast.drain import Drain
 from gearfast.errors import ConfigError, ListenError, StoreError
 from gearfast.keeper import Keeper
@@ -17,16 +18,16 @@ from gearfast.listener import close_listener, handed_over, host_of, is_tcp, name
 from gearfast.logs import NOTICE
 from gearfast.plugins import Plugin, Store
 from gearfast.plugins.checked import plugins_of, store_of
+from gearfast.refusals import Refusals
 from gearfast.request import answer_requests
 from gearfast.secure import TlsTransport
 from gearfast.session import Service, Session
 from gearfast.tls import server_context
-from gearfast.transport import SocketTransport
+from gearfast.transport import SocketTransport, Transport
 from gearfast.turn import Turn
+from gearfast.visitor import make_visitor
 
 log = logging.getLogger("gearfast")
-
-OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Server:
@@ -61,7 +62,7 @@ class Server:
             memory_step=config.memory_step,
         )
         self.service = Service(self.broker, config, log)
-        answer_requests(self.service)
+        answer_requests(self.service, config.timeout_unit)
         self.keeper = None if store is None else Keeper(store, self.service, config)
         self.started: list[Plugin] = []
         self.handed = handed_over(listeners)
@@ -73,7 +74,6 @@ class Server:
         self.draining: Drain | None = None
         self.addresses: list[str] = []
         self.ending = asyncio.Event()
-        self.warned_of_descriptors = False
 
     # --- life ---
 
@@ -87,6 +87,14 @@ class Server:
         self.turn = Turn(self.service, self.loop, self.config)
         if self.config.max_memory > 0 and not self.turn.memory.can_measure():
             raise ConfigError("--max-memory (Config.max_memory) needs /proc, to see how much the process has")
+        self.door = Door(self.config, self.service.sessions)
+        self.refusals = Refusals(self.loop)
+        if self.config.max_connections > self.door.first_kept:
+            log.error(
+                "--max-connections=%d is more than there are descriptors for, about %d: raise --file-descriptors",
+                self.config.max_connections,
+                self.door.first_kept,
+            )
         self.running = True
         self.service.notes.log_jobs(log.isEnabledFor(NOTICE))
         try:
@@ -179,6 +187,7 @@ class Server:
         if self.running:
             self.running = False
             self.turn.close()
+            self.refusals.tell()
         while self.started:
             await self.started.pop().stop()
         if self.keeping is not None:
@@ -234,24 +243,36 @@ class Server:
 
     def pause_accepting(self, listener: socket.socket, error: OSError) -> None:
         """Do not spin while there are no descriptors, or no memory; who waits in the backlog is taken later."""
-        if error.errno not in OUT_OF_DESCRIPTORS:
-            log.error("accept: %s", error.strerror)
-        elif not self.warned_of_descriptors:
-            self.warned_of_descriptors = True
-            log.error("accept: %s; new peers wait. Raise --file-descriptors (or ulimit -n)", error.strerror)
+        advice = " Raise --file-descriptors (or ulimit -n)." if error.errno in {errno.EMFILE, errno.ENFILE} else ""
+        log.error("accept: %s; new peers wait.%s", error.strerror, advice)
         self.loop.call_later(self.config.accept_pause, self.accept_from, listener)  # first: it may fail
         self.loop.remove_reader(listener.fileno())
 
     def welcome(self, connection: socket.socket, address: bytes) -> None:
-        """Start a session on a new connection."""
+        """Start a session on a new connection, if there is room for it."""
         connection.setblocking(False)
-        if connection.family != socket.AF_UNIX:
+        reason = self.door.full(address, connection.fileno())
+        if not reason:
+            self.door.entered(self.serve(connection, address))
+            return
+        self.refusals.note(address, reason)
+        origin = origin_of(connection)
+        if self.door.has_place(origin):
+            visitor = self.serve(connection, address)
+            make_visitor(visitor.session)
+            self.door.visited(visitor, origin)
+        else:
+            turn_away(connection, in_plain=self.context is None or not is_tcp(connection))
+
+    def serve(self, connection: socket.socket, address: bytes) -> Transport:
+        """Give a session to a connection; whatever happens, its descriptor is the transport's from now on."""
+        tcp = is_tcp(connection)
+        if tcp:
             self.tune(connection)
         given = (self.turn, self.loop, connection.detach(), address, self.config.linger)
-        if self.context is None or not is_tcp(connection):
-            SocketTransport(*given)
-        else:
-            TlsTransport(*given, self.context, self.config.ssl_handshake_timeout)
+        if self.context is None or not tcp:
+            return SocketTransport(*given)
+        return TlsTransport(*given, self.context, self.config.ssl_handshake_timeout)
 
     def tune(self, connection: socket.socket) -> None:
         """No delay for small packets, and keepalive as configured (protocol section 1.6)."""

@@ -5,7 +5,7 @@
 # asks for stands in a table (request.pyx) that is handed in.
 
 cimport cython
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from gearfast.broker cimport Broker, Reported
 from gearfast.fence cimport Fences
@@ -30,6 +30,7 @@ cdef class Service:                       # what all sessions of one server shar
     cdef readonly dict sessions           # by serial number, oldest first
     cdef readonly uint64_t opened         # sessions so far
     cdef const Row* table                 # by packet type; no handler: INVALID_COMMAND
+    cdef int64_t timeout_unit             # milliseconds of 1 in CAN_DO_TIMEOUT
     cdef public object admin                     # (session, line) -> bytes, an iterator of bytes, or None to close
     cdef readonly Notes notes
     cdef bint exceptions
@@ -56,6 +57,7 @@ cdef enum Trouble:                        # why a session is cut off while the b
 @cython.final
 cdef class Session(Peer):
     cdef Service service
+    cdef const Row* table                 # its service's, or a visitor's
     cdef Outlet outlet
     cdef PacketReader reader
     cdef PacketWriter out                 # to be sent

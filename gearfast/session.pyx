@@ -48,7 +48,6 @@ cdef class Service:
         self.max_packet_size = config.max_packet_size
         self.output_pause = config.output_pause
         self.output_limit = config.output_limit
-        self.now = 0
         self.until = INFINITY                      # until there are turns
         self.fenced = []
         self.store_backlog = config.store_backlog
@@ -91,6 +90,7 @@ cdef class Service:
 cdef class Session(Peer):
     def __cinit__(self, Service service not None, Outlet outlet not None, int fd, bytes address not None):
         self.service = service
+        self.table = service.table
         self.outlet = outlet
         self.reader = PacketReader(service.max_packet_size)
         self.reader.hold.holder = <void*>self
@@ -175,7 +175,7 @@ cdef class Session(Peer):
         return self.service.broker.journal.backlog(self.heavy) > self.service.store_backlog
 
     cdef int handle(self, const Packet* packet) except -1:
-        cdef const Row* row = &self.service.table[packet.type]
+        cdef const Row* row = &self.table[packet.type]
         if packet.response:
             return self.refuse(b"INVALID_MAGIC", b"Request magic expected")
         if packet.short_of_arguments:

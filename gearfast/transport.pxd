@@ -6,6 +6,7 @@ from gearfast.turn cimport Member
 cdef class Transport(Member):
     cdef readonly Session session
     cdef object loop
+    cdef public object door       # is told when the descriptor is given back; None: nobody is
     cdef double linger
     cdef bint reading             # the loop tells us when there is something to read
     cdef bint unread              # there is something to read, and it was put off to the end of the turn

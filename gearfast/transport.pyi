@@ -4,12 +4,16 @@ import asyncio
 
 from typing_extensions import disjoint_base
 
+from gearfast.door import Door
 from gearfast.session import Session
 from gearfast.turn import Member, Turn
 
 @disjoint_base
 class Transport(Member):
     """How the bytes of one session come in and go out."""
+
+    door: Door | None
+    """What is told when its descriptor is given back."""
 
     @property
     def session(self) -> Session:

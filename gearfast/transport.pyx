@@ -149,6 +149,9 @@ cdef class Transport(Member):
             self.release()
             self.session.reader.forget()
             self.session.out.forget()
+            if self.door is not None:
+                self.door.left(self)
+                self.door = None
             self.session.outlet = Outlet()        # no circle: its memory is back now, not at the collector's next visit
 
 

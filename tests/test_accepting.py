@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import types
 
 import pytest
 import uvloop
 
-from gearfast import Config, Server
+from gearfast import Config, Server, command
 from tests.peers import HOST
 
 KEEPALIVE = {
@@ -23,8 +24,9 @@ async def accepted(config: Config, monkeypatch: pytest.MonkeyPatch) -> socket.so
     """The server's end of a new connection, as its session would be given it."""
     given: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    def take(turn: object, loop: object, fd: int, address: bytes, linger: float) -> None:
+    def take(turn: object, loop: object, fd: int, address: bytes, linger: float) -> object:
         given.set_result(fd)
+        return types.SimpleNamespace(session=types.SimpleNamespace(address=address))
 
     monkeypatch.setattr("gearfast.server.SocketTransport", take)
     server = Server(config)
@@ -56,7 +58,20 @@ def test_accepted_sockets_have_the_keepalive_that_was_asked_for(monkeypatch: pyt
     assert options(config, monkeypatch) == (True, True, KEEPALIVE)
 
 
-def test_keepalive_is_on_with_the_systems_figures_when_none_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keepalive_finds_a_peer_that_vanished_in_two_minutes_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    figures = dict(zip(KEEPALIVE, (60, 15, 4), strict=True))
+    assert options(Config(listen=(HOST,), port=0), monkeypatch) == (True, True, figures)
+
+
+@pytest.mark.parametrize("option", ["idle", "interval", "count"])
+def test_each_figure_may_be_the_systems(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    """``-1``, which is gearmand's default."""
+    config = command.read([f"--keepalive-{option}=-1", f"--listen={HOST}", "--port=0", "--config-file=/dev/null"], {})
+    figures = dict(zip(KEEPALIVE, (60, 15, 4), strict=True))
+    place = ("idle", "interval", "count").index(option)
+    name = list(KEEPALIVE)[place]
     with socket.socket() as plain:
-        system = {name: plain.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in KEEPALIVE}
-    assert options(Config(listen=(HOST,), port=0), monkeypatch) == (True, True, system)
+        figures[name] = plain.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+    assert options(config.config, monkeypatch) == (True, True, figures)

@@ -141,6 +141,14 @@ OURS = (
     ("--port=abc", "the argument ('abc') for option '--port' is no port (0 to 65535) or service"),
     ("--port=65536", "the argument ('65536') for option '--port' is no port (0 to 65535) or service"),
     ("--port=-1", "the argument ('-1') for option '--port' is no port (0 to 65535) or service"),
+    ("--max-connections=-1", "the argument ('-1') for option '--max-connections' is invalid"),
+    ("--max-connections=many", "the argument ('many') for option '--max-connections' is invalid"),
+    ("--max-connections-per-address=2147483648",
+     "the argument ('2147483648') for option '--max-connections-per-address' is invalid"),
+    ("--idle-packet-timeout=0", "the argument ('0') for option '--idle-packet-timeout' is invalid"),
+    ("--idle-packet-timeout=86401", "the argument ('86401') for option '--idle-packet-timeout' is invalid"),
+    ("--timeout-unit=m", "the argument ('m') for option '--timeout-unit' is invalid"),
+    ("--timeout-unit=S", "the argument ('S') for option '--timeout-unit' is invalid"),
     ("--max-packet-size=0", "the argument ('0') for option '--max-packet-size' is invalid"),
     ("--max-packet-size=4G", "the argument ('4G') for option '--max-packet-size' is invalid"),
     ("--max-packet-size=1T", "the argument ('1T') for option '--max-packet-size' is invalid"),
@@ -227,6 +235,7 @@ def test_every_option_reaches_its_place() -> None:
     asked = read(
         "-d -u nobody -f 1024 -P /p -l /l --verbose=INFO --syslog -L a -L unix:/s -p 5000 -b 7 -j 3 --exceptions "
         "--job-handle-prefix=H:x -w 2 --worker-wakeup-grace=20 --max-packet-size=1M --keepalive-idle=1 "
+        "--max-connections=9 --max-connections-per-address=5 --idle-packet-timeout=1.5 --timeout-unit=s "
         "--keepalive-interval=2 --keepalive-count=3 --ssl --ssl-ca-file=/ca --ssl-certificate=/crt --ssl-key=/key "
         "--ssl-verify-client --store=sqlite:/s --durability=off --store-timeout=2.5 --store-queue-on-shutdown"
     )
@@ -235,6 +244,7 @@ def test_every_option_reaches_its_place() -> None:
         log_level="INFO", syslog=True, store=StoreSettings(url="sqlite:/s", durability="off"),
         config=Config(
             listen=("a", "unix:/s"), port=5000, backlog=7, job_retries=3, exceptions=True, job_handle_prefix="H:x",
+            max_connections=9, max_connections_per_address=5, idle_packet_timeout=1.5, timeout_unit="s",
             worker_wakeup=2, wakeup_grace=0.020, max_packet_size=1 << 20, keepalive_idle=1, keepalive_interval=2,
             keepalive_count=3, ssl=True, ssl_ca_file="/ca", ssl_certificate="/crt", ssl_key="/key",
             ssl_verify_client=True, store_timeout=2.5, store_on_shutdown=True,

@@ -14,7 +14,7 @@ import pytest
 from tests import wire
 from tests.actors import fill, worker_of
 from tests.embedded import start_embedded
-from tests.peers import Server, until
+from tests.peers import Server, start_gearfast, until
 from tests.processes import MIB, frozen, log_of, resident, settled_log_of
 from tests.wire import Connection
 
@@ -204,6 +204,13 @@ def test_a_packet_that_does_not_grow_ends_its_connection(part: bytes) -> None:
         until(lambda: connections(witness) == 1, "it is closed")
         until(lambda: "closed: the rest of a packet has not come" in log_of(server), "it is said")
         assert server.stop() == 0
+
+
+def test_how_long_a_packet_is_waited_for_is_an_option() -> None:
+    with start_gearfast("--idle-packet-timeout=0.3", "--verbose=WARNING") as server, server.connect() as peer:
+        peer.send(wire.request(wire.ECHO_REQ, payload="hello")[:-1])
+        assert peer.closed()
+        until(lambda: "closed: the rest of a packet has not come" in log_of(server), "it is said")
 
 
 def test_a_packet_that_grows_is_waited_for() -> None:

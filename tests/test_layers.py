@@ -94,10 +94,13 @@ MAY_USE: dict[str, set[str]] = {
     "session": {"handle", "packet", "jobqueue", "fence", "peer", "broker", "notes", "outlet"},
     "request": {"handle", "packet", "jobqueue", "roster", "peer", "life", "broker", "notes", "session"},
     # bytes in and out
+    "visitor": {"packet", "peer", "session"},
     "memory": {"pool", "hold", "jobqueue", "session"},
     "turn": {"broker", "outlet", "session", "memory"},
     "transport": {"packet", "outlet", "session", "turn"},
     "secure": {"packet", "session", "turn", "transport"},
+    "door": {"transport"},
+    "refusals": set(),
     "listener": set(),
     "certificate": set(),
     "tls": {"certificate"},
@@ -109,7 +112,7 @@ MAY_USE: dict[str, set[str]] = {
     "drain": {"broker"},
     "server": {
         *("broker", "ledger", "request", "session", "turn", "transport", "secure", "listener", "tls", "keeper"),
-        *("drain", "plugins.checked"),
+        *("door", "refusals", "visitor", "drain", "plugins.checked"),
     },
     "plugins.admin": {"broker"},
     # the stores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -393,50 +394,85 @@ def descriptors(server: Server) -> int:
 
 
 def test_descriptors_run_out() -> None:
-    """Who is there is served, who comes waits, and is let in when one leaves. The log says it once."""
+    """Who is there is served, some are kept for who wants to look, and who comes then is told and closed.
+
+    When one leaves there is room again, and when the limit is raised, too. The log says it once.
+    """
     with (
         start_gearfast("--file-descriptors=40") as server,
         server.connect() as witness,
         contextlib.ExitStack() as stack,
     ):
-        peers = []
-        while "new peers wait" not in log_of(server):
-            peers.append(stack.enter_context(server.connect()))
-            peers[-1].send(b"version\n")
-            witness.sync()
-            assert len(peers) < 60, "there is no end to the descriptors"
+        served = fill(server, stack)
         assert descriptors(server) <= 40
-        waiting = [stack.enter_context(server.connect()) for _ in range(10)]
+        with server.connect() as admin:
+            assert len(admin.table("workers")) > len(served)
+        for peer in served:
+            assert peer.sync() == b""
+        served.pop().close()
+        until(lambda: is_let_in(server, stack), "there is room again")
+        assert not is_let_in(server, stack)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (400, 400))
+        for _ in range(20):
+            assert is_let_in(server, stack)
+        (line,) = re.findall("^.*connection too many.*$", log_of(server), re.MULTILINE)
+        assert line.endswith("30 descriptors are in use. Raise --file-descriptors (or ulimit -n)")
+        assert witness.sync() == b""
+
+
+def is_let_in(server: Server, stack: contextlib.ExitStack) -> bool:
+    """Whether one more connection is; it stays until the stack is left."""
+    peer = stack.enter_context(server.connect())
+    return peer.call(wire.ECHO_REQ, payload="x").name == "ECHO_RES"
+
+
+def fill(server: Server, stack: contextlib.ExitStack) -> list[Connection]:
+    """Have as many connections as the server takes."""
+    served = list[Connection]()
+    while True:
+        peer = stack.enter_context(server.connect())
+        if peer.call(wire.ECHO_REQ, payload="x").name == "ERROR":
+            assert peer.closed()
+            return served
+        served.append(peer)
+        assert len(served) < 60, "there is no end to the descriptors"
+
+
+@contextlib.contextmanager
+def without_descriptors(server: Server) -> Iterator[None]:
+    """Take from the server all descriptors that it has not in use, also those that are kept."""
+    before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+
+
+def test_without_any_descriptor_newcomers_wait(server: Server) -> None:
+    with server.connect() as witness, contextlib.ExitStack() as stack:
+        assert witness.sync() == b""
+        with without_descriptors(server):
+            waiting = [stack.enter_context(server.connect()) for _ in range(10)]
+            for peer in waiting:
+                peer.send(b"version\n")
+            until(lambda: "new peers wait" in log_of(server), "it is said")
+            assert sessions(witness) == 1
         for peer in waiting:
-            peer.send(b"version\n")
-        served = sessions(witness) - 1
-        assert 0 < served <= len(peers)
-        for peer in peers[:served]:
             assert peer.recv_line().startswith(b"OK ")
-            peer.close()
-        for peer in peers[served:] + waiting:
-            assert peer.recv_line().startswith(b"OK ")
-            peer.close()
-        until(lambda: sessions(witness) == 1, "all are known to have gone")
         (line,) = re.findall("^.*new peers wait.*$", log_of(server), re.MULTILINE)
         assert "Too many open files" in line
 
 
 @pytest.mark.skipif(SANITIZED, reason="figures of time say nothing under AddressSanitizer")
-def test_no_spin_while_descriptors_have_run_out() -> None:
+def test_no_spin_while_descriptors_have_run_out(server: Server) -> None:
     """Whoever waits in the backlog makes the listener readable all the time; that must not keep a processor busy."""
-    with (
-        start_gearfast("--file-descriptors=40") as server,
-        server.connect() as witness,
-        contextlib.ExitStack() as stack,
-    ):
-        while "new peers wait" not in log_of(server):
-            stack.enter_context(server.connect())
-            witness.sync()
-            assert descriptors(server) <= 40
+    with server.connect() as witness, contextlib.ExitStack() as stack:
+        assert witness.sync() == b""
+        stack.enter_context(without_descriptors(server))
         for _ in range(10):
             stack.enter_context(server.connect())
-        witness.sync()
+        until(lambda: "new peers wait" in log_of(server), "there are none left")
         before = busy(server)
         time.sleep(0.5)  # nothing is waited for: this is the time that is measured
         assert busy(server) - before < 0.2

@@ -186,6 +186,10 @@ def test_table_of_options_says_the_defaults() -> None:
         ("worker-wakeup-grace", "50"),
         ("job-retries", "-1"),
         ("max-packet-size", "256M"),
+        ("max-connections", "0"),
+        ("max-connections-per-address", "0"),
+        ("idle-packet-timeout", "60"),
+        ("timeout-unit", "ms"),
     ):
         row = re.search(rf"^\| `--{name}=\w+` \|(.*)\|$", README, re.MULTILINE)
         assert row is not None, name

@@ -227,7 +227,8 @@ WORKERS = [
     Difference(
         "Job timeout (CAN_DO_TIMEOUT)",
         "One timer per connection: a second job overwrites it, completion leaves it running, PRE_SLEEP deletes it.",
-        "One deadline per running job, cancelled when the job ends. Milliseconds, at least 1000, as stock.",
+        "One deadline per running job, cancelled when the job ends. Milliseconds, at least 1000, as stock; seconds "
+        "with `--timeout-unit=s`.",
         "Workers that run several jobs at once.",
         "Stock's stray timer corrupts its counters and its memory.",
     ),
@@ -521,10 +522,28 @@ PROCESS = [
     ),
     Difference(
         "No descriptors left",
-        "Burns a processor until one is free.",
-        "Accepts again after a pause; connected peers notice nothing.",
-        "Servers under a storm of connections.",
-        "Nothing is won by spinning.",
+        "Burns a processor until one is free; who comes waits, admin lines included.",
+        "The last 24 are kept: who comes then gets ERROR `TOO_MANY_CONNECTIONS` and is closed, and admin lines are "
+        "answered. Connected peers notice nothing. `--max-connections` and `--max-connections-per-address` do the same "
+        "with fewer.",
+        "Servers under a storm of connections; clients that waited go on to their next server.",
+        "Somebody has to be able to look, logs and stores need descriptors too, and nothing is won by spinning.",
+    ),
+    Difference(
+        "Peers that vanish without a word",
+        "The system's TCP keepalive: noticed after two hours. 1.1.20 does not apply `--keepalive-idle`, "
+        "`--keepalive-interval` and `--keepalive-count` to its peers.",
+        "Noticed after two minutes: 60 s, 15 s and 4 probes unless these options say otherwise; -1 is the system's "
+        "figure.",
+        "Who pays for a probe per minute and idle connection.",
+        "So long the job of a worker whose machine lost its power is nobody's.",
+    ),
+    Difference(
+        "A packet that is left unfinished",
+        "Its connection stays for ever.",
+        "It is closed after 60 s without a further byte; `--idle-packet-timeout` says otherwise.",
+        "Clients that are stopped in a debugger in the middle of a packet.",
+        "What has come of it takes memory.",
     ),
     Difference(
         "`--job-retries`",
