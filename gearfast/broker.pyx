@@ -361,9 +361,10 @@ cdef class Broker(Life):
             self.rest()
 
     def drop_function(self, bytes name not None):
+        cdef bytes folded = name.lower()           # a slice holds no reference
         self.enter()
         try:
-            return self.drop(slice_of(name), slice_of(name.lower()))
+            return self.drop(slice_of(name), slice_of(folded))
         finally:
             self.rest()
 

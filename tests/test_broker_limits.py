@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -115,6 +118,20 @@ def test_drop_function_prefers_the_exact_name_and_takes_another_case(broker: Bro
     assert set(functions(broker)) == {b"Mail", b"other"}
     assert broker.drop_function(b"MAIL") is Dropped.DROPPED
     assert broker.drop_function(b"MAIL") is Dropped.NO_SUCH_FUNCTION
+
+
+FOLDING = """
+from gearfast import Broker
+broker = Broker()
+broker.create_function(b"resize-images")
+print(broker.drop_function(b"Resize-Images").name)
+"""
+
+
+def test_drop_function_looks_at_a_name_that_is_still_there() -> None:
+    """What Python frees is overwritten here at once."""
+    told = subprocess.check_output([sys.executable, "-c", FOLDING], env={**os.environ, "PYTHONMALLOC": "debug"})
+    assert told.split() == [b"DROPPED"]
 
 
 def test_a_dropped_function_comes_back_empty(broker: Broker, client: InProcessPeer) -> None:
