@@ -39,11 +39,14 @@ cdef class Broker(Life):
     cdef bint working
     cdef unsigned long thread     # whose it is; 0: nobody's yet
 
+    # Raises RuntimeError in any thread but the one that called it first.
+    cdef int belongs_here(self) except -1
     # Around verbs: raises RuntimeError in another thread, and while it works.
     cdef int enter(self) except -1
     cdef void rest(self) noexcept
-    # After a verb that had to be done wherever it was called: by the end of a peer.
-    cdef void let_peers_know(self) noexcept
+    # Python has forgotten a peer: maybe in another thread, maybe in the middle of a verb, which then goes on unharmed.
+    cdef void forget(self, Peer peer) noexcept
+    cdef void take_from_forgotten(self) noexcept
 
     # There is something for the store, and it is not at work.
     cdef inline bint has_news(self) noexcept:

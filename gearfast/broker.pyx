@@ -37,25 +37,47 @@ cdef class Aftermath:
 
 @cython.final
 cdef class Broker(Life):
-    cdef int enter(self) except -1:
+    cdef int belongs_here(self) except -1:
         cdef unsigned long thread = PyThread_get_thread_ident()
         if self.thread == 0:
             self.thread = thread
         if self.thread != thread:
             raise RuntimeError("a broker belongs to the thread that used it first: call it there")
+        return 0
+
+    cdef int enter(self) except -1:
+        self.belongs_here()
         if self.working:
             raise RuntimeError("the broker is at work: call it when that is done, such as from call_soon of the loop")
         self.working = True
         return 0
 
     cdef void rest(self) noexcept:
+        self.take_from_forgotten()
         self.working = False
         if self.aftermath is not None:
             self.aftermath.broker_rests()
 
-    cdef void let_peers_know(self) noexcept:
-        if not self.working and self.thread == PyThread_get_thread_ident():
+    cdef void forget(self, Peer peer) noexcept:
+        cdef Party* party = peer.party
+        if party == NULL:
+            return
+        peer.party = NULL
+        party.peer = NULL
+        ring_leave(&party.among)
+        ring_append(&self.forgotten, &party.among)
+        if self.working:
+            return
+        self.working = True
+        if self.thread == PyThread_get_thread_ident():
             self.rest()
+        else:                                      # whose aftermath is not for this thread
+            self.take_from_forgotten()
+            self.working = False
+
+    cdef void take_from_forgotten(self) noexcept:
+        while not ring_empty(&self.forgotten):
+            self.take_back(<Party*>self.forgotten.next.owner, 0.0)
 
     # --- clients ---
 
@@ -215,10 +237,7 @@ cdef class Broker(Life):
             return
         peer.party = NULL
         party.peer = NULL
-        if party.worker == NULL:
-            self.take_back(party, now)
-        else:
-            self.discard_worker(party, now)
+        self.take_back(party, now)
 
     # --- what is taken from a party ---
 
@@ -238,6 +257,9 @@ cdef class Broker(Life):
     cdef void take_back(self, Party* party, double now) noexcept:
         """Much of what it has given up or left behind; if that is not all, ticks go on with it."""
         cdef int step
+        if party.peer == NULL and party.worker != NULL:
+            self.discard_worker(party, now)
+            return
         for step in range(BATCH):
             self.steps += 1
             if party.peer == NULL and not ring_empty(&party.waits):      # first: some it may have submitted itself
@@ -321,7 +343,7 @@ cdef class Broker(Life):
         cdef double soonest = min(heap_soonest(&self.delayed) - wall, heap_soonest(&self.deadlines) - now)
         if not ring_empty(&self.roster.woken):
             soonest = min(soonest, (<Worker*>self.roster.woken.next.owner).woken_at + self.wakeup_grace - now)
-        if not ring_empty(&self.leaving):
+        if not (ring_empty(&self.leaving) and ring_empty(&self.forgotten)):
             return 0.0
         return max(min(soonest, roster_forgets(&self.roster) - now), 0.0)
 

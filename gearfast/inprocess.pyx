@@ -33,8 +33,7 @@ cdef class InProcessPeer(Peer):
 
     def __dealloc__(self):
         if self.broker is not None:                # else it was not made: its arguments were wrong
-            self.broker.disconnect(self, 0.0)
-            self.broker.let_peers_know()
+            self.broker.forget(self)
         free(self.told)
 
     # --- what the broker tells it ---

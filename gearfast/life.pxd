@@ -38,6 +38,7 @@ cdef class Life:
     cdef Index waiters            # clients that wait for one job together
     cdef Ring parties             # of the peers that take part
     cdef Ring leaving             # parties of which something is still to be taken
+    cdef Ring forgotten           # parties whose peers Python has forgotten, and that nothing was taken from yet
     cdef Heap delayed             # jobs, by wall clock
     cdef Heap deadlines           # runs, by monotonic clock
     cdef readonly size_t held_bytes       # of all jobs

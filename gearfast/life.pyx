@@ -44,6 +44,7 @@ cdef class Life:
                   double function_rest=60.0):
         ring_open(&self.parties, NULL)
         ring_open(&self.leaving, NULL)
+        ring_open(&self.forgotten, NULL)
         self.handles = Handles(handle_prefix)
         self.journal = Journal()
         self.endings = Endings()
@@ -66,6 +67,7 @@ cdef class Life:
         if self.parties.next != NULL:              # else it was not made: its arguments were wrong
             parties_free(&self.parties)
             parties_free(&self.leaving)
+            parties_free(&self.forgotten)
         numbers_close(&self.jobs)
         uniques_close(&self.uniques)
         roster_close(&self.roster)

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from gearfast.broker import Broker
@@ -33,7 +34,8 @@ log = logging.getLogger("gearfast")
 class Server:
     """A Gearman job server on the running event loop.
 
-    It installs no signal handlers and keeps nothing global: several may run in one process.
+    It installs no signal handlers and keeps nothing global: several may run in one process. All of it belongs to the
+    thread of the loop that it is started on; from another one, RuntimeError is raised.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Server:
         self.listeners: list[socket.socket] = []
         self.context: ssl.SSLContext | None = None
         self.running = False
+        self.thread = 0  # the loop's, once it is started
         self.replaying: asyncio.Task[None] | None = None
         self.keeping: Keeper | None = None  # once it has the jobs
         self.draining: Drain | None = None
@@ -84,6 +87,7 @@ class Server:
         nothing is left running then.
         """
         self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
         self.turn = Turn(self.service, self.loop, self.config)
         if self.config.max_memory > 0 and not self.turn.memory.can_measure():
             raise ConfigError("--max-memory (Config.max_memory) needs /proc, to see how much the process has")
@@ -127,6 +131,7 @@ class Server:
 
     def drain(self) -> None:
         """Accept nobody any more, serve who is there, and stop when no job has to be waited for (see ``Drain``)."""
+        self.check_thread()
         self.stop_listening()
         if not self.running or (self.keeper is not None and self.keeping is None):
             self.stop()
@@ -137,6 +142,7 @@ class Server:
 
     def reload(self) -> None:
         """Read the TLS files again, for connections that come from now on; files that cannot be used change nothing."""
+        self.check_thread()
         if self.context is None:
             return
         try:
@@ -154,6 +160,7 @@ class Server:
     def stop(self) -> None:
         """End at once; what is in memory only is lost."""
         self.spend_last_reserve()
+        self.check_thread()
         if self.replaying is not None:
             self.replaying.cancel()
         self.ending.set()
@@ -175,6 +182,7 @@ class Server:
 
     async def close(self) -> None:
         """Tell who waits for the store, close every connection, and stop the plugins and the store."""
+        self.check_thread()
         self.stop_listening()
         if self.draining is not None:
             self.draining.end()
@@ -195,6 +203,11 @@ class Server:
                 await self.keeping.stop()
             finally:
                 self.keeping = None
+
+    def check_thread(self) -> None:
+        """Raise RuntimeError in another thread than the loop's: that one might notice nothing, or be at work."""
+        if self.thread not in (0, threading.get_ident()):
+            raise RuntimeError("a server belongs to the thread of its loop: use loop.call_soon_threadsafe(server.stop)")
 
     def unwritten(self) -> str:
         """Return what the store would not have if the server ended now; empty: nothing is missing."""

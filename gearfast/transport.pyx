@@ -135,6 +135,7 @@ cdef class Transport(Member):
             if isinstance(error, MemoryError):
                 self.turn.memory.spend_reserve()
             self.turn.service.notes.say(level, "%s: closed: %s", (self.session.address.decode(), said(error)))
+            self.turn.serve_no_more(self)
             self.turn.schedule()                       # for the log
             self.close()
         except Exception as another:
@@ -142,6 +143,7 @@ cdef class Transport(Member):
 
     def close(self):
         if self.open:
+            self.turn.service.broker.belongs_here()
             self.open = False
             self.turn.wait_no_more(self)
             self.part()
@@ -172,7 +174,8 @@ cdef class Watch:
 
     def __call__(self):
         try:
-            self.transport.readable()
+            if self.transport.open:                    # else its descriptor may be somebody else's by now
+                self.transport.readable()
         except Exception as error:
             self.transport.fail(error)
 
@@ -288,6 +291,8 @@ cdef class SocketTransport(Transport):
 
     def writable(self):
         try:
+            if not self.open:
+                return
             if not self.send_waiting():
                 self.turn.begin()
                 self.close()

@@ -22,7 +22,8 @@ class Turn(Aftermath):
     Of ``settings`` it takes the sizes and times that one peer, and one turn, may cost.
     """
 
-    def __new__(cls, service: Service, loop: asyncio.AbstractEventLoop, settings: Config) -> Turn: ...
+    def __new__(cls, service: Service, loop: asyncio.AbstractEventLoop, settings: Config) -> Turn:
+        """Raises RuntimeError if the broker belongs to another thread."""
     @property
     def service(self) -> Service:
         """What the sessions share."""
@@ -30,7 +31,10 @@ class Turn(Aftermath):
     def memory(self) -> Memory:
         """How much of it the process has, and who gives way."""
     def over(self) -> None:
-        """End the turn: each member that became ready sends once, as far as time allows. Called by the loop."""
+        """End the turn: each member that became ready sends once, as far as time allows. Called by the loop.
+
+        Raises RuntimeError while a peer is served, as `settle` does: a plugin that answers a line cannot end the turn.
+        """
     def when_idle(self, idle: Callable[[], None]) -> None:
         """Call this once, as soon as no job is left; with ``broker.draining``, none that has to be waited for."""
     def tick(self) -> None:

@@ -41,6 +41,7 @@ cdef class Member(Outlet):
 
 cdef class Turn:
     def __cinit__(self, Service service not None, loop not None, settings not None):
+        service.broker.belongs_here()
         self.service = service
         self.memory = Memory(service, settings)
         self.loop = loop
@@ -109,6 +110,10 @@ cdef class Turn:
             self.let(&self.queue)
         return self.arm()
 
+    cdef void serve_no_more(self, Member member) noexcept:
+        if self.serving is member:
+            self.serving = None
+
     cdef void let(self, Line* line) noexcept:
         """The first of a line does what it waited for. What it has left to do then is the backlog's."""
         self.present = line_pop(line)
@@ -142,8 +147,15 @@ cdef class Turn:
         if self.service.broker.has_news() or self.service.notes.has_news():
             self.schedule()
 
+    cdef int enter(self) except -1:
+        self.service.broker.belongs_here()
+        if self.serving is not None or self.present is not None:
+            raise RuntimeError("a peer is being served: call it when that is done, such as from call_soon of the loop")
+        return 0
+
     def over(self):
         cdef double end
+        self.enter()
         if self.end is None:
             return
         try:
@@ -186,6 +198,7 @@ cdef class Turn:
         self.schedule()
 
     def settle(self):
+        self.enter()
         self.begin()
         self.scheduled = True                     # by what follows
         self.service.settle()

@@ -1,12 +1,14 @@
 """Python faces of structures that have none, so that tests can drive them with what no client could choose."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from gearfast.index cimport (
     Cursor, Index, Node, cursor_number, cursor_of, index_add, index_close, index_open, index_remove, index_scan,
     index_unlink_all,
 )
+from gearfast.inprocess cimport InProcessPeer
+from gearfast.peer cimport Report
 
 cdef struct Entry:
     Node node
@@ -64,3 +66,17 @@ cdef class IndexFace:
 
     def __len__(self):
         return self.index.count
+
+
+cdef class Careless(InProcessPeer):
+    """Forgets somebody in the middle of a verb of the broker, which Python's collector could do as well."""
+    cdef public object held
+    cdef public int wakes
+
+    cdef void wake(self) noexcept:
+        self.wakes += 1
+        self.held = None
+
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept:
+        self.held = None
+        return True

@@ -1,12 +1,16 @@
-"""Python's collector may end a forgotten peer at any allocation; never one whose jobs are being walked."""
+"""Python's collector may end a forgotten peer at any allocation, and no walk over its jobs is harmed by that."""
 
 import gc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from gearfast.broker import Broker
+from gearfast.broker import Broker, Dropped
 from gearfast.inprocess import InProcessPeer
+from gearfast.peer import Report
+from tests.brokering import functions, grabbed, jobs, peer_for, submitted
+from tests.compiled import faces
 
 
 class Forgetful(InProcessPeer):
@@ -64,3 +68,107 @@ def test_holder_ended_while_its_jobs_clients_are_told() -> None:
     assert broker.cancel_job(handle)
     assert broker.job_count == 0
     assert all(len(client.heard) == 1 for client in clients)
+
+
+# --- in the middle of a verb ---
+
+
+def careless(broker: Broker, *functions: bytes) -> Any:
+    """A peer that lets go of whom it holds as soon as it is woken, or told something."""
+    peer = faces().Careless(broker)
+    for function in functions:
+        peer.can_do(function)
+    return peer
+
+
+def all_gone(broker: Broker) -> bool:
+    """Whether nothing is left of anything."""
+    assert broker.job_count == broker.running == broker.unkept == 0
+    for name in functions(broker):
+        assert broker.drop_function(name) is Dropped.DROPPED
+    return functions(broker) == {}
+
+
+def test_clients_are_forgotten_while_they_are_told(broker: Broker) -> None:
+    """Whichever of them the one is that holds the others: none of those is told, and the walk goes on behind them."""
+    for place in range(6):
+        before = [InProcessPeer(broker) for _ in range(place)]
+        holder = careless(broker)
+        behind = [InProcessPeer(broker) for _ in range(5 - place)]
+        for client in (*before, holder, *behind):
+            handle = submitted(client, b"f", b"x", b"u")
+        last = behind.pop() if behind else None
+        holder.held = [*before, *behind]
+        del before, behind, client
+        assert broker.cancel_job(handle)
+        assert last is None or last.heard == [(Report.FAIL, handle, None)]
+        assert holder.held is None
+        assert broker.job_count == 0
+    assert all_gone(broker)
+
+
+@pytest.mark.parametrize("job_retries", [-1, 0])
+def test_a_holder_is_forgotten_while_its_jobs_end_is_told(job_retries: int) -> None:
+    """A job is not lost by its worker in the moment in which it ends: it would end twice."""
+    broker = Broker(b"H:test", job_retries=job_retries)
+    client = careless(broker)
+    handle = submitted(client, b"f")
+    other = submitted(client, b"f")
+    client.held = [peer_for(broker, b"f")]
+    assert {grabbed(client.held[0]), grabbed(client.held[0])} == {handle, other}
+    assert broker.cancel_job(handle)
+    assert broker.job_count == (0 if job_retries == 0 else 1), "the other one was lost, and queued again or given up"
+    assert broker.running == 0
+    client.disconnect()
+    assert all_gone(broker)
+
+
+def test_a_reporter_is_forgotten_while_it_reports(broker: Broker) -> None:
+    """It is the last thing that it does; its other job is queued again."""
+    client = careless(broker)
+    handle, other = submitted(client, b"f"), submitted(client, b"f")
+    worker = peer_for(broker, b"f")
+    assert (grabbed(worker), grabbed(worker)) == (handle, other)
+    client.held = [worker]
+    tell = worker.tell
+    del worker
+    tell(handle, Report.COMPLETE)
+    del tell
+    assert client.held is None
+    assert {handle: row[0] for handle, row in jobs(broker).items()} == {other: 1}
+    client.disconnect()
+    assert all_gone(broker)
+
+
+def test_sleepers_are_forgotten_while_one_is_woken() -> None:
+    """A job that one of them answers for wakes the next."""
+    broker = Broker(b"H:test", worker_wakeup=0)
+    holder = careless(broker, b"f")
+    holder.held = [peer_for(broker, b"f") for _ in range(3)]
+    last = careless(broker, b"f")
+    for sleeper in (*holder.held, holder, last):
+        assert sleeper.sleep()
+    del sleeper
+    client = InProcessPeer(broker)
+    submitted(client, b"f")
+    assert (holder.wakes, last.wakes) == (1, 1)
+    assert functions(broker)[b"f"][2] == 2, "so many workers are left"
+    client.disconnect()
+    holder.disconnect()
+    last.disconnect()
+    assert all_gone(broker)
+
+
+def test_the_one_who_was_woken_is_forgotten_before_it_grabs(broker: Broker) -> None:
+    woken, next_one = careless(broker, b"f"), careless(broker, b"f")
+    assert next_one.sleep()
+    assert woken.sleep()
+    client = careless(broker)
+    client.held = [woken]
+    del woken
+    told = submitted(client, b"g")
+    submitted(client, b"f", background=True)
+    assert next_one.wakes == 0
+    assert broker.cancel_job(told)
+    assert client.held is None
+    assert next_one.wakes == 1

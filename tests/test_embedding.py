@@ -6,51 +6,16 @@ import asyncio
 import dataclasses
 import os
 import socket
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
-import uvloop
 
 from gearfast import Config, Server
 from gearfast.errors import ListenError
 from gearfast.plugins.admin import Admin
 from tests import wire
 from tests.durable import Obedient
+from tests.inside import LOCAL, Talk, play, port_of
 from tests.peers import HOST
-
-LOCAL = Config(listen=(HOST,), port=0)
-
-
-def play(scene: Coroutine[Any, Any, None]) -> None:
-    """Run a scene on a loop of its own."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(asyncio.wait_for(scene, 30))
-
-
-def port_of(server: Server) -> int:
-    """Where it listens."""
-    return int(server.addresses[0].rpartition(":")[2])
-
-
-class Talk:
-    """A peer on the server's own loop."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-
-    async def __aenter__(self) -> Talk:
-        self.reader, self.writer = await asyncio.open_connection(HOST, port_of(self.server))
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        self.writer.close()
-
-    async def call(self, type_: int, *args: bytes | str, payload: bytes | None = None) -> wire.Packet:
-        """Send a request, read a packet."""
-        self.writer.write(wire.request(type_, *args, payload=payload))
-        magic, kind, size = wire.HEADER.unpack(await self.reader.readexactly(wire.HEADER.size))
-        return wire.Packet(magic, kind, await self.reader.readexactly(size))
 
 
 class Plugin:
