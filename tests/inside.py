@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -38,6 +39,8 @@ class Talk:
 
     async def __aexit__(self, *exc: object) -> None:
         self.writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()
 
     def say(self, type_: int, *args: bytes | str, payload: bytes | str | None = None) -> None:
         """Send a request."""
