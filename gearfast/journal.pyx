@@ -91,9 +91,13 @@ cdef class Journal:
         self.gone_count += 1
 
     cdef void pass_over(self, bint again) noexcept:
-        cdef uint64_t number = self.gone[self.gone_head]
+        cdef uint64_t number
+        if self.gone_count == 0:
+            return
+        number = self.gone[self.gone_head]
         self.gone_head += 1
         self.gone_count -= 1
+        self.gone_flying = min(self.gone_flying, self.gone_count)
         if again:
             self.strike(number)
 

@@ -108,14 +108,16 @@ cdef class Ledger:
     def collect(self, int which, size_t jobs, size_t size, size_t removes):
         """(numbers to forget, jobs to keep): what is to be written next."""
         cdef Journal journal = self.broker.journal
-        cdef bint collects = hold_collector()
+        cdef bint collects
         cdef size_t at
         cdef list adds = []
+        check_line(which)
         self.which = which
         self.flight = []
         if which != FRESH:
             self.skip_dead(which)
         journal.take_off(which, jobs, size, removes)
+        collects = hold_collector()
         try:
             for at in range(journal.line[which].flying):
                 self.take(line_at(&journal.line[which], at).number, adds)
@@ -351,6 +353,7 @@ cdef class Ledger:
         return self.broker.handles.last > self.broker.journal.crowd
 
     def count(self, int which):
+        check_line(which)
         return self.broker.journal.line[which].count
 
     @property
@@ -368,3 +371,9 @@ cdef class Ledger:
     @property
     def waits(self) -> bool:
         return self.broker.journal.keeping() or self.broker.journal.gone_count > 0
+
+
+cdef int check_line(int which) except -1:
+    if not 0 <= which < LINES:
+        raise ValueError(f"a line is 0 to {LINES - 1} (see Waits), not {which}")
+    return 0

@@ -84,8 +84,11 @@ class Server:
         """Replay what the store holds, start the plugins, bind and listen.
 
         Raises ListenError, ConfigError or StoreError (also when it is told to stop while the store still replays);
-        nothing is left running then.
+        nothing is left running then. Raises RuntimeError if it runs already.
         """
+        self.check_thread()
+        if self.running:
+            raise RuntimeError("the server runs already: make another one with Server()")
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
         self.turn = Turn(self.service, self.loop, self.config)

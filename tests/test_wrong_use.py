@@ -8,77 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import inspect
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-import gearfast
-from gearfast import Broker, Config, InProcessPeer, JobQueue, PacketReader
+from gearfast import Broker, InProcessPeer, Server
 from gearfast.broker import Dropped
 from gearfast.peer import Report
-
-COMPILED = [path.stem for path in sorted(Path(gearfast.__file__).parent.glob("*.pyx"))]
-CLASSES = sorted(
-    {
-        thing
-        for module in COMPILED
-        for thing in vars(importlib.import_module(f"gearfast.{module}")).values()
-        if inspect.isclass(thing) and thing.__module__ == f"gearfast.{module}" and not issubclass(thing, int)
-    },
-    key=lambda thing: (thing.__module__, thing.__name__),
-)
-WRONG: tuple[Any, ...] = (None, 1, -1, 1 << 70, 1.5, "text", b"bytes", object(), [], (), {}, Config(), print)
-
-
-def refused(call: Callable[..., object], *args: object, **named: object) -> None:
-    """It may do as it is told, or raise; nothing else."""
-    with contextlib.suppress(TypeError, ValueError, OverflowError, AttributeError, RuntimeError, NotImplementedError):
-        call(*args, **named)
+from gearfast.session import Session
+from tests import wire
+from tests.inside import LOCAL, Talk, play
+from tests.misuse import CLASSES, misused
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_a_class_is_made_of_the_right_things_or_not_at_all(kind: type) -> None:
-    refused(kind)
-    refused(kind.__new__, kind)
-    for one in WRONG:
-        refused(kind, one)
-        refused(kind, *[one] * 9)
-        refused(kind, nonsense=one)
-        for other in WRONG:
-            refused(kind, one, other)
-            refused(kind, one, one, other, other, one)
-    gc.collect()
-
-
-def made() -> dict[str, Callable[[], object]]:
-    """One of each that can be used from Python."""
-    return {
-        "Broker": Broker,
-        "InProcessPeer": lambda: InProcessPeer(Broker()),
-        "JobQueue": JobQueue,
-        "PacketReader": PacketReader,
-        "Handles": lambda: Broker().handles,
-        "Endings": lambda: Broker().endings,
-        "Journal": lambda: Broker().journal,
-        "Abilities": lambda: InProcessPeer(Broker()).each_ability(),
-    }
-
-
-@pytest.mark.parametrize("name", made())
-def test_a_method_takes_the_right_things_or_nothing(name: str) -> None:
-    make = made()[name]
-    for method in (name for name in dir(make()) if not name.startswith("_")):
-        for one in WRONG:
-            for count in range(4):
-                refused(getattr(make(), method), *[one] * count)
-            refused(setattr, make(), method, one)
-        refused(getattr(make(), method), b"f", b"x", b"u")
-    gc.collect()
+def test_no_wrong_use_of_a_class_ends_the_interpreter(kind: type) -> None:
+    """An exception at the most, whatever is done with it, when, and where."""
+    assert misused(kind) == 0
 
 
 def test_a_peer_goes_on_after_it_has_left_twice() -> None:
@@ -159,3 +107,77 @@ def test_a_peer_that_is_forgotten_in_another_thread_leaves_all_the_same() -> Non
 def test_a_job_is_due_at_some_moment(due: float) -> None:
     with pytest.raises(ValueError, match="at some moment"):
         InProcessPeer(Broker()).submit(b"f", background=True, due=due)
+
+
+@pytest.mark.parametrize("name", ["start", "stop", "drain", "reload", "close", "hang_up", "over", "settle"])
+def test_a_server_belongs_to_the_thread_of_its_loop(name: str) -> None:
+    """The error says how it is done; nothing has happened, and nobody has been cut off."""
+
+    async def scene() -> None:
+        server = Server(LOCAL)
+        await server.start()
+        async with Talk(server) as peer:
+            handle = (await peer.call(wire.SUBMIT_JOB, "f", "", payload="x")).body
+            [session] = server.sessions.values()
+            error = in_another_thread(lambda: call_of(server, session, name))
+            assert isinstance(error, RuntimeError), error
+            assert "thread" in str(error)
+            peer.say(wire.CAN_DO, "f")
+            assert (await peer.call(wire.GRAB_JOB)).args()[0] == handle
+            assert list(server.sessions.values()) == [session]
+            with pytest.raises(RuntimeError, match="the server runs already"):
+                await server.start()
+            assert (await peer.call(wire.ECHO_REQ, payload="x")).body == b"x"
+        server.stop()
+        await server.closed()
+
+    play(scene())
+
+
+def call_of(server: Server, session: Session, name: str) -> None:
+    """Call what has this name. A coroutine is run as far as it goes by itself."""
+    method = getattr(session if name == "hang_up" else server if hasattr(server, name) else server.turn, name)
+    task = method()
+    if inspect.iscoroutine(task):
+        with contextlib.closing(task):
+            task.send(None)
+
+
+def test_a_server_says_how_another_thread_stops_it() -> None:
+    async def scene() -> None:
+        server = Server(LOCAL)
+        await server.start()
+        error = in_another_thread(server.stop)
+        assert str(error) == "a server belongs to the thread of its loop: use loop.call_soon_threadsafe(server.stop)"
+        in_another_thread(lambda: server.loop.call_soon_threadsafe(server.stop) and None)
+        await server.closed()
+
+    play(scene())
+
+
+def test_a_server_does_not_start_on_a_broker_of_another_thread() -> None:
+    async def scene() -> None:
+        server = Server(LOCAL)
+        in_another_thread(lambda: server.broker.create_function(b"f"))
+        with pytest.raises(RuntimeError, match="a broker belongs to the thread that used it first"):
+            await server.start()
+
+    play(scene())
+
+
+def test_what_a_worker_can_do_ends_with_its_worker_or_broker() -> None:
+    """However far it has been looked through."""
+    for looked in range(4):
+        broker = Broker()
+        worker = InProcessPeer(broker)
+        for name in (b"f", b"g", b"h"):
+            worker.can_do(name)
+        left, forgotten = worker.each_ability(), worker.each_ability()
+        for abilities in (left, forgotten):
+            assert [next(abilities) for _ in range(looked)] == [b"h", b"g", b"f"][:looked]
+        worker.disconnect()
+        assert list(left) == []
+        worker.can_do(b"f")
+        del broker, worker
+        gc.collect()
+        assert list(forgotten) == []
