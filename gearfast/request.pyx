@@ -5,7 +5,6 @@ from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcpy
 
 from gearfast.broker cimport NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Broker
-from gearfast.clock cimport wall_time
 from gearfast.handle cimport HANDLE_ROOM
 from gearfast.jobqueue cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
 from gearfast.life cimport Submission
@@ -214,7 +213,7 @@ cdef int on_submit_epoch(Session session, const Packet* packet, const Row* row) 
     cdef int64_t when
     if not parse_number(packet.argument[2], &when):
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"The time of SUBMIT_JOB_EPOCH does not fit 64 bits")
-    if when > wall_time():
+    if when > session.service.clock.wall():
         wanted.due = <double>when
     return submit(session, &wanted)
 

@@ -8,6 +8,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from gearfast.broker cimport Broker, Reported
+from gearfast.clock cimport Clock
 from gearfast.fence cimport Fences
 from gearfast.jobqueue cimport Job
 from gearfast.notes cimport Notes
@@ -35,6 +36,7 @@ cdef class Service:                       # what all sessions of one server shar
     cdef readonly Notes notes
     cdef bint exceptions
     cdef size_t max_packet_size, output_pause, output_limit
+    cdef Clock clock                      # the machine's
     cdef double now                       # monotonic seconds, of this turn
     cdef double until                     # when a peer has had its share of this turn
     cdef size_t work                      # done in this turn so far: packets, and what they cost beyond one's usual cost

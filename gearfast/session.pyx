@@ -6,7 +6,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, strlen
 
 from gearfast.broker cimport UNKNOWN
-from gearfast.clock cimport monotonic_time
+from gearfast.clock cimport Clock, monotonic_time, wall_time
 from gearfast.fence cimport Fence, fences_add, fences_close, fences_pass
 from gearfast.jobqueue cimport Job
 from gearfast.packet cimport (
@@ -48,6 +48,7 @@ cdef class Service:
         self.max_packet_size = config.max_packet_size
         self.output_pause = config.output_pause
         self.output_limit = config.output_limit
+        self.clock = Clock(monotonic_time, wall_time)
         self.until = INFINITY                      # until there are turns
         self.fenced = []
         self.store_backlog = config.store_backlog
@@ -147,7 +148,7 @@ cdef class Session(Peer):
                 service.work += work + broker.steps - before
                 work = 0
                 before = broker.steps
-                if monotonic_time() >= service.until or service.notes.is_full():
+                if service.clock.monotonic() >= service.until or service.notes.is_full():
                     self.stopped = True
         service.work += work
         return 0

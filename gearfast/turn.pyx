@@ -4,7 +4,6 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport INFINITY
 from libc.stdlib cimport free, malloc
 
-from gearfast.clock cimport monotonic_time, wall_time
 from gearfast.ring cimport Ring, ring_append, ring_append_all, ring_empty, ring_leave, ring_open
 
 from gearfast import config
@@ -69,7 +68,7 @@ cdef class Turn:
     # --- who has something to send ---
 
     cdef void begin(self) noexcept:
-        self.service.now = monotonic_time()
+        self.service.now = self.service.clock.monotonic()
         self.service.until = self.service.now + self.peer_time
         if self.idle is not None:                 # the last job may end without any reply
             self.schedule()
@@ -187,7 +186,7 @@ cdef class Turn:
             self.service.until = self.service.now + share
             self.let(&these)
             self.tell()
-            self.service.now = monotonic_time()
+            self.service.now = self.service.clock.monotonic()
             least -= least > 0
         self.room = self.buffer_size
         line_move(&these, line)                   # behind those who are left
@@ -209,7 +208,7 @@ cdef class Turn:
     cdef int arm(self) except -1:
         """See to it that the timer fires no later than something is due, or somebody has been waited for long enough."""
         cdef double now = self.service.now
-        cdef double wait = self.service.broker.wait(now, wall_time())
+        cdef double wait = self.service.broker.wait(now, self.service.clock.wall())
         if not ring_empty(&self.unfinished):
             wait = min(wait, (<Member>self.unfinished.next.owner).since + self.packet_patience - now)
         if not ring_empty(&self.leaving):
@@ -232,7 +231,7 @@ cdef class Turn:
             self.timer = None
             self.armed = INFINITY
             self.begin()
-            self.service.broker.tick(self.service.now, wall_time())
+            self.service.broker.tick(self.service.now, self.service.clock.wall())
             self.memory.tick()
             self.give_up_on(&self.unfinished, self.packet_patience)
             self.give_up_on(&self.leaving, self.leaving_patience)
