@@ -158,8 +158,8 @@ cdef class Turn:
         if self.end is None:
             return
         try:
-            self.scheduled = False
             self.begin()                          # who goes on now may have been stopped long ago
+            self.scheduled = False
             end = self.service.now + self.turn_time
             self.go_through(&self.queue, end, 0)
             self.go_through(&self.backlog, end, 1)

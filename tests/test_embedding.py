@@ -145,6 +145,33 @@ def test_lines_close_the_connection_without_the_admin_plugin() -> None:
     play(scene())
 
 
+def test_drain_waits_without_doing_anything() -> None:
+    """It is called when something ends; until then no turn of the loop is taken for it."""
+    turns = 0
+
+    async def scene() -> None:
+        nonlocal turns
+        server = Server(LOCAL)
+        await server.start()
+        async with Talk(server) as client:
+            await client.call(wire.SUBMIT_JOB_BG, "f", "", payload=b"x")
+            server.drain()
+            before = turns
+            await asyncio.sleep(0.1)
+            assert turns - before < 20
+            server.stop()
+        await server.closed()
+
+    class Counting(asyncio.SelectorEventLoop):
+        def call_soon(self, *args: Any, **more: Any) -> asyncio.Handle:
+            nonlocal turns
+            turns += 1
+            return super().call_soon(*args, **more)
+
+    with asyncio.Runner(loop_factory=Counting) as runner:
+        runner.run(scene())
+
+
 def test_drain_of_an_embedded_server() -> None:
     async def scene() -> None:
         server = Server(LOCAL)
