@@ -103,7 +103,7 @@ cdef class Transport(Member):
             self.session.closed()
             if self.open and not self.leaving:
                 self.turn.wait_to_leave(self)
-            self.turn.news()                       # of what it held
+            self.turn.schedule()                   # for what it held: some may be taken from it later, or be news
 
     cdef void wait_for_rest(self) noexcept:
         if self.leaving:

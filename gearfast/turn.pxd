@@ -54,7 +54,6 @@ cdef class Turn(Aftermath):
     cdef void serve(self, Member member) noexcept        # its bytes are handled from here on
     cdef int served(self, bint waits) except -1          # to here; `waits`: others may have to tell it something yet
     cdef void serve_no_more(self, Member member) noexcept         # something has failed in between
-    cdef void news(self) noexcept         # outside of `serve`: there may be something for the store, or for the log
     cdef void trouble(self, object error) noexcept       # what a callback of the loop let through
 
     # Raises RuntimeError in another thread, and while a member is served: by whom the answer of a plugin is asked for.

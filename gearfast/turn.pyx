@@ -142,10 +142,6 @@ cdef class Turn:
             self.scheduled = False                # whatever happens next tries again
             self.trouble(error)
 
-    cdef void news(self) noexcept:
-        if self.service.broker.has_news() or self.service.notes.has_news():
-            self.schedule()
-
     cdef int enter(self) except -1:
         self.service.broker.belongs_here()
         if self.serving is not None or self.present is not None:

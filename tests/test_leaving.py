@@ -43,3 +43,19 @@ def test_worker_reset_with_job_in_hand() -> None:
             worker.reset()
             gone = f"{handle.decode()}\t{attempt}\t0\t1"
             until(lambda gone=gone: client.table("show jobs") == [gone], f"attempt {attempt} is over", 5)  # type: ignore[misc]
+
+
+def test_reset_with_many_jobs_in_hand() -> None:
+    """More than are taken from a worker in one go, and nobody hears of those: the rest follow all the same."""
+    with start_gearfast("--job-retries=1") as server, server.connect() as client:
+        client.send(wire.request(wire.SUBMIT_JOB_BG, "b", "", payload="x") * 1500)
+        client.request(wire.SUBMIT_JOB, "a", "", payload="x")
+        handles = [client.recv_packet().body for _ in range(1501)]
+        worker = server.connect()
+        worker.send(
+            wire.request(wire.CAN_DO, "a") + wire.request(wire.CAN_DO, "b") + wire.request(wire.GRAB_JOB) * 1501
+        )
+        assert {worker.recv_packet().type for _ in range(1501)} == {wire.JOB_ASSIGN}
+        client.sync()
+        worker.reset()
+        assert client.recv_packet() == wire.Packet(wire.RES, wire.WORK_FAIL, handles[-1])
