@@ -18,13 +18,13 @@ export PIP_ROOT_USER_ACTION := ignore
 # Two at a time: most tests wait for a server or a disk. The tests of a file share its databases, so they stay together.
 PYTEST := -m pytest --numprocesses=2 --dist=loadfile
 
-SOURCES := setup.py pyproject.toml $(wildcard gearfast/*.pyx gearfast/*.pxd)
+SOURCES := setup.py pyproject.toml packaging/launcher.c packaging/script.py $(wildcard gearfast/*.pyx gearfast/*.pxd)
 
 .PHONY: run build test test-quick test-sanitize coverage bench lint clean
 
 run: build
 	@mkdir -p build
-	@exec $(PYTHON) -m gearfast --config-file=packaging/run.conf $(ARGS)
+	@exec $(VENV)/bin/gearfast --config-file=packaging/run.conf $(ARGS)
 
 build: $(VENV)/.built
 
@@ -89,7 +89,7 @@ coverage: $(VENV)/.testable
 	cd build/coverage && ../../$(COVERAGE) combine --quiet && ../../$(COVERAGE) report
 
 clean:
-	rm -rf build/lib* build/temp* build/bdist* build/sanitize build/coverage dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build/lib* build/temp* build/bdist* build/scripts* build/sanitize build/coverage dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	rm -rf .hypothesis
 	rm -rf build/bench
 	rm -f gearfast/*.so gearfast/*.c gearfast/*.html benchmarks/*.so benchmarks/*/*.so .venv*/.built $(VENV)/.built

@@ -1,4 +1,4 @@
-"""The compiled rooms, and the three switches of their build.
+"""The compiled rooms, the three switches of their build, and the program.
 
 GEARFAST_DEBUG=1 keeps symbols and turns optimisation off, GEARFAST_SANITIZE=1 builds with
 AddressSanitizer and UndefinedBehaviorSanitizer, GEARFAST_COVERAGE=1 with line tracing.
@@ -6,10 +6,17 @@ AddressSanitizer and UndefinedBehaviorSanitizer, GEARFAST_COVERAGE=1 with line t
 
 import os
 import re
+import sys
+import sysconfig
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+
+from distutils.ccompiler import new_compiler  # isort: skip (setuptools brings it)
+from distutils.command.build_scripts import build_scripts  # isort: skip
+from distutils.errors import CCompilerError  # isort: skip
+from distutils.sysconfig import customize_compiler  # isort: skip
 
 ROOMS = [
     *("index", "heap", "pool", "hold", "handle", "packet", "rotation"),
@@ -60,4 +67,46 @@ if coverage:
         shown = re.compile(r"__Pyx_TraceReturnCValue\(__pyx_r, \w+,")
         source.write_text(shown.sub("__Pyx_TraceReturnValue(Py_None,", source.read_text()))
 
-setup(ext_modules=extensions, options={"build_ext": {"parallel": os.cpu_count() or 1}})
+LAUNCHER, SCRIPT = "packaging/launcher.c", "packaging/script.py"
+
+
+class Program(build_scripts):
+    """The program `gearfast`: the launcher with the script beside it, or the script alone where no launcher can be.
+
+    It is no entry point: of those installers make scripts, and the system then sees an interpreter.
+    """
+
+    def run(self) -> None:
+        """Build into a folder of which wheels take everything."""
+        folder = Path(self.build_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        script = folder / ("gearfast-python" if sys.platform == "linux" and self.compile() else "gearfast")
+        script.write_text(f"#!{self.executable}\n{Path(SCRIPT).read_text(encoding='utf-8')}", encoding="utf-8")
+        script.chmod(0o755)
+
+    def compile(self) -> bool:
+        """Make the launcher; return whether that can be done."""
+        compiler = new_compiler()
+        customize_compiler(compiler)
+        names = {
+            "LIBRARY": f"libpython{sysconfig.get_config_var('LDVERSION')}.so.1.0",
+            "MULTIARCH": sysconfig.get_config_var("MULTIARCH") or "",
+        }
+        macros: list[tuple[str] | tuple[str, str | None]] = [(name, f'"{value}"') for name, value in names.items()]
+        temporary = self.get_finalized_command("build").build_temp
+        try:
+            objects = compiler.compile([LAUNCHER], temporary, macros, extra_postargs=["-O2"])
+            compiler.link_executable(objects, "gearfast", self.build_dir, libraries=["dl"])
+        except CCompilerError:
+            return False
+        return True
+
+
+setup(
+    ext_modules=extensions,
+    scripts=[LAUNCHER, SCRIPT],
+    cmdclass={"build_scripts": Program},
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
+)

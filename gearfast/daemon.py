@@ -49,6 +49,12 @@ def fill_standard_descriptors() -> None:
             open_null()  # it gets the lowest number that is free
 
 
+def take_name(name: str) -> None:
+    """Have the system call this process so, where it lets us (Linux): it is called after its interpreter otherwise."""
+    with suppress(OSError), open("/proc/self/comm", "r+b", buffering=0) as file:
+        file.write(name.encode())
+
+
 def limit_files(limit: int) -> None:
     """Set how many files this process may have open; only root may go above the hard limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Puts the real peers of the tests (gearmand, beanstalkd, gearman, gearadmin, php, perl, nc) into
 # build/peers/bin, the databases that keep durable jobs (PostgreSQL, MariaDB, Redis, each with its client),
-# and what looks at our own work: valgrind, chromium (a gigabyte when unpacked, all of them).
+# what looks at our own work: valgrind, chromium, and what init scripts look for processes with: start-stop-daemon,
+# pidof (a gigabyte when unpacked, all of them).
 #
 # Nothing is installed and no service is started: packages.sh fetches Debian's packages into a private folder.
 # No root is needed. A peer that cannot be fetched is taken from the machine, if it is installed and runs. What
@@ -16,10 +17,11 @@ umask 022 # a database that refuses to run as root runs as somebody else
 
 asked=${1:-}
 version=4 # raise it to have every machine fetch again
+added=1 # raise it when peers are added: what is there stays
 base=$(cd "$(dirname "$0")/.." && pwd)/build/peers
 mkdir -p "$base" || exit 1
 base=$(cd "$base" && pwd -P)
-result=$base/result # version, and whether all is there
+result=$base/result # version and what is added to it, and whether all is there
 trial=$base/trial.$$ # where a wrapper is tried: as deep as build/peers/bin
 
 say() {
@@ -29,7 +31,7 @@ say() {
 settled() { # whether there is nothing to do
     [ -f "$result" ] || return 1
     read -r of outcome <"$result"
-    [ "$of" = "$version" ] || return 1
+    [ "$of" = "$version.$added" ] || return 1
     [ "$outcome" = complete ] && return 0
     case $asked in
     --once) return 0 ;;
@@ -109,7 +111,8 @@ fetched() { # peer: the wrapper of a program in the private folder
         ;;
     chromium) fetched_chromium ;;
     *)
-        found=$(first "$root/usr/bin/$1" "$root/usr/sbin/$1" "$root/bin/$1.openbsd" "$root/usr/bin/$1.openbsd") &&
+        found=$(first "$root/usr/bin/$1" "$root/usr/sbin/$1" "$root/bin/$1" "$root/sbin/$1" "$root/bin/$1.openbsd" \
+            "$root/usr/bin/$1.openbsd") &&
             wrapper "$1" "exec \"\$root/$found\" \"\$@\""
         ;;
     esac
@@ -230,6 +233,7 @@ try() { # peer: runs it, with what the tests need of it
         ;;
     valgrind) "$program" --tool=callgrind --callgrind-out-file=/dev/null true ;;
     chromium) "$program" --dump-dom about:blank ;;
+    pidof) "$program" sh ;;
     *) "$program" --version ;;
     esac
 }
@@ -251,11 +255,13 @@ group "mariadbd mariadb-install-db mariadb" mariadb-server-core mariadb-client-c
 group "redis-server redis-cli" redis-server redis-tools
 group valgrind valgrind
 group chromium chromium fonts-dejavu-core
+group start-stop-daemon dpkg # which is there with apt: see stand_ins
+group pidof sysvinit-utils
 [ -n "$closed" ] || close_packages
 outcome=complete
 if [ -n "$(ls "$base/missing")" ]; then
     outcome=incomplete
     [ -z "$closed" ] || say "$closed, and not all is installed. Missing: $(echo $(ls "$base/missing"))"
 fi
-echo "$version $outcome" >"$result"
+echo "$version.$added $outcome" >"$result"
 exit 0

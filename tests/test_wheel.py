@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -19,6 +21,7 @@ BUILD_SECONDS = 300
 IGNORED = shutil.ignore_patterns("build", ".*", "*.so", "*.egg-info", "__pycache__", "dist")
 ROOMS = sorted(path.stem for path in (PROJECT / "gearfast").glob("*.pyx"))
 NOUNS = sorted(path.name for path in (PROJECT / "gearfast").glob("*.pxd"))
+LIBRARY = Path(sysconfig.get_config_var("LIBDIR"), f"libpython{sysconfig.get_config_var('LDVERSION')}.so.1.0")
 MODULES = sorted(str(path.relative_to(PROJECT)) for path in (PROJECT / "gearfast").rglob("*.py"))
 
 pytestmark = pytest.mark.timeout(BUILD_SECONDS + 60)
@@ -57,7 +60,11 @@ def test_wheel_holds_what_type_checkers_and_other_cython_modules_read(dist: Path
     assert {f"gearfast/{noun}" for noun in NOUNS} | {"gearfast/py.typed", *MODULES} <= names
     assert len({name for name in names if name.endswith(".so")}) == len(ROOMS)
     assert {name for name in names if name.endswith(".c")} == set()
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"gearfast"}
+    assert {name.split("/")[0] for name in names if not re.match(r"[^/]+\.(dist-info|data)/", name)} == {"gearfast"}
+    programs = {"gearfast", "gearfast-python"} if sys.platform == "linux" else {"gearfast"}
+    assert {name.split("/", 1)[1] for name in names if re.match(r"[^/]+\.data/", name)} == {
+        f"scripts/{program}" for program in programs
+    }
 
 
 def test_sdist_holds_the_sources_the_tests_and_the_documents(dist: Path) -> None:
@@ -70,11 +77,23 @@ def test_sdist_holds_the_sources_the_tests_and_the_documents(dist: Path) -> None
     assert {name for name in names if name.endswith((".so", ".pyc"))} == set()
 
 
-def test_server_starts_from_the_wheel_in_an_empty_environment(dist: Path, tmp_path: Path) -> None:
+def serves(command: list[str | Path], process: Path) -> None:
+    """A server starts, outside the checkout, and the system sees that file running."""
+    port = free_port()
+    words = ["--config-file=/dev/null", "--log-file=none", f"--listen={HOST}", f"--port={port}", "--pid-file=pid"]
+    with start("wheel", [*command, *words], port) as server, server.connect() as peer:
+        assert Path(f"/proc/{server.pid}/cwd").resolve() != PROJECT.resolve()
+        assert Path(os.readlink(f"/proc/{server.pid}/exe")) == process
+        assert peer.call(wire.ECHO_REQ, payload=b"installed").body == b"installed"
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("kind", ["--symlinks", "--copies"])
+def test_server_starts_from_the_wheel_in_an_empty_environment(dist: Path, tmp_path: Path, kind: str) -> None:
     """Outside the checkout, with nothing installed but the wheel and what it asks for."""
     environment = tmp_path / "env"
     python = environment / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", kind, str(environment)], check=True, timeout=60)
     install = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "-q", "install"]
     done = subprocess.run(
         [*install, str(only(dist, "*.whl"))], capture_output=True, text=True, timeout=120, check=False
@@ -89,11 +108,5 @@ def test_server_starts_from_the_wheel_in_an_empty_environment(dist: Path, tmp_pa
         timeout=60,
     )
     assert where.stdout.startswith(str(environment))
-    port = free_port()
-    # -I, like the shebang of an installed program's, which knows neither PYTHONPATH nor this folder
-    command = [str(python), "-I", str(environment / "bin" / "gearfast")]
-    words = ["--config-file=/dev/null", "--log-file=none", f"--listen={HOST}", f"--port={port}", "--pid-file=pid"]
-    with start("wheel", [*command, *words], port) as server, server.connect() as peer:
-        assert Path(f"/proc/{server.pid}/cwd").resolve() != PROJECT.resolve()
-        assert peer.call(wire.ECHO_REQ, payload=b"installed").body == b"installed"
-        assert server.stop() == 0
+    program = environment / "bin" / "gearfast"
+    serves(["env", "PYTHONPATH=", program], program if LIBRARY.exists() else python.resolve())

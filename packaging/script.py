@@ -1,0 +1,10 @@
+"""The program ``gearfast``, run by an interpreter. Where gearfast is a launcher, this is gearfast-python beside it."""
+
+import sys
+
+from gearfast.cli import main
+from gearfast.daemon import take_name
+
+sys.argv[0] = sys.argv[0].removesuffix("-python")
+take_name("gearfast")
+sys.exit(main())
