@@ -71,7 +71,7 @@ LAUNCHER, SCRIPT = "packaging/launcher.c", "packaging/script.py"
 
 
 class Program(build_scripts):
-    """The program `gearfast`: the launcher with the script beside it, or the script alone where no launcher can be.
+    """The program `gearfast` on Linux: the launcher and the script beside it, or the script alone if C cannot be built.
 
     It is no entry point: of those installers make scripts, and the system then sees an interpreter.
     """
@@ -82,7 +82,7 @@ class Program(build_scripts):
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():
             old.unlink()
-        script = folder / ("gearfast-python" if sys.platform == "linux" and self.compile() else "gearfast")
+        script = folder / ("gearfast-python" if self.compile() else "gearfast")
         script.write_text(f"#!{self.executable}\n{Path(SCRIPT).read_text(encoding='utf-8')}", encoding="utf-8")
         script.chmod(0o755)
 
@@ -104,9 +104,12 @@ class Program(build_scripts):
         return True
 
 
+if sys.platform == "linux":
+    program = {"scripts": [LAUNCHER, SCRIPT], "cmdclass": {"build_scripts": Program}}
+else:
+    program = {"entry_points": {"console_scripts": ["gearfast = gearfast.cli:main"]}}
 setup(
+    **program,
     ext_modules=extensions,
-    scripts=[LAUNCHER, SCRIPT],
-    cmdclass={"build_scripts": Program},
     options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )

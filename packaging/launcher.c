@@ -1,4 +1,4 @@
-/* The program gearfast: Python runs inside it, so /proc/PID/exe, pidof and start-stop-daemon see gearfast (docs/process.md).
+/* The program gearfast: Python runs inside it, so /proc/PID/exe, pidof and start-stop-daemon see gearfast.
 
    Beside it lies gearfast-python, a script. Its first line names the interpreter of this installation: whoever unpacks
    a wheel writes it there. That interpreter's library is loaded, from the folders where it belongs and from no others,
@@ -17,8 +17,10 @@
 /* LIBRARY, such as "libpython3.11.so.1.0", and MULTIARCH, such as "x86_64-linux-gnu", are given by setup.py. */
 static const char *const PLACES[] = {"lib", "lib64", "lib/" MULTIARCH};
 
-/* The name this program was called by is the first word behind; sys.argv begins with it. */
-static char CODE[] = "import sys; del sys.argv[0]; from gearfast.cli import main; sys.exit(main())";
+/* What the interpreter is to do: no modules from the working directory, and sys.argv begins with the word behind the
+   code, which is what this program was called by. */
+static char *const INSIDE[] = {
+    "-P", "-c", "import sys; del sys.argv[0]; from gearfast.cli import main; sys.exit(main())", NULL};
 
 typedef int (*Main)(int, char **);
 
@@ -33,7 +35,7 @@ static int read_interpreter(const char *script, char *python, int size, char **o
     python[strcspn(python, "\r\n")] = '\0';
     char *path = python + 2 + strspn(python + 2, " \t");
     memmove(python, path, strlen(path) + 1);
-    *options = strstr(python, " -"); /* a path may have blanks, as pip writes it */
+    *options = access(python, X_OK) == 0 ? NULL : strstr(python, " -"); /* there may be blanks in the path, too */
     if (*options != NULL)
         *(*options)++ = '\0';
     char *name = strrchr(python, '/');
@@ -78,25 +80,30 @@ static Main main_of(const char *python) {
     return library == NULL ? NULL : (Main)dlsym(library, "Py_BytesMain");
 }
 
-/* Be the interpreter, with a program and its words. */
-static int run(Main python_main, char *python, char *options, int argc, char **argv) {
-    char **words = calloc((size_t)argc + 6, sizeof *words);
-    int count = 0;
-    if (words == NULL)
-        return 1;
-    words[count++] = python;
+/* Return a command line for the interpreter: it, its options, what it is to do, and the words behind. */
+static char **command_line(char *python, char *options, char *const *what, char *const *words, int *count) {
+    size_t most = 2;
+    for (char *const *word = what; *word != NULL; word++)
+        most++;
+    for (char *const *word = words; *word != NULL; word++)
+        most++;
+    char **line = calloc(most + 1, sizeof *line);
+    if (line == NULL)
+        abort();
+    *count = 0;
+    line[(*count)++] = python;
     if (options != NULL)
-        words[count++] = options;
-    words[count++] = "-P"; /* the working directory is no place for modules */
-    words[count++] = "-c";
-    words[count++] = CODE;
-    for (int i = 0; i < argc; i++)
-        words[count++] = argv[i];
-    return python_main(count, words);
+        line[(*count)++] = options;
+    while (*what != NULL)
+        line[(*count)++] = *what++;
+    while (*words != NULL)
+        line[(*count)++] = *words++;
+    return line;
 }
 
 int main(int argc, char **argv) {
     static char script[PATH_MAX + 8], python[PATH_MAX];
+    char *const alone[] = {script, NULL};
     char *options = NULL;
     ssize_t length = readlink("/proc/self/exe", script, PATH_MAX - 1);
     if (length < 0 || argc < 1) {
@@ -106,12 +113,15 @@ int main(int argc, char **argv) {
     strcpy(script + length, "-python");
     if (read_interpreter(script, python, sizeof python, &options)) {
         Main python_main = main_of(python);
-        if (python_main != NULL)
-            return run(python_main, python, options, argc, argv);
+        if (python_main != NULL) {
+            char **line = command_line(python, options, INSIDE, argv, &argc);
+            return python_main(argc, line);
+        }
+        execv(python, command_line(python, options, alone, argv + 1, &argc));
     }
     argv[0] = script;
-    execv(script, argv);
-    fprintf(stderr, "gearfast: cannot run %s (%s). Link to the installed gearfast instead of copying it, or install it again\n",
-            script, strerror(errno));
+    execv(script, argv); /* some installers write a line for a shell, which finds the interpreter */
+    fprintf(stderr, "gearfast: cannot run %s (%s). %s\n", script, strerror(errno),
+            "Link to the installed gearfast instead of copying it, or install it again");
     return 1;
 }

@@ -245,7 +245,8 @@ def portrait(program: Path, folder: Path, **more: str) -> dict[str, object]:
     """What Python is like inside a program."""
     (folder / "sitecustomize.py").write_text(PORTRAIT)
     seen = folder / "seen"
-    done = run(program, "--version", cwd=folder, PYTHONPATH=f"{folder}:{PROJECT}", PORTRAIT=str(seen), **more)
+    settings = {"PYTHONPATH": f"{folder}:{PROJECT}", "PORTRAIT": str(seen)} | more
+    done = run(program, "--version", cwd=folder, **settings)
     assert (done.returncode, done.stderr) == (0, "")
     looked = json.loads(seen.read_text())
     assert isinstance(looked, dict)
@@ -274,6 +275,28 @@ def test_python_is_as_it_would_be_in_a_script(program: Path, tmp_path: Path, set
     assert launched == script
 
 
+def give_interpreter(program: Path, words: str | Path) -> None:
+    """Write it into the first line of the script beside the program, as installers do."""
+    script = program.with_name("gearfast-python")
+    _, text = script.read_text().split("\n", 1)
+    script.write_text(f"#!{words}\n{text}")
+
+
+@found
+@pytest.mark.parametrize(("folder", "options"), [("with blanks -and more", ""), ("with blanks", " -sP")])
+def test_the_interpreter_is_the_one_of_the_first_line(program: Path, tmp_path: Path, folder: str, options: str) -> None:
+    """Where the installer has written it, with the options that some give."""
+    python = tmp_path / folder / "bin" / "python3"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(Path(sys.executable).resolve())
+    give_interpreter(program, f"{python}{options}")
+    modules = [str(tmp_path), str(PROJECT), *(path for path in sys.path if path.endswith("site-packages"))]
+    looked = portrait(program, tmp_path, PYTHONPATH=os.pathsep.join(modules))
+    assert looked["executable"] == str(python)
+    assert isinstance(looked["flags"], dict)
+    assert looked["flags"]["no_user_site"] == (1 if options else 0)
+
+
 @found
 def test_nothing_is_imported_from_the_working_directory(program: Path, tmp_path: Path) -> None:
     for module in ("gearfast", "uvloop", "socket"):
@@ -295,7 +318,7 @@ def test_messages_begin_with_what_it_is_called_by(program: Path, tmp_path: Path)
 
 def without_library(folder: Path) -> Path:
     """The interpreter under a path where none of its library is."""
-    python = folder / "elsewhere" / "bin" / "python3"
+    python = folder / "else where" / "bin" / "python3"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
@@ -311,9 +334,7 @@ def serves_as_a_script(server: Server, port: int) -> None:
 
 
 def test_without_pythons_library_it_is_the_script(program: Path, tmp_path: Path) -> None:
-    script = tmp_path / "gearfast-python"
-    lines = script.read_text().splitlines(keepends=True)
-    script.write_text("".join([f"#!{without_library(tmp_path)}\n", *lines[1:]]))
+    give_interpreter(program, without_library(tmp_path))
     assert run(program, "--bogus").stderr == "gearfast: unrecognised option '--bogus'\n"
     port = free_port()
     with start("launcher", [program, *words(port)], port) as server:
