@@ -29,8 +29,8 @@ class Ledger:
     def collect(self, which: int, jobs: int, size: int, removes: int) -> tuple[list[int], list[StoredJob]]:
         """Begin a batch: so many numbers to forget, and so many jobs of a line, of about so many bytes, at most.
 
-        A job that ended before this is in neither. ``written``, ``failed`` or ``call_back`` must follow. Raises ValueError
-        for a line that is none.
+        A job that ended before this is in neither. ``written``, ``failed`` or ``call_back`` must follow. Raises
+        ValueError for a line that is none.
         """
     def collect_one(self, number: int) -> list[StoredJob]:
         """Begin a batch of one job that stands in no line; the list is empty if that does not wait any more."""

@@ -100,7 +100,8 @@ cdef class PacketReader:
         hold_open(&self.hold, PACKETS)
 
     def __dealloc__(self):
-        self.forget()
+        if self.hold.place.next != NULL:           # else it was not made: its arguments were wrong
+            self.forget()
 
     cdef void forget(self) noexcept:
         free(self.tail)

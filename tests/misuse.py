@@ -26,9 +26,10 @@ from typing import Any
 import gearfast
 from gearfast import Broker, Config, InProcessPeer
 from gearfast.ledger import Ledger
+from gearfast.outlet import Outlet
 from gearfast.request import answer_requests
 from gearfast.secure import TlsTransport
-from gearfast.session import Outlet, Service, Session
+from gearfast.session import Service, Session
 from gearfast.transport import SocketTransport, Watch
 from gearfast.turn import Turn
 
@@ -155,6 +156,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "InProcessPeer": worker,
     "Journal": lambda: Broker().journal,
     "Ledger": ledger,
+    "Memory": lambda: turn().memory,
     "Notes": lambda: service().notes,
     "ProtocolError": lambda: gearfast.ProtocolError("text"),
     "Server": gearfast.Server,
@@ -172,6 +174,7 @@ GIVEN: dict[str, Callable[[], list[Any]]] = {
     "Notes": lambda: [quiet_log(), Broker()],
     "Service": lambda: [Broker(), Config(), quiet_log()],
     "Session": lambda: [service(), Outlet(), 3, b"unix"],
+    "Memory": lambda: [service(), Config(max_memory=1 << 40)],
     "SocketTransport": lambda: [turn(), Loop(), socket_of(PEERS), b"unix", 1.0],
     "TlsTransport": lambda: [
         turn(),

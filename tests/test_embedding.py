@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import os
 import socket
+from typing import Any
 
 import pytest
 
@@ -163,7 +164,7 @@ def test_drain_waits_without_doing_anything() -> None:
         await server.closed()
 
     class Counting(asyncio.SelectorEventLoop):
-        def call_soon(self, *args: Any, **more: Any) -> asyncio.Handle:
+        def call_soon(self, *args: Any, **more: Any) -> asyncio.Handle:  # type: ignore[override]
             nonlocal turns
             turns += 1
             return super().call_soon(*args, **more)
