@@ -12,13 +12,16 @@ from enum import Enum
 from typing import Final
 
 from gearfast.config import DESCRIPTORS_KEPT, VISIT, VISITORS, Config
+from gearfast.packet import PacketType
 from gearfast.transport import Transport
+from gearfast.visitor import CODE, QUESTIONS, REASON
 
 SCRAP: Final = 16 * 1024
 """Bytes read from whoever is turned away: what stays unread would cost the peer our answer."""
-TOO_MANY: Final = b"TOO_MANY_CONNECTIONS\0This server has as many connections as it takes"
-REFUSAL: Final = struct.pack(">4sII", b"\0RES", 19, len(TOO_MANY)) + TOO_MANY
-"""An ERROR packet."""
+HEADER: Final = struct.Struct(">4sII")
+ASKED: Final = {(b"\0REQ", kind) for kind in QUESTIONS}
+BODY: Final = CODE + b"\0" + REASON
+REFUSAL: Final = HEADER.pack(b"\0RES", PacketType.ERROR, len(BODY)) + BODY
 
 
 class Origin(Enum):
@@ -114,8 +117,8 @@ class Door:
 
 
 def turn_away(connection: socket.socket, *, in_plain: bool) -> None:
-    """Close a connection that there is no room for; it is told so, unless it waits for TLS."""
+    """Close a connection that there is no room for; it is told why if it has asked something already, in plain text."""
     with connection, suppress(OSError):
-        if in_plain:
+        began = connection.recv(SCRAP)
+        if in_plain and len(began) >= HEADER.size and HEADER.unpack_from(began)[:2] in ASKED:
             connection.send(REFUSAL)
-            connection.recv(SCRAP)

@@ -23,9 +23,9 @@ from gearfast.door import Origin, first_kept_descriptor, origin_of
 from gearfast.plugins.admin import Admin
 from gearfast.refusals import Refusals
 from tests import wire
-from tests.peers import HOST, peer, run, start_gearfast, until
+from tests.peers import HOST, PROJECT, finish, launch, peer, run, start_gearfast, until
 from tests.peers import Server as Peer
-from tests.processes import log_of, settled_log_of
+from tests.processes import frozen, log_of, settled_log_of
 from tests.test_listening import _has_ipv6 as has_ipv6
 from tests.test_tls import Pki, await_listening, context, options, pki
 from tests.test_tls import connect as connect_tls
@@ -33,6 +33,7 @@ from tests.wire import ClosedError, Connection, Packet
 
 __all__ = ["pki"]  # a fixture
 FULL = "one connection too many"
+TOLD = ("ERROR", b"TOO_MANY_CONNECTIONS", b"This server has as many connections as it takes")
 ECHO = wire.request(wire.ECHO_REQ, payload="x")
 
 
@@ -55,15 +56,14 @@ def local(path: Path) -> Connection:
 
 
 def serves(connection: Connection) -> bool:
-    """Whether packets are answered; if not, it has to be told why, and closed."""
+    """Whether packets are answered; if not, it may be told why, and has to be closed."""
     with contextlib.suppress(ClosedError):
         found = connection.call(wire.ECHO_REQ, payload="x")
         if found == Packet(wire.RES, wire.ECHO_RES, b"x"):
             return True
-        assert (found.name, found.args()[0]) == ("ERROR", b"TOO_MANY_CONNECTIONS")
+        assert (found.name, *found.args()) == TOLD
         assert connection.closed()
-        return False
-    raise AssertionError("it was closed without a word")
+    return False
 
 
 def first(server: Peer) -> Connection:
@@ -84,7 +84,9 @@ def test_there_are_as_many_connections_as_allowed() -> None:
         peers = [stack.enter_context(first(server)) for _ in range(3)]
         for _ in range(20):
             with server.connect() as late:
-                assert not serves(late)
+                found = late.call(wire.SUBMIT_JOB_BG, "f", "", payload="x")
+                assert (found.name, *found.args()) == TOLD
+                assert late.closed()
         assert all(map(serves, peers))
         peers.pop().close()
         stack.enter_context(first(server))
@@ -198,11 +200,61 @@ def test_a_visitor_may_look_and_cancel_and_do_nothing_else() -> None:
 
 @pytest.mark.parametrize("type_", [*range(1, 43)])
 def test_a_visitor_may_send_no_packet_of_any_type(full: Peer, type_: int) -> None:
+    """Who has asked is told; who has not is just closed: a Perl worker dies of an ERROR, and else comes again.
+
+    To libgearman the answer to an option is no reason to give the connection up: its end would meet another request.
+    """
+    asked = "SUBMIT" in wire.NAMES[type_] or wire.NAMES[type_] in {"ECHO_REQ", "GET_STATUS", "GET_STATUS_UNIQUE"}
     with full.connect() as visitor:
         visitor.send(wire.request(type_, *["1"] * 8))
-        found = visitor.recv_packet()
-        assert (found.name, found.args()[0]) == ("ERROR", b"TOO_MANY_CONNECTIONS")
-        assert visitor.closed()
+        if asked:
+            found = visitor.recv_packet()
+            assert (found.name, *found.args()) == TOLD
+        assert visitor.read_to_end() == b""
+
+
+def test_without_a_place_for_visitors_who_has_asked_is_told_too() -> None:
+    """If that has come with the connection; who has not asked is closed without a word."""
+    with start_gearfast("--max-connections=1") as server, first(server), contextlib.ExitStack() as stack:
+        for _ in range(VISITORS):
+            visitor = stack.enter_context(server.connect())
+            assert visitor.admin("version").startswith(b"OK ")
+        with frozen(server):
+            late = [stack.enter_context(server.connect()) for _ in range(3)]
+            late[0].send(ECHO)
+            late[1].request(wire.CAN_DO, "f")
+        found = late[0].recv_packet()
+        assert (found.name, *found.args()) == TOLD
+        assert [peer.read_to_end() for peer in late] == [b"", b"", b""]
+
+
+PHP = """
+$client = new GearmanClient();
+$client->setTimeout(30000);
+try { $client->addServers($argv[1]); } catch (GearmanException $error) { echo get_class($error), "\\n"; }
+for ($n = 0; $n < 3; $n++) { echo $client->doBackground('f', 'x') ? 'queued' : $client->error(), "\\n"; }
+"""
+
+
+def test_php_goes_on_with_the_next_server(full: Peer) -> None:
+    """Having raised the exception that it raises for a server which is down."""
+    with start_gearfast() as other, other.connect() as admin:
+        done = run(peer("php"), "-r", PHP, f"{full.address},{other.address}")
+        assert (done.out, done.err) == ("GearmanException\nqueued\nqueued\nqueued\n", "")
+        assert admin.table("status") == ["f\t3\t0\t0"]
+
+
+def test_a_perl_worker_comes_again_until_there_is_room() -> None:
+    with start_gearfast("--max-connections=1") as server, first(server) as only:
+        worker = launch(peer("perl"), PROJECT / "tests" / "perl" / "worker.pl", server.address)
+        try:
+            until(lambda: FULL in log_of(server), "it is one too many")
+            only.close()
+            with server.connect() as visitor:
+                until(lambda: "reverse" in str(visitor.table("workers")), "there is room for it")
+            assert worker.poll() is None
+        finally:
+            finish(worker)
 
 
 @pytest.fixture(scope="module")

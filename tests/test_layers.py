@@ -99,7 +99,7 @@ MAY_USE: dict[str, set[str]] = {
     "turn": {"broker", "outlet", "session", "memory"},
     "transport": {"packet", "outlet", "session", "turn"},
     "secure": {"packet", "session", "turn", "transport"},
-    "door": {"transport"},
+    "door": {"packet", "transport", "visitor"},
     "refusals": set(),
     "listener": set(),
     "certificate": set(),

@@ -523,9 +523,9 @@ PROCESS = [
     Difference(
         "No descriptors left",
         "Burns a processor until one is free; who comes waits, admin lines included.",
-        "The last 24 are kept: who comes then gets ERROR `TOO_MANY_CONNECTIONS` and is closed, and admin lines are "
-        "answered. Connected peers notice nothing. `--max-connections` and `--max-connections-per-address` do the same "
-        "with fewer.",
+        "The last 24 are kept: who comes then is closed, a question is answered with ERROR `TOO_MANY_CONNECTIONS`, and "
+        "admin lines are answered. Connected peers notice nothing. `--max-connections` and "
+        "`--max-connections-per-address` do the same with fewer.",
         "Servers under a storm of connections; clients that waited go on to their next server.",
         "Somebody has to be able to look, logs and stores need descriptors too, and nothing is won by spinning.",
     ),
