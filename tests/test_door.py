@@ -68,11 +68,13 @@ def serves(connection: Connection) -> bool:
 
 def first(server: Peer) -> Connection:
     """A connection that counts: the one by which it was seen that the server is there has left."""
-    while True:
+    limit = time.monotonic() + wire.TIMEOUT
+    while time.monotonic() < limit:
         made = server.connect()
         if serves(made):
             return made
         made.close()
+    raise AssertionError("there is no room, though there should be")
 
 
 # --- the limits --------------------------------------------------------------------------
@@ -112,6 +114,16 @@ def test_one_address_has_as_many_as_allowed() -> None:
             with server.connect() as admin:
                 until(lambda: "127.0.0.2" not in str(admin.table("workers")), "both have left")
         assert f"127.0.0.2: {FULL}: it has 2 connections, as many as --max-connections-per" in settled_log_of(server)
+
+
+def test_when_one_of_two_has_left_there_is_one_place() -> None:
+    with start_gearfast("--max-connections-per-address=2") as server, contextlib.ExitStack() as stack:
+        for _ in range(2):
+            leaving = stack.enter_context(first(server))
+        leaving.close()
+        stack.enter_context(first(server))
+        with server.connect() as third:
+            assert not serves(third)
 
 
 def test_all_that_come_through_unix_sockets_have_one_address(tmp_path: Path) -> None:
