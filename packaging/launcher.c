@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 /* LIBRARY, such as "libpython3.11.so.1.0", and MULTIARCH, such as "x86_64-linux-gnu", are given by setup.py. */
@@ -105,12 +106,12 @@ int main(int argc, char **argv) {
     static char script[PATH_MAX + 8], python[PATH_MAX];
     char *const alone[] = {script, NULL};
     char *options = NULL;
-    ssize_t length = readlink("/proc/self/exe", script, PATH_MAX - 1);
-    if (length < 0 || argc < 1) {
-        fprintf(stderr, "gearfast: /proc is not mounted. Mount it, or start: python -m gearfast\n");
+    const char *called = (const char *)getauxval(AT_EXECFN); /* as it was executed; a chroot may be without /proc */
+    if (argc < 1 || realpath(called, script) == NULL) {
+        fprintf(stderr, "gearfast: cannot say where it lies (%s). Start: python -m gearfast\n", strerror(errno));
         return 1;
     }
-    strcpy(script + length, "-python");
+    strcat(script, "-python");
     if (read_interpreter(script, python, sizeof python, &options)) {
         Main python_main = main_of(python);
         if (python_main != NULL) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.wire import Connection
 
 BIN = Path(sys.executable).parent
 LIBRARY = Path(sysconfig.get_config_var("LIBDIR"), f"libpython{sysconfig.get_config_var('LDVERSION')}.so.1.0")
+README = PROJECT / "README.md"
 PATIENCE = 30
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the launcher is for Linux: gearfast is a script here")
@@ -149,20 +151,18 @@ def test_start_stop_daemon_knows_whether_it_runs(program: Path, tmp_path: Path) 
 
 
 class Service:
-    """Debian's own script for gearmand, changed as who uses it for gearfast would change it."""
+    """Debian's own script for gearmand, changed as README says; and it keeps to a folder of ours."""
 
     def __init__(self, program: Path, folder: Path) -> None:
         self.port = free_port()
         self.pid_file = folder / "run" / "gearmand.pid"
         user = "nobody" if os.geteuid() == 0 else ""
-        text = debians_script()
-        for name, value in {"DAEMON": program, "PIDDIR": folder / "run", "GEARMANUSER": user or os.geteuid()}.items():
+        text = as_readme_says(debians_script(), program)
+        for name, value in {"PIDDIR": folder / "run", "GEARMANUSER": user or os.geteuid()}.items():
             text, count = re.subn(rf"^{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
             assert count == 1, name
         if not user:  # only root switches users
             text = re.sub(r"^ *--user=.*\n", "", text, flags=re.MULTILINE)
-        # Debian's own does not wait until the last one has ended, and then starts none: with gearmand, too.
-        text = text.replace("--oknodo", "--oknodo --retry=90")
         text = text.replace("/etc/default/gearman-job-server", str(folder / "default"))
         if not Path("/lib/lsb/init-functions").exists():
             text = text.replace("/lib/lsb/", f"{PEERS / 'root' / 'lib' / 'lsb'}/")
@@ -186,6 +186,13 @@ def debians_script() -> str:
     places = [root / "etc" / "init.d" / "gearman-job-server" for root in (PEERS / "root", Path("/"))]
     (script, *_) = filter(Path.exists, places)
     return script.read_text()
+
+
+def as_readme_says(text: str, program: Path) -> str:
+    """The init script after README's `sed`, with the program in its place."""
+    (line,) = re.findall(r"^    sed -i (.*) /etc/init.d/gearman-job-server$", README.read_text(), re.MULTILINE)
+    expressions = shlex.split(line.replace("/usr/local/bin/gearfast", str(program)))
+    return subprocess.run(["sed", *expressions], input=text, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(name="service")

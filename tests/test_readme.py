@@ -59,8 +59,8 @@ def test_options_exist() -> None:
     assert named - options.OPTIONS.keys() - of_the_benchmarks == set()
 
 
-OF_OTHER_PROGRAMS = {"no-deps", "now", "status", "wheel-dir"}
-"""systemctl's and gearadmin's."""
+OF_OTHER_PROGRAMS = {"exec", "no-deps", "now", "oknodo", "retry", "status", "wheel-dir"}
+"""systemctl's, gearadmin's, pip's and start-stop-daemon's."""
 
 
 def test_files_and_links_exist() -> None:
