@@ -215,6 +215,21 @@ def test_what_is_missing_is_tried_again_after_an_hour_or_when_told(stocked: Tree
 
 
 @apt
+def test_peers_that_are_added_come_to_those_that_are_there(stocked: Tree) -> None:
+    stocked.run()
+    result = stocked.base / "result"
+    before = result.read_text().partition(".")[0]
+    for folder in ("bin", "missing"):
+        (stocked.base / folder / "pidof").unlink(missing_ok=True)
+    result.write_text(f"{before}.0 complete\n")
+    stocked.run("--once")
+    assert any((stocked.base / folder / "pidof").exists() for folder in ("bin", "missing"))
+    assert stocked.fetches() == 1
+    assert result.read_text().startswith(f"{before}.")
+    assert not result.read_text().startswith(f"{before}.0 ")
+
+
+@apt
 def test_an_installed_one_serves_when_apt_reaches_nothing(tree: Tree) -> None:
     tree.give_apt()  # whose repository is not there
     tree.give("beanstalkd", 'echo "the installed one"')
