@@ -159,8 +159,8 @@ cdef class TlsTransport(SocketTransport):
     # --- the end ---
 
     cdef int say_goodbye(self) except -1:
-        """A peer that trusts nobody wants to be told that this was all."""
-        if self.shaken and not self.session.cut and self.sealed is None:
+        """A peer that trusts nobody wants to be told that this was all; if it was."""
+        if self.shaken and not self.session.cut and not self.owes():
             try:
                 self.tls.unwrap()
             except ssl.SSLError:                  # it has yet to say the same
@@ -177,6 +177,8 @@ cdef class TlsTransport(SocketTransport):
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None                     # it knows us
-        self.say_goodbye()
-        SocketTransport.release(self)
-        self.tls = self.sealed = None
+        try:
+            self.say_goodbye()
+        finally:
+            SocketTransport.release(self)
+            self.tls = self.sealed = None

@@ -371,3 +371,25 @@ def test_files_that_cannot_be_used_refuse_the_start(pki: Pki, tmp_path: Path, sp
         (line,) = log_of(server).splitlines()
         expected = said.format(folder=tmp_path, certificate=pki.server.certificate, key=pki.server.key)
         assert line.startswith(f"gearfast: {expected}")
+
+
+def test_a_tls_peer_that_is_gone_before_it_is_told_something_takes_its_descriptor_along(
+    server: Server, pki: Pki
+) -> None:
+    """A worker is woken, and has reset its connection in the same moment: there is nobody to be told of an end."""
+    descriptors = Path(f"/proc/{server.pid}/fd")
+    with connect(server, context(pki)) as client:
+        until(lambda: len(client.table("workers")) == 1, "nobody else is there")
+        before = len(list(descriptors.iterdir()))
+        for number in range(10):
+            worker = connect(server, context(pki))
+            worker.request(wire.CAN_DO, f"gone-{number}")
+            worker.request(wire.PRE_SLEEP)
+            assert worker.sync() == b""
+            with frozen(server):
+                client.request(wire.SUBMIT_JOB, f"gone-{number}", "", payload="x")
+                worker.reset()
+            assert client.recv_packet().name == "JOB_CREATED"
+        until(lambda: len(client.table("workers")) == 1, "they have left")
+        until(lambda: len(list(descriptors.iterdir())) == before, "their descriptors are free", 5)
+    assert "SSLError" not in settled_log_of(server)
