@@ -190,8 +190,8 @@ def job_line(row: JobRow) -> bytes:
 
 
 def unique_line(row: JobRow) -> bytes:
-    """The unique id."""
-    return shown(row[4]) + b"\n"
+    """The unique id; a dot would be the end of the table."""
+    return (rb"\x2e" if row[4] == b"." else shown(row[4])) + b"\n"
 
 
 def worker_line(session: "Session") -> Iterator[bytes]:
