@@ -1,5 +1,5 @@
 # The whole interface: make run, make test, make bench, make lint, make clean. And what CI and developers do more seldom:
-# make test-quick, make test-sanitize, make coverage.
+# make test-quick, make test-sanitize, make fuzz, make coverage.
 #
 # `run` and `test` do all the set-up by themselves, in .venv and build/; nothing outside this folder is installed.
 # Options for the server:  make run ARGS="--port=4731 --verbose=INFO"
@@ -20,7 +20,7 @@ PYTEST := -m pytest --numprocesses=2 --dist=loadfile
 
 SOURCES := setup.py pyproject.toml packaging/launcher.c packaging/script.py $(wildcard gearfast/*.pyx gearfast/*.pxd)
 
-.PHONY: run build test test-quick test-sanitize coverage bench lint clean
+.PHONY: run build test test-quick test-sanitize fuzz coverage bench lint clean
 
 run: build
 	@mkdir -p build
@@ -72,6 +72,13 @@ test-sanitize: $(VENV)/.testable
 	cd build/sanitize && GEARFAST_SANITIZE=1 ../../$(PYTHON) setup.py -q build_ext --inplace --parallel 2
 	cd build/sanitize && $(SANITIZER) PYTHONPATH="$$PWD" ../../$(PYTHON) $(PYTEST) $(or $(ARGS),$(SANITIZED))
 
+# Inputs that nobody thought of, under the same sanitizers (tests/fuzz): MINUTES of them, or one FILE that was found, in
+# words. Needs clang, and has apt fetch it where it may.
+MINUTES ?= 2
+
+fuzz: build $(VENV)/.testable
+	$(PYTHON) -m tests.fuzz $(if $(FILE),file $(FILE),minutes $(MINUTES))
+
 # Which lines of gearfast/ are run, compiled ones and those of other processes too (of other users: hence the mode); what
 # is left out, and why, stands in pyproject.toml. A process that is killed cannot tell. Compiled code is some twenty times
 # slower when its lines are traced.
@@ -89,10 +96,10 @@ coverage: $(VENV)/.testable
 	cd build/coverage && ../../$(COVERAGE) combine --quiet && ../../$(COVERAGE) report
 
 clean:
-	rm -rf build/lib* build/temp* build/bdist* build/scripts* build/sanitize build/coverage dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build/lib* build/temp* build/bdist* build/scripts* build/sanitize build/fuzz build/coverage dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	rm -rf .hypothesis
 	rm -rf build/bench
-	rm -f gearfast/*.so gearfast/*.c gearfast/*.html benchmarks/*.so benchmarks/*/*.so .venv*/.built $(VENV)/.built
+	rm -f gearfast/*.so gearfast/*.c gearfast/*.html benchmarks/*.so benchmarks/*/*.so tests/*.so tests/*/*.so .venv*/.built $(VENV)/.built
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 # --- set-up: each step leaves a stamp, so that it is done once ---------------------------

@@ -1,7 +1,8 @@
-"""The compiled rooms, the three switches of their build, and the program.
+"""The compiled rooms, the four switches of their build, and the program.
 
 GEARFAST_DEBUG=1 keeps symbols and turns optimisation off, GEARFAST_SANITIZE=1 builds with
-AddressSanitizer and UndefinedBehaviorSanitizer, GEARFAST_COVERAGE=1 with line tracing.
+AddressSanitizer and UndefinedBehaviorSanitizer, GEARFAST_FUZZ=1 with these and what libFuzzer
+follows (clang's, all of them), GEARFAST_COVERAGE=1 with line tracing.
 """
 
 import os
@@ -26,12 +27,16 @@ ROOMS = [
     *("memory", "turn", "transport", "secure"),
 ]
 
-debug, sanitize, coverage = (
-    os.environ.get(f"GEARFAST_{switch}") == "1" for switch in ("DEBUG", "SANITIZE", "COVERAGE")
+debug, sanitize, fuzz, coverage = (
+    os.environ.get(f"GEARFAST_{switch}") == "1" for switch in ("DEBUG", "SANITIZE", "FUZZ", "COVERAGE")
 )
+sanitize = sanitize or fuzz
 flags = ["-O0"] if coverage else ["-O1", "-g"] if debug or sanitize else ["-O2", "-fno-semantic-interposition"]
 if sanitize:
     flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+if fuzz:
+    # clang, unlike gcc, holds nothing and no bytes behind it to be undefined
+    flags += ["-O2", "-fsanitize=fuzzer-no-link", "-fno-sanitize=pointer-overflow"]
 
 DIRECTIVES = {
     "language_level": 3,
@@ -53,7 +58,7 @@ extensions = cythonize(
             f"gearfast.{room}",
             [f"gearfast/{room}.pyx"],
             extra_compile_args=flags,
-            extra_link_args=["-fsanitize=address,undefined"] if sanitize else [],
+            extra_link_args=["-fsanitize=address,undefined"] * sanitize + ["-shared-libasan"] * fuzz,
             define_macros=list(TRACING.items()) if coverage else [],
         )
         for room in ROOMS

@@ -1,4 +1,4 @@
-"""Compiles `faces.pyx` beside the tests, once, with what the benchmarks are compiled with."""
+"""Compiles what stands beside the tests, once, with what the benchmarks are compiled with."""
 
 from __future__ import annotations
 
@@ -9,14 +9,31 @@ from typing import Any
 
 from benchmarks import build
 
-SOURCE = Path(__file__).with_name("faces.pyx")
+HERE = Path(__file__).parent
+FACES = HERE / "faces.pyx"
+FUZZ = HERE / "fuzz"
+
+
+def compiled(name: str, sources: list[Path], *made_from: Path) -> Any:
+    """The module of this name, after all of them were compiled if one is out of date."""
+    shared = [*made_from, *build.declarations()]
+
+    def stale() -> bool:
+        return any(build.stale(build.compiled(source), [source, *shared]) for source in sources)
+
+    if stale():
+        with build.alone():
+            if stale():
+                build.run([sys.executable, "-m", "benchmarks.build", *map(str, sources)])
+    return importlib.import_module(name)
 
 
 def faces() -> Any:
-    """The compiled module."""
-    made_from = [SOURCE, *build.declarations()]
-    if build.stale(build.compiled(SOURCE), made_from):
-        with build.alone():
-            if build.stale(build.compiled(SOURCE), made_from):
-                build.run([sys.executable, "-m", "benchmarks.build", str(SOURCE)])
-    return importlib.import_module("tests.faces")
+    """Python faces of structures that have none."""
+    return compiled("tests.faces", [FACES])
+
+
+def fuzz() -> Any:
+    """The stage that plays the fuzzer's inputs; its driver needs libFuzzer, and is not for here."""
+    rooms = [path for path in sorted(FUZZ.glob("*.pyx")) if path.stem != "driver"]
+    return compiled("tests.fuzz.stage", rooms, *FUZZ.glob("*.pxd"))

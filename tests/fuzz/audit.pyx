@@ -1,0 +1,300 @@
+"""All that a broker holds, counted once more by walking through it."""
+
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memset
+
+from gearfast.heap cimport Heap
+from gearfast.index cimport Cursor, Node, index_scan
+from gearfast.jobqueue cimport BACKGROUND, DELAYED, QUEUED, RUNNING, Job, Run, Waiter, job_size
+from gearfast.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
+from gearfast.party cimport Party
+from gearfast.ring cimport Ring, ring_empty
+from gearfast.roster cimport Ability, Function, Roster, Worker, function_of_node, is_place, worker_is_woken
+from gearfast.rotation cimport PRIORITIES
+
+from tests.fuzz.complaint cimport complain
+
+cdef struct Tally:                # of one function, or of all
+    Function* function
+    size_t jobs, queued, delayed, running
+    size_t delayed_in[PRIORITIES]
+    size_t abilities, called
+
+cdef struct Sums:                 # of all parties
+    size_t waiters, indexed, abilities, runs, sleeping, woken
+
+cdef Tally* tallies = NULL        # of each function; kept from one time to the next
+cdef size_t tallied = 0, room = 0
+
+
+cdef inline void hold(bint holds, str text) noexcept:
+    if not holds:
+        complain(text)
+
+
+cdef size_t ring_length(const Ring* head) noexcept:
+    """Of a ring whose links fit both ways."""
+    cdef const Ring* link = head.next
+    cdef size_t length = 0
+    while link != head:
+        hold(link.next.prev == link and link.prev.next == link, "a ring is broken")
+        length += 1
+        link = link.next
+    return length
+
+
+cdef Tally* tally_of(const void* function) noexcept:
+    cdef size_t at
+    for at in range(tallied):
+        if tallies[at].function == <const Function*>function:
+            return tallies + at
+    complain("something belongs to a function that is not known")
+    return tallies
+
+
+# --- functions ---
+
+cdef void open_tallies(Roster* roster) noexcept:
+    global tallies, tallied, room
+    cdef Node* found[SCAN_LEAST]
+    cdef Cursor cursor = Cursor(0, 0)
+    cdef int count, at
+    if room < roster.functions.count + 1:
+        room = 2 * roster.functions.count + 8
+        free(tallies)
+        tallies = <Tally*>realloc(NULL, room * sizeof(Tally))
+    tallied = 0
+    while True:
+        count = index_scan(&roster.functions, &cursor, found, SCAN_LEAST)
+        for at in range(count):
+            if tallied < room:
+                memset(tallies + tallied, 0, sizeof(Tally))
+                tallies[tallied].function = function_of_node(found[at])
+                tallied += 1
+        if cursor.hash == 0 and cursor.node == 0:
+            break
+    hold(tallied == roster.functions.count, "functions: the index counts wrong")
+
+
+cdef size_t lane_length(const Function* function, int priority) noexcept:
+    cdef Job* job = function.lanes.lane[priority].head
+    cdef Job* before = NULL
+    cdef size_t length = 0
+    while job != NULL:
+        hold(job.place.lane.prev == before, "a lane is broken")
+        hold(job.state == QUEUED, "a job in a lane is not queued")
+        hold(job.home == &function.lanes and job.priority == priority, "a job is in the wrong lane")
+        length += 1
+        before = job
+        job = job.place.lane.next
+    hold(function.lanes.lane[priority].tail == before, "a lane has lost its end")
+    hold(function.lanes.lane[priority].count == length, "a lane counts wrong")
+    return length
+
+
+cdef void audit_functions(Roster* roster) noexcept:
+    cdef size_t busy[PRIORITIES]
+    cdef size_t at, queued, idle = 0, idle_bytes = 0
+    cdef int priority
+    cdef Tally* tally
+    cdef Function* function
+    cdef bint rests
+    for priority in range(PRIORITIES):
+        busy[priority] = 0
+    for at in range(tallied):
+        tally = tallies + at
+        function = tally.function
+        queued = 0
+        rests = not function.wanted and function.total == 0 and function.workers == 0
+        for priority in range(PRIORITIES):
+            busy[priority] += function.lanes.lane[priority].count > 0
+            queued += lane_length(function, priority)
+            hold(function.delayed[priority] == tally.delayed_in[priority], "a function counts delayed jobs wrong")
+            ring_length(&function.parked[priority])
+            rests = rests and function.limit[priority] == 0
+        hold(queued == tally.queued, "a queued job is in no lane")
+        hold(function.total == tally.jobs, "a function counts its jobs wrong")
+        hold(function.running == tally.running, "a function counts running jobs wrong")
+        hold(function.workers == tally.abilities, "a function counts its workers wrong")
+        hold(ring_length(&function.callable) + tally.called == function.workers, "a worker of a function is nowhere")
+        hold(ring_empty(&function.idle) != rests, "a function is idle and used, or neither")
+        idle += rests
+        idle_bytes += (sizeof(Function) + 2 * function.name.size) * rests
+    for priority in range(PRIORITIES):
+        hold(busy[priority] == roster.busy[priority], "functions with work are counted wrong")
+    hold(ring_length(&roster.idle) + ring_length(&roster.forgotten) == idle, "an idle function is in no ring")
+    hold(idle_bytes == roster.idle_bytes, "the bytes of idle functions are counted wrong")
+
+
+# --- jobs ---
+
+cdef void audit_heap(Heap* heap) noexcept:
+    cdef size_t at
+    for at in range(heap.count):
+        hold(heap.entries[at].position[0] == at, "an entry of a heap does not know its place")
+        hold(at == 0 or heap.entries[(at - 1) // 2].when <= heap.entries[at].when, "a heap is out of order")
+
+
+cdef size_t audit_waiters(const Job* job, Sums* sums) noexcept:
+    """How often the job is waited for."""
+    cdef Waiter* waiter = job.waiters
+    cdef Waiter* before = NULL
+    cdef size_t asked = 0
+    while waiter != NULL:
+        hold(waiter.prev == before, "the waiters of a job are out of order")
+        hold(waiter.job == job, "a waiter waits for another job")
+        hold(waiter.count > 0, "a waiter asked for nothing")
+        hold(waiter.indexed or before == NULL, "a waiter behind the first one is not in the index")
+        hold(not ring_empty(&waiter.of_client), "a waiter is not known to its client")
+        asked += waiter.count
+        sums.waiters += 1
+        sums.indexed += waiter.indexed
+        before = waiter
+        waiter = waiter.next
+    return asked
+
+
+cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
+    cdef Tally* tally = tally_of(job.home)
+    tally.jobs += 1
+    hold(numbers_find(&broker.jobs, job.number) == job, "a job is not found by its number")
+    hold(0 < job.number <= broker.handles.last, "a job has a number that was not given out")
+    hold(audit_waiters(job, sums) == job.waiting, "a job counts wrong how often it is waited for")
+    if job.state == QUEUED:
+        tally.queued += 1
+    elif job.state == DELAYED:
+        tally.delayed += 1
+        tally.delayed_in[job.priority] += 1
+        hold(job.place.due < broker.delayed.count and broker.delayed.entries[job.place.due].item == job,
+             "a delayed job is not in the heap")
+    elif job.state == RUNNING:
+        tally.running += 1
+        hold(job.place.run.job == job, "a run has another job")
+        hold((<Ability*>job.place.run.ability).function == <Function*>job.home, "a job is run as another function's")
+    else:
+        complain("a job is nowhere")
+    hold(job.waiters != NULL or job.kept & BACKGROUND or job.state == RUNNING, "a job is kept for nobody")
+    hold(not job.owns_unique or job.waiters != NULL or job.kept & BACKGROUND, "an orphan owns its unique id")
+
+
+cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
+    cdef Job* found[SCAN_LEAST]
+    cdef Cursor cursor = Cursor(0, 0)
+    cdef size_t jobs = 0, bytes = 0, unkept = 0, owners = 0, delayed = 0, running = 0
+    cdef int count, at
+    while True:
+        count = numbers_scan(&broker.jobs, &cursor, found, SCAN_LEAST)
+        for at in range(count):
+            audit_job(broker, found[at], sums)
+            bytes += job_size(found[at])
+            unkept += not found[at].kept & BACKGROUND
+            owners += found[at].owns_unique
+            delayed += found[at].state == DELAYED
+            running += found[at].state == RUNNING
+        jobs += count
+        if cursor.hash == 0 and cursor.node == 0:
+            break
+    hold(jobs == broker.jobs.count, "jobs are counted wrong")
+    hold(bytes == broker.held_bytes, "the bytes of all jobs are counted wrong")
+    hold(unkept == broker.unkept, "jobs that are no background jobs are counted wrong")
+    hold(owners == broker.uniques.keys.count, "unique ids are counted wrong")
+    hold(broker.uniques.texts.count <= owners, "there are more unique ids than jobs that own one")
+    hold(delayed == broker.delayed.count, "delayed jobs are counted wrong")
+    hold(running == broker.running, "running jobs are counted wrong")
+    hold(sums.indexed == broker.waiters.count, "waiters are counted wrong")
+    audit_heap(&broker.delayed)
+    audit_heap(&broker.deadlines)
+
+
+# --- who takes part ---
+
+cdef void audit_ability(Ability* ability, Party* party, Sums* sums) noexcept:
+    cdef Ring* link = ability.runs.next
+    cdef Tally* tally
+    hold(ability.party == party, "an ability belongs to another party")
+    while link != &ability.runs:
+        hold((<Run*>link.owner).ability == ability, "a run belongs to another worker")
+        hold((<Run*>link.owner).job.state == RUNNING, "a run's job does not run")
+        link = link.next
+    sums.runs += ring_length(&ability.runs)
+    if ability.worker != NULL:
+        tally = tally_of(ability.function)
+        tally.abilities += 1
+        sums.abilities += 1
+
+
+cdef size_t audit_abilities(const Ring* abilities, Party* party, Sums* sums) noexcept:
+    """How many there are in this ring."""
+    cdef Ring* link = abilities.next
+    cdef size_t count = 0
+    ring_length(abilities)
+    while link != abilities:
+        if not is_place(link):
+            audit_ability(<Ability*>link.owner, party, sums)
+            count += 1
+        link = link.next
+    return count
+
+
+cdef void audit_worker(Worker* worker, Party* party, Sums* sums) noexcept:
+    cdef Ring* link = worker.awake.next
+    hold(worker.party == party, "a worker belongs to another party")
+    hold(audit_abilities(&worker.abilities, party, sums) == worker.rotation.count, "abilities are counted wrong")
+    hold(not worker.discarded, "a discarded worker is used")
+    hold(worker.asleep or not worker_is_woken(worker), "a worker is woken that does not sleep")
+    hold(worker.woken_for == NULL or worker_is_woken(worker), "a worker answers for work and was not woken")
+    sums.sleeping += worker.asleep and not worker_is_woken(worker)
+    sums.woken += worker_is_woken(worker)
+    ring_length(&worker.awake)
+    while link != &worker.awake:
+        hold((<Ability*>link.owner).worker == worker, "another worker's ability waits with this one")
+        tally_of((<Ability*>link.owner).function).called += 1
+        link = link.next
+
+
+cdef void audit_parties(const Ring* parties, bint there, Sums* sums) noexcept:
+    cdef Ring* link = parties.next
+    cdef Party* party
+    ring_length(parties)
+    while link != parties:
+        party = <Party*>link.owner
+        hold(not there or party.peer != NULL, "a party takes part, and nobody stands behind it")
+        hold(party.peer == NULL or party.known_as[0] == party, "a peer does not know its party")
+        sums.waiters -= ring_length(&party.waits)
+        audit_abilities(&party.given_up, party, sums)
+        if party.worker != NULL:
+            audit_worker(party.worker, party, sums)
+        link = link.next
+
+
+cdef void audit(Broker broker) noexcept:
+    cdef Sums sums = Sums(0, 0, 0, 0, 0, 0)
+    open_tallies(&broker.roster)
+    audit_jobs(broker, &sums)
+    audit_parties(&broker.parties, True, &sums)
+    audit_parties(&broker.leaving, False, &sums)
+    hold(sums.waiters == 0, "a waiter is not among those of its client, or one there is of no job")
+    hold(sums.runs == broker.running, "a running job is in nobody's hands")
+    hold(sums.abilities == broker.roster.abilities.count, "abilities of all workers are counted wrong")
+    if ring_empty(&broker.leaving):
+        hold(sums.sleeping == broker.roster.sleeping, "sleeping workers are counted wrong")
+        hold(sums.woken == ring_length(&broker.roster.woken), "woken workers are counted wrong")
+        audit_functions(&broker.roster)
+
+
+cdef void audit_empty(Broker broker) noexcept:
+    hold(broker.jobs.count == 0, "jobs are left over")
+    hold(ring_empty(&broker.parties), "a party is left over")
+    hold(ring_empty(&broker.leaving), "a party is left over that leaves")
+    hold(broker.roster.functions.count == 0, "functions are left over")
+    hold(broker.roster.folded.count == 0, "folded names of functions are left over")
+    hold(broker.roster.abilities.count == 0, "abilities are left over")
+    hold(broker.roster.sleeping == 0, "sleepers are left over")
+    hold(broker.roster.idle_bytes == 0, "bytes of idle functions are left over")
+    hold(ring_empty(&broker.roster.woken), "a woken worker is left over")
+    hold(broker.waiters.count == 0, "waiters are left over")
+    hold(broker.uniques.keys.count == 0 and broker.uniques.texts.count == 0, "unique ids are left over")
+    hold(broker.delayed.count == 0 and broker.deadlines.count == 0, "something is still to be due")
+    hold(broker.held_bytes == 0, "bytes of jobs are left over")
+    hold(broker.unkept == 0 and broker.running == 0, "a count of jobs is left over")

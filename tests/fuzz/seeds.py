@@ -1,0 +1,101 @@
+"""Makes the inputs that the fuzzer begins with: `python -m tests.fuzz.seeds` writes them into corpus/.
+
+They are the differential tests' scripts, in cells, and scenes of a few hundred cells in which players do what makes
+sense. What the fuzzer has found lies in corpus/ beside them, and is not made here.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.differential.script import Script, Step
+from tests.differential.scripts import SCRIPTS
+from tests.fuzz.script import Op
+
+CORPUS = Path(__file__).with_name("corpus")
+
+MOST_BYTES = 2500
+"""Of a script; longer ones are about limits that FILL and SUBMIT meet in a cell or two."""
+TOGETHER = 3
+"""Scripts in one input."""
+SCENES = 40
+
+HANDLE = re.compile(rb"<h(\d+)>")
+
+
+def cell(op: Op, player: int = 0, a: int = 0, b: int = 0, c: int = 0) -> bytes:
+    """Return one step."""
+    return bytes((op | player << 5, a, b, c))
+
+
+FIRST = bytes(4)
+EVERYBODY = b"".join(cell(Op.LEAVE, player) for player in range(6)) + b"".join(
+    cell(Op.COME, player) for player in range(6)
+)
+"""Leaves, and comes again."""
+
+
+def said(player: int, data: bytes) -> bytes:
+    """Return the steps in which a player says just these bytes."""
+    parts = [data[at : at + 252] for at in range(0, len(data), 252)]
+    return b"".join(cell(Op.BYTES, player, len(part)) + part.ljust((len(part) + 3) // 4 * 4, b"\0") for part in parts)
+
+
+def step_of(step: Step, player: int) -> bytes:
+    """Return the cells of one step of a script."""
+    handles = {b"<h%d>" % number: b"H:fuzz:%d" % number for number in range(1, 100)}
+    data = said(player, b"".join(piece.pack(handles) for piece in step.pieces))
+    if step.action in ("close", "end"):
+        return data + cell(Op.LEAVE, player)
+    if step.action == "reset":
+        return data + cell(Op.LEAVE, player, 1)
+    if step.action == "wait":
+        return data + cell(Op.TIME, player, 4)
+    if step.action == "bytewise":
+        return cell(Op.PIECES, player, 1) + data + cell(Op.TURN, player, 3) * 9 + cell(Op.PIECES, player)
+    return data
+
+
+def cells_of(script: Script) -> bytes:
+    """Return a script as an input."""
+    names = {name: player % 6 for player, name in enumerate(dict.fromkeys(step.who for step in script.steps))}
+    return b"".join(step_of(step, names[step.who]) for step in script.steps)
+
+
+def scene(chance: random.Random) -> bytes:
+    """Return a play of two workers and some clients, most of whom know what they do."""
+    workers = (Op.CAN_DO, Op.WORK, Op.WORK, Op.GRAB, Op.SLEEP, Op.REPORT, Op.REPORT, Op.LITTLE)
+    clients = (Op.SUBMIT, Op.SUBMIT, Op.SUBMIT, Op.STATUS, Op.ECHO, Op.LINE, Op.READ, Op.PIECES)
+    happens = (Op.TIME, Op.TURN, Op.LEAVE, Op.COME, Op.NETWORK, Op.LOOKS, Op.BUSY, Op.HANG_UP, Op.STORE, Op.DRAIN)
+    steps = [bytes((0, chance.randrange(256), chance.randrange(256), chance.randrange(16)))]
+    steps += [cell(Op.CAN_DO, player, 0, name) for player in (0, 1) for name in range(3)]
+    for _ in range(chance.randrange(50, 150)):
+        player = chance.randrange(6)
+        ops = happens if chance.random() < 0.1 else workers if player < 2 else clients
+        steps.append(cell(chance.choice(ops), player, *chance.randbytes(3)))
+    return b"".join(steps)
+
+
+def seeds() -> Iterator[tuple[str, bytes]]:
+    """Yield every seed with its name."""
+    short = [script for script in SCRIPTS if len(cells_of(script)) <= MOST_BYTES]
+    for at in range(0, len(short), TOGETHER):
+        scripts = short[at : at + TOGETHER]
+        yield scripts[0].name, FIRST + EVERYBODY.join(map(cells_of, scripts))
+    chance = random.Random(4730)
+    for number in range(SCENES):
+        yield f"scene-{number}", scene(chance)
+
+
+def main() -> None:
+    """Write them."""
+    CORPUS.mkdir(exist_ok=True)
+    for name, cells in seeds():
+        (CORPUS / name).write_bytes(cells)
+
+
+if __name__ == "__main__":
+    main()
