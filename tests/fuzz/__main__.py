@@ -15,7 +15,7 @@ from tests.fuzz import sanitized
 from tests.fuzz.seeds import CORPUS
 
 DRIVE = "import sys; from tests.fuzz.driver import fuzz; fuzz(['fuzz', *sys.argv[1:]])"
-LIMITS = ("-max_len=4000", "-len_control=0", "-timeout=60", "-rss_limit_mb=4000", "-print_final_stats=1")
+LIMITS = ("-max_len=4000", "-len_control=0", "-entropic=0", "-timeout=60", "-rss_limit_mb=4000", "-print_final_stats=1")
 DICTIONARY = Path(__file__).with_name("words.dict")
 
 

@@ -287,7 +287,8 @@ cdef class Account:
             if self.debts[self.first - 1].codes & code:
                 return
             if self.debts[self.first - 1].owed != DOUBTED:
-                self.wrong(f"it is owed {<int>self.debts[self.first - 1].owed}, not ERROR {parts[0].data[:parts[0].size]}")
+                owed = <int>self.debts[self.first - 1].owed
+                self.wrong(f"it is owed {owed}, not ERROR {parts[0].data[:parts[0].size]}")
                 return
         if not self.dead or self.last_word:
             self.wrong(f"an ERROR that nothing has led to: {body.data[:body.size]}")

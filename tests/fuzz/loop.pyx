@@ -1,7 +1,7 @@
 """The event loop of a played server."""
 
 cdef enum:
-    LONG_AFTER = 1_000_000_000    # seconds: no machine's clock is there, so whoever asked that one instead would stand out
+    LONG_AFTER = 1_000_000_000    # seconds: no machine's clock is there, so whoever asked that one would stand out
 
 
 cdef void begin_anew() noexcept:

@@ -78,7 +78,8 @@ cdef void write_submit(Buffer* out, const Cell* cell, double wall) noexcept nogi
     cdef char* place
     parts[0], parts[1] = function_name(cell.b), unique_id(cell.b >> 3)
     if type == 36:
-        parts[2] = Slice(<char*>when, snprintf(when, sizeof(when), b"%.0f", wall + (cell.b >> 6) * (cell.a >> 4) * 5.0 - 2))
+        wall += (cell.b >> 6) * (cell.a >> 4) * 5.0 - 2
+        parts[2] = Slice(<char*>when, snprintf(when, sizeof(when), b"%.0f", wall))
         count = 3
     elif type in (37, 38):
         parts[2], parts[3] = unique_id(cell.a >> 4), Slice(b"1", 1)

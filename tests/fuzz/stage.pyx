@@ -27,7 +27,7 @@ from tests.fuzz.script import Op as OpName
 
 cdef enum:
     MOST_CELLS = 2000
-    MOST_TURNS = 20_000           # until a server has done all that there is to do
+    MOST_TURNS = 200_000          # until a server has done all that there is to do
     AUDIT = 16                    # cells between two walks through all there is
 
 cdef size_t[8] PIECES_OF = [<size_t>-1, 1, 2, 5, 11, 13, 100, 1000]
