@@ -223,6 +223,10 @@ class Server:
         """Every connection by its serial number, the oldest first."""
         return self.service.sessions
 
+    def memory(self) -> dict[str, int]:
+        """What the process has of it, in bytes (see ``Memory.figures``)."""
+        return self.turn.memory.figures()
+
     def answer_lines(self, admin: Callable[[Session, bytes], bytes | Iterator[bytes] | None]) -> None:
         """Have admin lines answered by this function: bytes, an iterator of slices, or None to close."""
         self.service.admin = admin

@@ -261,8 +261,9 @@ def test_a_perl_worker_comes_again_until_there_is_room() -> None:
         worker = launch(peer("perl"), PROJECT / "tests" / "perl" / "worker.pl", server.address)
         try:
             until(lambda: FULL in log_of(server), "it is one too many")
-            only.close()
             with server.connect() as visitor:
+                assert visitor.admin("version").startswith(b"OK")
+                only.close()  # the visitor stays one, and does not take its place
                 until(lambda: "reverse" in str(visitor.table("workers")), "there is room for it")
             assert worker.poll() is None
         finally:

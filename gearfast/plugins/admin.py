@@ -78,7 +78,7 @@ class Admin:
         """Take the lines of all connections from now on."""
         self.broker: Broker = server.broker
         self.sessions: dict[int, Session] = server.sessions
-        self.memory = server.turn.memory.figures
+        self.memory = server.memory
         self.slice = server.config.answer_slice
         server.answer_lines(self.answer)
 
