@@ -63,7 +63,7 @@ copy = rm -rf build/$(1) && mkdir -p build/$(1)/build && ln -s ../../peers build
 SANITIZED := $(call named, packet structures jobqueue pool large collector wakeups \
     broker_abilities broker_coalescing broker_reports broker_losing broker_time broker_limits broker_model \
     durable store_away store_ends store_model server listening accepting promptness drain leaving misbehaving robustness tls \
-    embedding)
+    embedding wrong_use reentry index fair endings given_up plugin_mistakes inprocess_reports admin_names)
 SANITIZER := LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=64 \
     PYTHONMALLOC=malloc GEARFAST_MODEL_EXAMPLES=200
 
@@ -82,7 +82,7 @@ fuzz: build $(VENV)/.testable
 # Which lines of gearfast/ are run, compiled ones and those of other processes too (of other users: hence the mode); what
 # is left out, and why, stands in pyproject.toml. A process that is killed cannot tell. Compiled code is some twenty times
 # slower when its lines are traced.
-COVERED := $(filter-out $(BENCHES) $(call named, crash house layers memory peers wheel), $(wildcard tests/test_*.py))
+COVERED := $(filter-out $(BENCHES) $(call named, crash house layers memory peers soak wheel), $(wildcard tests/test_*.py))
 COVERAGE := $(PYTHON) -m coverage
 
 coverage: $(VENV)/.testable

@@ -358,6 +358,15 @@ ADMIN = [
         alone=("admin-drop-function-with-jobs",),
     ),
     Difference(
+        "Control characters in names, and a unique id that is a dot, in `status`, `prioritystatus`, `workers` and "
+        "`show unique jobs`",
+        "Stand there as they came: a function named `f\\n.\\nrest` ends the table.",
+        "Are written as `\\x0a`, a tab in a name as `\\x09`, that dot as `\\x2e`. All other bytes stay.",
+        "Who has such names, and looks for them there. Packets carry them as they are.",
+        "A line tells of one thing, and a table ends at its end, whoever chose the names in it.",
+        exchanges=(*each("admin-names", 3, 4, 5, 6), "admin-unique-dot.2"),
+    ),
+    Difference(
         "A line with a NUL in a word",
         "The word ends at the NUL: `version`, a NUL and anything is `version`.",
         "The NUL belongs to the word, which is unknown then.",

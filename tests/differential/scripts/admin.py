@@ -158,3 +158,24 @@ play(
     a.ends(b"\0REQ\0\0\0\x10\0\0\0\2hi").expect("a: ECHO_RES hi", "a: closed"),
     gearfast_only=True,
 )
+play(
+    "admin-names",
+    (w(SET_CLIENT_ID, "w\x1b[2J") + w(CAN_DO, "evil\t0\t0\t0\n.\nrest")),
+    a(SUBMIT_JOB_BG, "evil\t0\t0\t0\n.\nrest", "u\n", payload="1"),
+    o.text("status").expect(r"o: 'evil\\x090\\x090\\x090\\x0a.\\x0arest\t1\t0\t1\n'", r"o: '.\n'"),
+    o.text("prioritystatus").expect(r"o: 'evil\\x090\\x090\\x090\\x0a.\\x0arest\t0\t1\t0\t1\n'", r"o: '.\n'"),
+    o.text("workers").expect(
+        *[r"o: '<fd> 127.0.0.1 - :\n'"] * 3,
+        r"o: '<fd> 127.0.0.1 w\\x1b[2J : evil\\x090\\x090\\x090\\x0a.\\x0arest\n'",
+        r"o: '.\n'",
+    ),
+    o.text("show unique jobs").expect(r"o: 'u\\x0a\n'", r"o: '.\n'"),
+    w(GRAB_JOB),
+    w(WORK_COMPLETE, H1, payload=""),
+)
+play(
+    "admin-unique-dot",
+    a(SUBMIT_JOB_BG, "f", ".", payload="1"),
+    o.text("show unique jobs").expect(r"o: '\\x2e\n'", r"o: '.\n'"),
+    o.text("show jobs"),
+)
