@@ -104,7 +104,8 @@ def test_a_mistake_ends_its_answer_and_nothing_else(name: str, caplog: pytest.Lo
 
 
 def test_two_mistakes_are_two_lines(caplog: pytest.LogCaptureFixture) -> None:
-    mistakes = itertools.cycle([lambda: 1 // 0, lambda: "text"])
+    kinds: list[Callable[[], Any]] = [lambda: 1 // 0, lambda: "text"]
+    mistakes = itertools.cycle(kinds)
 
     async def scene() -> None:
         server = Server(LOCAL, [Clumsy(lambda: next(mistakes)())])

@@ -29,6 +29,9 @@ class Link(Connection):
         self.sock.settimeout(wire.TIMEOUT)
         self.buffer = b""
 
+    def __enter__(self) -> Link:
+        return self
+
     def admin(self, line: str) -> bytes:
         """Send a line, read one; a name may be any bytes."""
         self.send(line.encode(errors="surrogateescape") + b"\n")
