@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.build import ROOT
 from tests.compiled import fuzz
 from tests.fuzz import sanitized
 
@@ -37,5 +38,13 @@ def test_the_corpus_is_small() -> None:
 
 
 def test_the_fuzzer_plays_what_is_in_the_tree() -> None:
-    names = {path.relative_to(sanitized.ROOT).as_posix() for path in sanitized.sources()}
+    names = {path.relative_to(ROOT).as_posix() for path in sanitized.sources()}
     assert {"setup.py", "gearfast/broker.pyx", "tests/fuzz/driver.pyx", "tests/wire.py"} <= names
+
+
+def test_seeds_are_made_the_same_every_time() -> None:
+    from tests.fuzz.seeds import seeds
+
+    made = dict(seeds())
+    assert len(made) > 50
+    assert {name: (sanitized.CORPUS / name).read_bytes() for name in made} == made

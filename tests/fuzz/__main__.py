@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 from tests.fuzz import sanitized
-from tests.fuzz.seeds import CORPUS
 
 DRIVE = "import sys; from tests.fuzz.driver import fuzz; fuzz(['fuzz', *sys.argv[1:]])"
 LIMITS = ("-max_len=4000", "-len_control=0", "-entropic=0", "-timeout=60", "-rss_limit_mb=4000", "-print_final_stats=1")
@@ -31,7 +30,7 @@ def fuzz(minutes: float) -> int:
     found = sanitized.PLACE / "corpus"
     found.mkdir(exist_ok=True)
     seconds = max(1, round(minutes * 60))
-    return drive(*LIMITS, f"-max_total_time={seconds}", f"-dict={DICTIONARY}", str(found), str(CORPUS))
+    return drive(*LIMITS, f"-max_total_time={seconds}", f"-dict={DICTIONARY}", str(found), str(sanitized.CORPUS))
 
 
 def tell(path: Path) -> int:

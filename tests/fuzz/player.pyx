@@ -12,6 +12,7 @@ from tests.fuzz.pen cimport (
     write_ability, write_echo, write_grab, write_header, write_line, write_little, write_odd, write_report,
     write_status, write_submit,
 )
+from tests.fuzz.poison cimport poison, unpoison
 from tests.fuzz.script cimport (
     BYTES, CAN_DO, ECHO, FILL, GRAB, HEADER, LINE, LITTLE, ODD, REPORT, SLEEP, STATUS, SUBMIT, WORK, size_of, times_of,
 )
@@ -173,6 +174,7 @@ cdef class Wire(SocketTransport):
         cdef size_t room
         cdef char* at
         cdef ssize_t size
+        unpoison(self.turn.buffer, self.turn.buffer_size)
         if self.lingering:
             at = self.turn.buffer
             room = self.turn.buffer_size
@@ -182,9 +184,12 @@ cdef class Wire(SocketTransport):
         if size > 0:
             if self.lingering:
                 return 0
+            if self.turn.buffer <= at < self.turn.buffer + self.turn.buffer_size:
+                poison(at + size, room - size)
             self.turn.serve(self)
             self.session.reader.received(at, size)
             self.session.take()
+            poison(self.turn.buffer, self.turn.buffer_size)      # it is the next one's now
             self.taken_in()
         elif size == 0 and not self.lingering:
             self.eof = True

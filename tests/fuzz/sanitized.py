@@ -16,6 +16,7 @@ from benchmarks.build import ROOT, SUFFIX
 PLACE = ROOT / "build" / "fuzz"
 LIBRARY = PLACE / "libfuzz.so"
 LOG = PLACE / "build.log"
+CORPUS = Path(__file__).with_name("corpus")
 
 CLANGS = ("clang", *(f"clang-{version}" for version in range(22, 13, -1)))
 RUNTIMES = ("asan", "fuzzer_no_main")
@@ -59,12 +60,12 @@ def install_clang() -> None:
     cure = "install clang with its runtime libraries (Debian: clang-14 libclang-rt-14-dev, or a newer pair)"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise CannotBuild(f"The fuzzer needs clang, libFuzzer and AddressSanitizer: {cure}")
-    pairs = [("apt-get", "-q", "update")]
-    pairs += [
+    attempts: list[tuple[str, ...]] = [("apt-get", "-q", "update")]
+    attempts += [
         ("apt-get", "-q", "-y", "install", "--no-install-recommends", f"clang-{version}", f"libclang-rt-{version}-dev")
         for version in (14, 16, 18, 19, 20)
     ]
-    for words in pairs:
+    for words in attempts:
         subprocess.run(words, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, capture_output=True, check=False)
         if find_clang():
             return

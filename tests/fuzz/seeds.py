@@ -9,13 +9,15 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
+from typing import Any
 
+from tests.compiled import fuzz
 from tests.differential.script import Script, Step
 from tests.differential.scripts import SCRIPTS
-from tests.fuzz.script import Op
+from tests.fuzz.sanitized import CORPUS
 
-CORPUS = Path(__file__).with_name("corpus")
+Op: Any = fuzz().OpName
 
 MOST_BYTES = 2500
 """Of a script; longer ones are about limits that FILL and SUBMIT meet in a cell or two."""
@@ -23,10 +25,12 @@ TOGETHER = 3
 """Scripts in one input."""
 SCENES = 40
 
-HANDLE = re.compile(rb"<h(\d+)>")
+NOW = re.compile(rb"<now([+-]\d+)>")
+START = 4_000_000_000
+"""What the wall clock of every play says at first."""
 
 
-def cell(op: Op, player: int = 0, a: int = 0, b: int = 0, c: int = 0) -> bytes:
+def cell(op: int, player: int = 0, a: int = 0, b: int = 0, c: int = 0) -> bytes:
     """Return one step."""
     return bytes((op | player << 5, a, b, c))
 
@@ -47,7 +51,9 @@ def said(player: int, data: bytes) -> bytes:
 def step_of(step: Step, player: int) -> bytes:
     """Return the cells of one step of a script."""
     handles = {b"<h%d>" % number: b"H:fuzz:%d" % number for number in range(1, 100)}
-    data = said(player, b"".join(piece.pack(handles) for piece in step.pieces))
+    timed = [NOW.sub(lambda found: b"%d" % (START + int(found[1])), piece.body) for piece in step.pieces]
+    pieces = [replace(piece, body=body) for piece, body in zip(step.pieces, timed, strict=True)]
+    data = said(player, b"".join(piece.pack(handles) for piece in pieces))
     if step.action in ("close", "end"):
         return data + cell(Op.LEAVE, player)
     if step.action == "reset":

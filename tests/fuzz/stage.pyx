@@ -62,6 +62,9 @@ class Host:
     def answer_lines(self, answer):
         self.service.admin = answer
 
+    def memory(self):
+        return {"limit": self.config.max_memory}
+
 
 cdef object LOG = Log()
 cdef object ADMIN = Admin()       # it is in a circle with its commands: one for all plays
