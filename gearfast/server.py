@@ -62,6 +62,7 @@ class Server:
             wakeup_grace=config.wakeup_grace,
             remembered_results=config.remembered_results,
             memory_step=config.memory_step,
+            function_rest=config.function_rest,
         )
         self.service = Service(self.broker, config, log)
         answer_requests(self.service, config.timeout_unit)

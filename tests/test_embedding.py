@@ -146,6 +146,22 @@ def test_lines_close_the_connection_without_the_admin_plugin() -> None:
     play(scene())
 
 
+def test_functions_are_forgotten_when_the_config_says() -> None:
+    async def scene() -> None:
+        server = Server(dataclasses.replace(LOCAL, function_rest=0.05))
+        await server.start()
+        async with Talk(server) as worker:
+            worker.writer.write(wire.request(wire.CAN_DO, "f"))
+            await worker.call(wire.ECHO_REQ, payload=b"")
+            assert server.broker.scan_functions(0, 100)[1]
+        while server.broker.scan_functions(0, 100)[1]:
+            await asyncio.sleep(0.01)
+        server.stop()
+        await server.closed()
+
+    play(scene())
+
+
 def test_drain_waits_without_doing_anything() -> None:
     """It is called when something ends; until then no turn of the loop is taken for it."""
     turns = 0
