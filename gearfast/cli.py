@@ -322,5 +322,5 @@ def log_failure(server: Server, _: asyncio.AbstractEventLoop, context: dict[str,
     The server's own let nothing through; the loop's may lack the memory to hear of a signal.
     """
     if isinstance(context.get("exception"), MemoryError):
-        server.spend_last_reserve()
+        server.spend_reserves()
     log.critical("%s", context.get("message"), exc_info=context.get("exception"))

@@ -16,7 +16,7 @@ class Memory:
     def spend_reserve(self) -> None:
         """Give back what is kept for when there is no memory left; submits are refused until it is there again."""
     def spend_last_reserve(self) -> None:
-        """The same, and what is kept for the end of the program too."""
+        """Give back what is kept so that the program can hear that it is to stop, and do so."""
     def can_measure(self) -> bool:
         """Whether the system tells how much there is."""
     def figures(self) -> dict[str, int]:

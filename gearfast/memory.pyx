@@ -60,7 +60,6 @@ cdef class Memory:
         self.service.broker.crowded = True        # until there is memory for it again
 
     def spend_last_reserve(self):
-        self.spend_reserve()
         self.spend(FOR_THE_END)
 
     # --- what there is ---

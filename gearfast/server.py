@@ -163,15 +163,17 @@ class Server:
 
     def stop(self) -> None:
         """End at once; what is in memory only is lost."""
-        self.spend_last_reserve()
+        if self.running:
+            self.turn.memory.spend_last_reserve()
         self.check_thread()
         if self.replaying is not None:
             self.replaying.cancel()
         self.ending.set()
 
-    def spend_last_reserve(self) -> None:
-        """Have the memory that is kept for the end: for a loop that has none left to hear that it is to stop."""
+    def spend_reserves(self) -> None:
+        """Have all memory that is kept: for a loop that has none left to hear that it is to stop."""
         if self.running:
+            self.turn.memory.spend_reserve()
             self.turn.memory.spend_last_reserve()
 
     async def closed(self) -> None:

@@ -99,7 +99,8 @@ def test_above_80_percent_submits_are_refused_and_all_else_goes_on(server: Serve
             worker.request(WORK_COMPLETE, assignment.args(1)[0], payload=b"")
         worker.sync()
         until(lambda: client.call(SUBMIT_JOB_BG, "f", "", payload=b"").type == JOB_CREATED, "submits are taken again")
-    assert "Memory is short: more than 80 % of --max-memory are in use, and submits are refused" in log_of(server)
+    text = "Memory is short: more than 80 % of --max-memory are in use, and submits are refused"
+    until(lambda: text in log_of(server), "the log says so")
 
 
 def test_many_small_jobs_count_too_and_what_they_leave_free_does_not() -> None:
@@ -138,7 +139,7 @@ def test_above_90_percent_the_largest_unfinished_packets_are_cut_first(server: S
         assert not closed(small)
         assert not closed(more)
         until(lambda: figures(server)["used"] < LIMIT * 0.9, "its memory is free")
-        assert IN_THE_WAY in log_of(server)
+        until(lambda: IN_THE_WAY in log_of(server), "the log says why")
     finally:
         for peer in (small, large, more):
             peer.close()
