@@ -69,6 +69,11 @@ def settled_log_of(server: Server) -> str:
     return now
 
 
+def wait_for_line(server: Server, text: str) -> None:
+    """Until this stands in the log."""
+    until(lambda: text in log_of(server), f"the log says: {text}")
+
+
 def greeting_of(server: Server) -> str:
     """What a terminal is told when the server serves."""
     until(lambda: " is listening on " in log_of(server), "it tells where it listens")

@@ -13,7 +13,7 @@ import pytest
 from tests import wire
 from tests.databases import DATABASE, Database, MariaDb, PostgreSql, Redis
 from tests.peers import Server, start_gearfast, until
-from tests.processes import log_of
+from tests.processes import log_of, wait_for_line
 from tests.test_durable import BACKGROUND
 from tests.wire import Connection
 
@@ -63,7 +63,7 @@ def test_what_is_dropped_while_the_server_runs_is_written_again(database: Databa
         database.run(LOSE[type(database)])
         submit(client, 50)
         until(lambda: "All jobs are in the store again" in log_of(server), "everything is written again")
-        assert "The store begins anew, and the 150 jobs that it had are written to it again" in log_of(server)
+        wait_for_line(server, "The store begins anew, and the 150 jobs that it had are written to it again")
         server.process.kill()
         server.process.wait()
     with start_gearfast(f"--store={database.url}", *WORDS) as server, server.connect() as client:
@@ -147,7 +147,7 @@ def test_a_job_that_the_database_does_not_take_keeps_nobody_else_waiting(databas
         code, text = bad.recv_packet().args()
         assert code == b"QUEUE_ERROR"
         assert text.startswith(b"The job could not be stored within 4 s: "), text
-        assert "The store does not take job 1, but others: " in log_of(server)
+        wait_for_line(server, "The store does not take job 1, but others: ")
         assert server.stop() == 0
 
 

@@ -16,7 +16,7 @@ from tests import wire
 from tests.databases import Database, MariaDb, PostgreSql, Redis
 from tests.durable import Obedient, serving
 from tests.peers import Server, start_gearfast, until
-from tests.processes import log_of
+from tests.processes import log_of, wait_for_line
 from tests.test_drain import drain
 from tests.test_durable import BACKGROUND, grab, worker_of
 from tests.wire import Connection
@@ -66,8 +66,8 @@ def test_a_stop_with_nothing_to_lose_takes_five_seconds_whatever_the_database_do
         took = time.monotonic() - began
         database.thaw() if how == "freeze" else database.start()
         assert took < 8
-        assert "3 ended jobs may be run once more after the next start, which the store did not forget: " in log_of(
-            server
+        wait_for_line(
+            server, "3 ended jobs may be run once more after the next start, which the store did not forget: "
         )
     with start_gearfast(f"--store={database.url}", NOTICED) as server:
         with server.connect() as client:
@@ -151,7 +151,7 @@ def test_a_drain_leaves_to_the_store_what_is_safe_there(drained: tuple[Server, C
     assert client.call(wire.SUBMIT_JOB_EPOCH, "g", "", "4102444800", payload="").name == "JOB_CREATED"
     server.process.send_signal(signal.SIGUSR1)
     assert server.process.wait(20) == 0
-    assert "Draining: 0 running jobs, and 0 foreground jobs, are waited for; of 2 in all the others " in log_of(server)
+    wait_for_line(server, "Draining: 0 running jobs, and 0 foreground jobs, are waited for; of 2 in all the others ")
     assert left(tmp_path / "jobs.db") == [(b"f", 0.0), (b"g", 4102444800.0)]
 
 
@@ -170,7 +170,7 @@ def test_a_drain_waits_for_what_runs_and_begins_nothing_else(
             assert connection.sync() == b"", "it may sleep"
         submit(client, 1)
         assert sleeper.sync() == b"", "nobody is woken"
-        assert "Draining: 1 running jobs, and 0 foreground jobs, are waited for" in log_of(server)
+        wait_for_line(server, "Draining: 1 running jobs, and 0 foreground jobs, are waited for")
         worker.request(wire.WORK_COMPLETE, handle, payload="")
         assert server.process.wait(20) == 0
     assert len(left(tmp_path / "jobs.db")) == 3
@@ -215,7 +215,7 @@ def test_a_drain_is_given_up_when_it_has_taken_long_enough(tmp_path: Path) -> No
             grab(worker_of(worker, "f"))
             server.process.send_signal(signal.SIGUSR1)
             assert server.process.wait(20) == 0
-        assert "Draining has taken 0.2 s and is given up: 1 running jobs, and 0 foreground jobs, are " in log_of(server)
+        wait_for_line(server, "Draining has taken 0.2 s and is given up: 1 running jobs, and 0 foreground jobs, are ")
     assert len(left(path)) == 2
 
 
@@ -227,7 +227,7 @@ def test_without_a_store_everything_is_waited_for_and_that_is_said() -> None:
         assert server.process.wait(20) == 0
         assert time.monotonic() - began >= 1
         said = "Draining: 3 jobs are waited for, 0 of them running, 1 not due yet (the first at 2"
-        assert said in log_of(server)
+        wait_for_line(server, said)
 
 
 def test_a_drain_says_now_and_then_what_it_waits_for(caplog: pytest.LogCaptureFixture) -> None:
