@@ -32,6 +32,7 @@ cpdef enum Dropped:
 
 cdef class Aftermath:             # what there is to do when the broker rests again: it has told peers something
     cdef void broker_rests(self) noexcept
+    cdef void rest_soon(self) noexcept        # have the broker rest, from its own thread, when no peer is served
 
 @cython.final
 cdef class Broker(Life):

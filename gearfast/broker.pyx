@@ -34,6 +34,9 @@ cdef class Aftermath:
     cdef void broker_rests(self) noexcept:
         pass
 
+    cdef void rest_soon(self) noexcept:
+        pass
+
 
 @cython.final
 cdef class Broker(Life):
@@ -68,12 +71,12 @@ cdef class Broker(Life):
         ring_append(&self.forgotten, &party.among)
         if self.working:
             return
+        if self.aftermath is not None:             # a peer may be sent something at this moment, by another thread too
+            self.aftermath.rest_soon()
+            return
         self.working = True
-        if self.thread == PyThread_get_thread_ident():
-            self.rest()
-        else:                                      # whose aftermath is not for this thread
-            self.take_from_forgotten()
-            self.working = False
+        self.take_from_forgotten()
+        self.working = False
 
     cdef void take_from_forgotten(self) noexcept:
         while not ring_empty(&self.forgotten):

@@ -98,8 +98,8 @@ class Keeper:
         """Write what has gathered. Called at the end of a turn that has something for the store, and no write runs."""
         if self.journal.busy:
             raise RuntimeError("two batches cannot be written at a time")
-        self.journal.busy = True
         self.task = self.loop.create_task(self.write_all())
+        self.journal.busy = True
         self.task.add_done_callback(self.ended)
         self.watch()
 

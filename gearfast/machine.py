@@ -35,6 +35,6 @@ def _limits() -> Iterator[int]:
 def _text(path: Path) -> str:
     """Return what is in a file; nothing if it cannot be read."""
     try:
-        return path.read_text()
+        return path.read_text(errors="replace")
     except OSError:
         return ""

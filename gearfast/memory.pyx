@@ -72,7 +72,7 @@ cdef class Memory:
         if self.limit > 0:
             self.look()
         elif self.service.broker.crowded:
-            self.service.broker.crowded = self.is_spent()
+            self.service.broker.crowded = self.reserve[<int>FOR_TROUBLE] == NULL
 
     cdef size_t resident(self) noexcept:
         cdef char text[64]
@@ -104,7 +104,7 @@ cdef class Memory:
             if used > self.limit * CROWDED:
                 self.tidy_up()
                 used = self.in_use()
-            self.turn_submits(used > self.limit * CROWDED or self.is_spent())
+            self.turn_submits(used > self.limit * CROWDED or self.reserve[<int>FOR_TROUBLE] == NULL)
             if used > self.limit * SHORT:
                 more = self.cut_largest(<size_t>(used - self.limit * SHORT))
         except Exception as error:
@@ -158,6 +158,8 @@ cdef class Memory:
         cdef Session session
         for session in sessions:
             much -= min(much, session.reader.hold.size + session.out.hold.size)
+            if session.held is not None:
+                much -= min(much, session.held.hold.size)
             session.trouble = IN_THE_WAY
             session.hang_up()
             if much == 0:

@@ -173,7 +173,7 @@ class Server:
     def spend_reserves(self) -> None:
         """Have all memory that is kept: for a loop that has none left to hear that it is to stop."""
         if self.running:
-            self.turn.memory.spend_reserve()
+            self.turn.spend_reserve()
             self.turn.memory.spend_last_reserve()
 
     async def closed(self) -> None:
@@ -260,7 +260,7 @@ class Server:
                 self.pause_accepting(listener, error)
                 return
             except MemoryError:
-                self.turn.memory.spend_reserve()
+                self.turn.spend_reserve()
                 self.pause_accepting(listener, OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
                 return
 

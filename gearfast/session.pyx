@@ -382,10 +382,10 @@ cdef class Session(Peer):
         cdef uint64_t place = self.out.base + self.out.size
         fences_add(&self.fences, Fence(job.number, place))
         self.heavy = self.heavy or self.service.broker.journal.is_heavy(job)
-        if self.fences.count == 1:
-            self.out.fence = place
-            self.service.fenced.append(self)
         try:
+            if self.fences.count == 1:
+                self.out.fence = place
+                self.service.fenced.append(self)
             return self.send_handle(JOB_CREATED, job.number)
         except MemoryError:                        # a fence is never without its packet
             self.fences.count -= 1

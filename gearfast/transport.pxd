@@ -26,6 +26,7 @@ cdef class Transport(Member):
     cdef void sent(self, size_t size) noexcept
     cdef void shut(self)                          # say that we send nothing more
     cdef void release(self)                       # give the descriptor back
+    cdef int give_back(self) except -1            # what it holds in memory, and its place
     cdef void part(self) noexcept
     cdef void wait_for_rest(self) noexcept        # of a packet, if there is one
     cdef void end_gently(self)

@@ -5,6 +5,7 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memset
 from posix.unistd cimport close as close_descriptor
 
+from gearfast.fence cimport fences_close
 from gearfast.outlet cimport Outlet
 from gearfast.packet cimport PacketWriter
 from gearfast.ring cimport ring_empty
@@ -69,6 +70,8 @@ cdef class Transport(Member):
             return 0
         if session.has_more_to_do():
             session.go_on()
+            if not self.open:                         # a plugin has hung it up
+                return 0
         if session.wants_input():
             self.take_kept()
         if not self.blocked and not session.cut and self.can_send() and not self.send_waiting():
@@ -147,14 +150,26 @@ cdef class Transport(Member):
             self.open = False
             self.turn.wait_no_more(self)
             self.part()
-            self.read_on(False)
-            self.release()
-            self.session.reader.forget()
-            self.session.out.forget()
-            if self.door is not None:
-                self.door.left(self)
-                self.door = None
-            self.session.outlet = Outlet()        # no circle: its memory is back now, not at the collector's next visit
+            try:
+                self.read_on(False)
+            finally:
+                try:
+                    self.release()
+                finally:
+                    self.give_back()
+
+    cdef int give_back(self) except -1:
+        cdef Session session = self.session
+        session.reader.forget()
+        session.out.forget()
+        fences_close(&session.fences)             # their places are not in `out` any more
+        if session.held is not None:
+            session.held.forget()
+        session.outlet = Outlet()                 # no circle: its memory is back now, not at the collector's next visit
+        if self.door is not None:
+            door, self.door = self.door, None
+            door.left(self)
+        return 0
 
 
 cdef str said(object error):
@@ -293,7 +308,7 @@ cdef class SocketTransport(Transport):
         try:
             if not self.open:
                 return
-            if not self.send_waiting():
+            if self.session.cut or not self.send_waiting():
                 self.turn.begin()
                 self.close()
             elif not self.can_send():

@@ -41,5 +41,9 @@ class Turn(Aftermath):
         """Let the broker do what is due by now. Called by the loop's timer."""
     def settle(self) -> None:
         """Tell who waited that the store has written, at once."""
+    def rest(self) -> None:
+        """Take back what forgotten peers had, and tell who must know. Called by the loop."""
+    def spend_reserve(self) -> None:
+        """Spend the memory that is kept for when there is none left, and look soon whether there is some again."""
     def close(self) -> None:
         """Stop the timer, and let go of who is waited for."""

@@ -88,6 +88,17 @@ cdef class Turn:
         if self.serving is None and self.present is None and not self.service.broker.working and self.has_waiting():
             self.schedule()
 
+    cdef void rest_soon(self) noexcept:
+        try:
+            self.loop.call_soon_threadsafe(self.rest)
+        except Exception:
+            pass                                  # the next tick takes what is left
+
+    def rest(self):
+        self.service.broker.enter()
+        self.service.broker.rest()
+        self.schedule()                           # whose end arms the timer for the rest of it
+
     cdef void serve(self, Member member) noexcept:
         self.serving = member
         if self.present is None:                  # else it has its share of the turn's end
@@ -216,10 +227,11 @@ cdef class Turn:
         wait = max(0.0, min(wait, MOST_WAIT))     # the wall clock may be set forward meanwhile
         if now + wait >= self.armed:
             return 0
+        timer = self.loop.call_later(wait + 0.0005, self.tick)     # may fail: then all is as it was
         if self.timer is not None:
             self.timer.cancel()
+        self.timer = timer
         self.armed = now + wait
-        self.timer = self.loop.call_later(wait + 0.0005, self.tick)
         return 0
 
     def tick(self):
@@ -235,6 +247,7 @@ cdef class Turn:
             self.arm()
         except Exception as error:
             self.trouble(error)
+            self.schedule()                       # whose end arms the timer
 
     # --- who is waited for ---
 
@@ -278,6 +291,10 @@ cdef class Turn:
             self.service.notes.log.critical("This should not happen, and is gone on with: %r", error, exc_info=error)
         except Exception:
             pass                                  # there is nobody left to be told
+
+    def spend_reserve(self):
+        self.memory.spend_reserve()
+        self.schedule()                           # whose end arms the timer, which looks for memory again
 
     def close(self):
         while not ring_empty(&self.leaving):

@@ -132,8 +132,9 @@ class Writer:
     def failed(self, flight: Flight, error: BaseException, took: float) -> None:
         """Find out what it is that the store does not take, or that it takes nothing."""
         slow = isinstance(error, TimeoutError)
-        self.reason = str(error).rstrip(".") or repr(error)
-        if slow:
+        if not slow:
+            self.reason = str(error).rstrip(".") or repr(error)
+        elif not self.away_since:  # else what it has said itself tells more
             self.reason = f"it did not answer for {self.config.store_timeout:g} s"
         self.batches.failed(flight, self.reason, took, slow=slow)
         if flight.loner is not None and flight.loner.told:  # that says nothing about the others

@@ -97,7 +97,7 @@ MAY_USE: dict[str, set[str]] = {
     "visitor": {"packet", "peer", "session"},
     "memory": {"pool", "hold", "jobqueue", "session"},
     "turn": {"broker", "outlet", "session", "memory"},
-    "transport": {"packet", "outlet", "session", "turn"},
+    "transport": {"packet", "fence", "outlet", "session", "turn"},
     "secure": {"packet", "session", "turn", "transport"},
     "door": {"packet", "transport", "visitor"},
     "refusals": set(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import resource
 import signal
 from collections.abc import Iterator
@@ -9,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import Broker, Config, InProcessPeer, command, machine
+from gearfast import Broker, Config, InProcessPeer, Server, command, machine
 from gearfast.errors import ConfigError
-from tests.peers import Server, start_gearfast, until
+from tests.inside import LOCAL, play
+from tests.peers import Server as Running
+from tests.peers import start_gearfast, until
 from tests.processes import MIB, SANITIZED, log_of, resident
 from tests.wire import (
     CAN_DO,
@@ -39,18 +43,18 @@ pytestmark = pytest.mark.skipif(SANITIZED, reason="AddressSanitizer takes memory
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server() -> Iterator[Running]:
     with start_gearfast(f"--max-memory={LIMIT}", "--verbose=WARNING") as server:
         yield server
 
 
-def figures(server: Server) -> dict[str, int]:
+def figures(server: Running) -> dict[str, int]:
     """What `show memory` tells."""
     with server.connect() as admin:
         return {name: int(number) for name, number in (line.split("\t") for line in admin.table("show memory"))}
 
 
-def begin_packet(server: Server, size: int) -> Connection:
+def begin_packet(server: Running, size: int) -> Connection:
     """A peer that has sent this much of a packet."""
     peer = server.connect()
     peer.send(raw(REQ, 16, b"", 200 * MIB))
@@ -72,7 +76,7 @@ def closed(peer: Connection) -> bool:
         peer.sock.settimeout(10.0)
 
 
-def test_show_memory(server: Server) -> None:
+def test_show_memory(server: Running) -> None:
     with server.connect() as client:
         client.call(SUBMIT_JOB_BG, "f", "", payload=BLOB)
         told = figures(server)
@@ -82,7 +86,7 @@ def test_show_memory(server: Server) -> None:
         assert told["jobs"] < told["used"] <= told["resident"] < LIMIT // 2
 
 
-def test_above_80_percent_submits_are_refused_and_all_else_goes_on(server: Server) -> None:
+def test_above_80_percent_submits_are_refused_and_all_else_goes_on(server: Running) -> None:
     with server.connect() as client, server.connect() as worker:
         accepted = 0
         while (answer := client.call(SUBMIT_JOB_BG, "f", "", payload=BLOB)).type == JOB_CREATED:
@@ -130,7 +134,7 @@ def burst(client: Connection, packet: bytes) -> bytes:
     return client.sync()
 
 
-def test_above_90_percent_the_largest_unfinished_packets_are_cut_first(server: Server) -> None:
+def test_above_90_percent_the_largest_unfinished_packets_are_cut_first(server: Running) -> None:
     small, large = begin_packet(server, 20 * MIB), begin_packet(server, 100 * MIB)
     until(lambda: figures(server)["unfinished packets"] >= 120 * MIB, "that has come")
     more = begin_packet(server, 90 * MIB)
@@ -146,7 +150,7 @@ def test_above_90_percent_the_largest_unfinished_packets_are_cut_first(server: S
     until(lambda: figures(server)["unfinished packets"] == 0, "nothing is left of them")
 
 
-def test_unfinished_packets_never_take_more_than_the_limit(server: Server) -> None:
+def test_unfinished_packets_never_take_more_than_the_limit(server: Running) -> None:
     peers = [server.connect() for _ in range(20)]
     most = 0
     for peer in peers:
@@ -162,7 +166,7 @@ def test_unfinished_packets_never_take_more_than_the_limit(server: Server) -> No
         assert client.call(SUBMIT_JOB_BG, "f", "", payload=b"").type in (JOB_CREATED, ERROR)
 
 
-def test_unread_answers_are_cut_and_the_worker_goes_on(server: Server) -> None:
+def test_unread_answers_are_cut_and_the_worker_goes_on(server: Running) -> None:
     with server.connect() as worker, server.connect() as reader:
         deaf = [server.connect() for _ in range(6)]
         worker.request(CAN_DO, "f")
@@ -210,7 +214,7 @@ def test_a_process_that_gets_no_more_memory_serves_who_can_be_served_and_ends_wh
             peer.close()
 
 
-def answers(server: Server) -> bool:
+def answers(server: Running) -> bool:
     try:
         with server.connect() as admin:
             return admin.admin("version").startswith(b"OK")
@@ -228,6 +232,24 @@ def test_an_embedded_broker_can_be_told_to_take_no_jobs() -> None:
     broker.crowded = False
     assert peer.submit(b"f") is not None
     assert broker.held_bytes > 0
+
+
+def test_what_is_kept_for_the_end_is_spent_without_refusing_submits() -> None:
+    async def scene() -> None:
+        server = Server(dataclasses.replace(LOCAL, max_memory=1 << 40))
+        await server.start()
+        server.turn.memory.spend_last_reserve()
+        await asyncio.sleep(0.01)
+        server.turn.over()
+        assert not server.broker.crowded
+        server.turn.spend_reserve()
+        assert server.broker.crowded
+        server.turn.tick()
+        assert not server.broker.crowded
+        server.stop()
+        await server.closed()
+
+    play(scene())
 
 
 # --- the option ---

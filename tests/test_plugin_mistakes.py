@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -155,3 +156,40 @@ def test_an_answer_without_end_keeps_nobody_waiting_and_ends_with_its_peer() -> 
         await server.closed()
 
     play(scene())
+
+
+def test_a_plugin_that_hangs_up_who_asks_it_behind_a_long_answer() -> None:
+    """What is sent then goes nowhere, though somebody else may have got the number of the descriptor meanwhile."""
+    others: list[socket.socket] = []
+
+    class Rude:
+        async def start(self, server: Server) -> None:
+            server.answer_lines(self.answer)
+
+        async def stop(self) -> None:
+            """Nothing is held."""
+
+        def answer(self, session: Session, line: bytes) -> bytes | Iterator[bytes]:
+            if line == b"long":
+                return iter([b"one\n", b"two\n"])
+            session.hang_up()
+            others.extend(socket.socketpair())
+            return b"for the peer\n"
+
+    async def scene() -> None:
+        server = Server(LOCAL, [Rude()])
+        await server.start()
+        async with Talk(server) as peer:
+            peer.writer.write(b"long\nbye\n")
+            assert await peer.reader.read() == b"one\ntwo\n"
+        server.stop()
+        await server.closed()
+
+    play(scene())
+    assert len(others) == 2
+    for other in others:
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.recv(1)
+    for other in others:
+        other.close()

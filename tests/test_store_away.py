@@ -44,6 +44,16 @@ def test_a_submit_is_refused_with_the_reason_when_the_store_stays_away(caplog: p
         assert said(caplog, "The store is back") == 1
 
 
+def test_a_client_that_is_gone_before_its_job_is_refused() -> None:
+    with serving(**SOON) as served, served.connect() as witness:
+        go_away(served)
+        client = served.connect()
+        client.request(BACKGROUND, "f", "", payload="1")
+        until(lambda: "f\t1\t0\t0" in witness.table("status"), "its job waits for the store")
+        client.reset()
+        until(lambda: "f\t0\t0\t0" in witness.table("status"), "that has taken too long")
+
+
 def test_a_store_that_comes_back_in_time_costs_nobody_anything(caplog: pytest.LogCaptureFixture) -> None:
     with serving(**LATE) as served, served.connect() as client:
         go_away(served)
