@@ -43,8 +43,7 @@ cdef class TlsTransport(SocketTransport):
             self.taken_in()
         elif size == 0 and not self.lingering and self.shaken:
             self.incoming.write_eof()
-            self.eof = True
-            self.ready()
+            self.heard_all()
         elif size == 0 or self.unwatched or errno not in (EAGAIN, EINTR):
             self.turn.begin()
             if not self.shaken and not self.session.ended:
@@ -77,8 +76,7 @@ cdef class TlsTransport(SocketTransport):
         session.reader.received(at, filled)
         session.take()
         if size == 0:
-            self.eof = True
-            self.ready()
+            self.heard_all()
         elif filled == room:
             self.ready()                          # there may be more, and the loop will not say so
         return 0

@@ -24,6 +24,7 @@ cdef class Transport(Member):
     cdef bint can_send(self) noexcept
     cdef bint owes(self) noexcept                 # something is still to be sent, now or later
     cdef void sent(self, size_t size) noexcept
+    cdef int heard_all(self) except -1            # the peer sends nothing more
     cdef void shut(self)                          # say that we send nothing more
     cdef void release(self)                       # give the descriptor back
     cdef int give_back(self) except -1            # what it holds in memory, and its place

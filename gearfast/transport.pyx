@@ -47,6 +47,14 @@ cdef class Transport(Member):
     cdef bint can_send(self) noexcept:
         return self.session.out.sendable() > 0
 
+    cdef int heard_all(self) except -1:
+        """From here on the loop would say in each of its turns that there is something to read: the end."""
+        self.eof = True
+        if self.reading:
+            self.read_on(False)
+        self.ready()
+        return 0
+
     cdef void shut(self):
         pass
 
@@ -252,8 +260,7 @@ cdef class SocketTransport(Transport):
             session.take()
             self.taken_in()
         elif size == 0 and not self.lingering:
-            self.eof = True
-            self.ready()
+            self.heard_all()
         elif size == 0 or self.unwatched or errno not in (EAGAIN, EINTR):
             self.turn.begin()
             self.close()

@@ -189,6 +189,36 @@ def test_drain_waits_without_doing_anything() -> None:
         runner.run(scene())
 
 
+def test_who_has_left_is_not_read_from_again_while_others_leave() -> None:
+    """However many leave at once, and however few of them a turn has time for."""
+    peers = 200
+    events = 0
+
+    async def scene() -> None:
+        nonlocal events
+        server = Server(dataclasses.replace(LOCAL, backlog=peers, turn_time=1e-6))
+        await server.start()
+        sockets = [socket.create_connection((HOST, port_of(server))) for _ in range(peers)]
+        while len(server.sessions) < peers:
+            await asyncio.sleep(0)
+        before = events
+        for sock in sockets:
+            sock.close()
+        while server.sessions:
+            await asyncio.sleep(0)
+        assert peers <= events - before < 2 * peers
+        server.stop()
+        await server.closed()
+
+    class Counting(asyncio.SelectorEventLoop):
+        def _process_events(self, ready: list[Any]) -> None:
+            nonlocal events
+            events += len(ready)
+            super()._process_events(ready)  # type: ignore[misc]
+
+    play(scene(), Counting)
+
+
 def test_drain_of_an_embedded_server() -> None:
     async def scene() -> None:
         server = Server(LOCAL)

@@ -192,8 +192,7 @@ cdef class Wire(SocketTransport):
             poison(self.turn.buffer, self.turn.buffer_size)      # it is the next one's now
             self.taken_in()
         elif size == 0 and not self.lingering:
-            self.eof = True
-            self.ready()
+            self.heard_all()
         elif size == 0 or self.unwatched or size == BROKEN:
             self.turn.begin()
             self.close()
