@@ -76,5 +76,5 @@ def wait_for_line(server: Server, text: str) -> None:
 
 def greeting_of(server: Server) -> str:
     """What a terminal is told when the server serves."""
-    until(lambda: " is listening on " in log_of(server), "it tells where it listens")
+    wait_for_line(server, " is listening on ")
     return next(line for line in log_of(server).splitlines() if " is listening on " in line)

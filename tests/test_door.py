@@ -25,7 +25,7 @@ from gearfast.refusals import Refusals
 from tests import wire
 from tests.peers import HOST, PROJECT, finish, launch, peer, run, start_gearfast, until
 from tests.peers import Server as Peer
-from tests.processes import frozen, log_of, settled_log_of
+from tests.processes import frozen, log_of, settled_log_of, wait_for_line
 from tests.test_listening import _has_ipv6 as has_ipv6
 from tests.test_tls import Pki, await_listening, context, options, pki
 from tests.test_tls import connect as connect_tls
@@ -137,7 +137,7 @@ def test_all_that_come_through_unix_sockets_have_one_address(tmp_path: Path) -> 
         assert serves(one)
         assert not serves(another)
         assert serves(other)
-        until(lambda: f"unix: {FULL}" in log_of(server), "it is said")
+        wait_for_line(server, f"unix: {FULL}")
 
 
 def test_an_ipv4_address_is_the_same_one_through_a_socket_of_ipv6() -> None:
@@ -191,7 +191,7 @@ def test_without_a_place_for_visitors_tls_peers_are_closed(pki: Pki) -> None:
 
 def test_as_many_as_there_are_descriptors_for_when_asked_for_more() -> None:
     with start_gearfast("--max-connections=5000", "--file-descriptors=400") as server:
-        until(lambda: "--max-connections=5000 is more than there are descriptors for" in log_of(server), "it is said")
+        wait_for_line(server, "--max-connections=5000 is more than there are descriptors for")
 
 
 # --- visitors ----------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def test_a_perl_worker_comes_again_until_there_is_room() -> None:
     with start_gearfast("--max-connections=1") as server, first(server) as only:
         worker = launch(peer("perl"), PROJECT / "tests" / "perl" / "worker.pl", server.address)
         try:
-            until(lambda: FULL in log_of(server), "it is one too many")
+            wait_for_line(server, FULL)
             with server.connect() as visitor:
                 assert visitor.admin("version").startswith(b"OK")
                 only.close()  # the visitor stays one, and does not take its place

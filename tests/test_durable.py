@@ -9,7 +9,8 @@ import pytest
 from gearfast.errors import StoreError
 from gearfast.plugins import StoredJob
 from tests import wire
-from tests.durable import Contents, Obedient, serving
+from tests.durable import Contents, Obedient, Served, serving
+from tests.peers import Server
 from tests.wire import Connection
 
 BACKGROUND = wire.SUBMIT_JOB_BG
@@ -29,6 +30,22 @@ def grab(worker: Connection) -> tuple[bytes, bytes]:
         return b"", b""
     handle, _, payload = answer.args(2)
     return handle, payload
+
+
+def submit(client: Connection, jobs: int) -> None:
+    """Submit so many background jobs, and wait for all of them."""
+    client.send(wire.request(BACKGROUND, "f", "", payload="x") * jobs)
+    assert {client.recv_packet().name for _ in range(jobs)} == {"JOB_CREATED"}
+
+
+def finish(server: Server | Served, jobs: int) -> None:
+    """Do so many of the jobs that wait."""
+    with server.connect() as worker:
+        worker_of(worker, "f")
+        for _ in range(jobs):
+            handle, _ = grab(worker)
+            worker.request(wire.WORK_COMPLETE, handle, payload="")
+        worker.sync()
 
 
 def status(connection: Connection, handle: bytes) -> tuple[bytes, bytes]:

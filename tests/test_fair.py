@@ -15,7 +15,7 @@ from tests import wire
 from tests.actors import fill, worker_of
 from tests.embedded import start_embedded
 from tests.peers import Server, start_gearfast, until
-from tests.processes import MIB, frozen, log_of, resident, settled_log_of
+from tests.processes import MIB, frozen, log_of, resident, settled_log_of, wait_for_line
 from tests.wire import Connection
 
 LINE = b"OK 0.1.0\n"
@@ -180,7 +180,7 @@ def test_a_peer_whose_session_has_ended_and_that_does_not_read_is_let_go(way: st
             else:
                 peer.half_close()
             until(lambda: connections(witness) == 1, "its session has ended")
-            until(lambda: "closed: it does not take what it is owed" in log_of(server), "it is let go of")
+            wait_for_line(server, "closed: it does not take what it is owed")
         assert server.stop() == 0
 
 
@@ -202,7 +202,7 @@ def test_a_packet_that_does_not_grow_ends_its_connection(part: bytes) -> None:
         assert connections(witness) == 2
         peer.send(part)
         until(lambda: connections(witness) == 1, "it is closed")
-        until(lambda: "closed: the rest of a packet has not come" in log_of(server), "it is said")
+        wait_for_line(server, "closed: the rest of a packet has not come")
         assert server.stop() == 0
 
 
@@ -210,7 +210,7 @@ def test_how_long_a_packet_is_waited_for_is_an_option() -> None:
     with start_gearfast("--idle-packet-timeout=0.3", "--verbose=WARNING") as server, server.connect() as peer:
         peer.send(wire.request(wire.ECHO_REQ, payload="hello")[:-1])
         assert peer.closed()
-        until(lambda: "closed: the rest of a packet has not come" in log_of(server), "it is said")
+        wait_for_line(server, "closed: the rest of a packet has not come")
 
 
 def test_a_packet_that_grows_is_waited_for() -> None:

@@ -48,6 +48,15 @@ def _has_ipv6() -> bool:
         return False
 
 
+def answers_at(path: Path) -> bool:
+    """Whether a server answers there."""
+    with socket.socket(socket.AF_UNIX) as local:
+        local.settimeout(wire.TIMEOUT)
+        local.connect(str(path))
+        local.sendall(wire.request(wire.ECHO_REQ))
+        return local.recv(100) == res(wire.ECHO_RES)
+
+
 def test_socket_file_of_a_dead_server_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with start_gearfast(f"--listen=unix:{path}") as killed:
@@ -55,11 +64,7 @@ def test_socket_file_of_a_dead_server_is_replaced(tmp_path: Path) -> None:
         killed.process.wait(20)
         assert path.is_socket()
     with start_gearfast(f"--listen=unix:{path}") as server:
-        with socket.socket(socket.AF_UNIX) as local:
-            local.settimeout(wire.TIMEOUT)
-            local.connect(str(path))
-            local.sendall(wire.request(wire.ECHO_REQ))
-            assert local.recv(100) == res(wire.ECHO_RES)
+        assert answers_at(path)
         assert server.stop() == 0
     assert not path.exists()
 
@@ -86,11 +91,7 @@ def test_what_another_has_put_in_the_place_of_the_socket_stays(tmp_path: Path, t
         elif taken_over_by == "another server":
             with start_gearfast(f"--listen=unix:{path}") as second:
                 assert first.stop() == 0
-                with socket.socket(socket.AF_UNIX) as local:
-                    local.settimeout(wire.TIMEOUT)
-                    local.connect(str(path))
-                    local.sendall(wire.request(wire.ECHO_REQ))
-                    assert local.recv(100) == res(wire.ECHO_RES)
+                assert answers_at(path)
                 assert second.stop() == 0
         assert first.stop() == 0
         assert path.exists() == (taken_over_by in {"a file", "a directory"})

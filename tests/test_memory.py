@@ -16,7 +16,7 @@ from gearfast.errors import ConfigError
 from tests.inside import LOCAL, play
 from tests.peers import Server as Running
 from tests.peers import start_gearfast, until
-from tests.processes import MIB, SANITIZED, log_of, resident
+from tests.processes import MIB, SANITIZED, log_of, resident, wait_for_line
 from tests.wire import (
     CAN_DO,
     ERROR,
@@ -104,7 +104,7 @@ def test_above_80_percent_submits_are_refused_and_all_else_goes_on(server: Runni
         worker.sync()
         until(lambda: client.call(SUBMIT_JOB_BG, "f", "", payload=b"").type == JOB_CREATED, "submits are taken again")
     text = "Memory is short: more than 80 % of --max-memory are in use, and submits are refused"
-    until(lambda: text in log_of(server), "the log says so")
+    wait_for_line(server, text)
 
 
 def test_many_small_jobs_count_too_and_what_they_leave_free_does_not() -> None:
@@ -143,7 +143,7 @@ def test_above_90_percent_the_largest_unfinished_packets_are_cut_first(server: R
         assert not closed(small)
         assert not closed(more)
         until(lambda: figures(server)["used"] < LIMIT * 0.9, "its memory is free")
-        until(lambda: IN_THE_WAY in log_of(server), "the log says why")
+        wait_for_line(server, IN_THE_WAY)
     finally:
         for peer in (small, large, more):
             peer.close()
@@ -181,7 +181,7 @@ def test_unread_answers_are_cut_and_the_worker_goes_on(server: Running) -> None:
                 most = max(most, resident(server))
             assert reader.recv_packet().type == WORK_DATA
         assert worker.call(GRAB_JOB).type != ERROR
-        until(lambda: IN_THE_WAY in log_of(server), "some are cut off")
+        wait_for_line(server, IN_THE_WAY)
         assert most <= LIMIT
         worker.request(WORK_COMPLETE, handles[-1], payload=b"done")
         assert reader.recv_packet().type == WORK_COMPLETE

@@ -15,7 +15,7 @@ import pytest
 from tests import wire
 from tests.embedded import start_embedded
 from tests.peers import Server, start_gearfast, until
-from tests.processes import MIB, SANITIZED, busy, frozen, log_of, most_mapped, resident
+from tests.processes import MIB, SANITIZED, busy, frozen, log_of, most_mapped, resident, wait_for_line
 from tests.wire import ClosedError, Connection, Packet
 
 PAUSE = 64 << 10
@@ -456,7 +456,7 @@ def test_without_any_descriptor_newcomers_wait(server: Server) -> None:
             waiting = [stack.enter_context(server.connect()) for _ in range(10)]
             for peer in waiting:
                 peer.send(b"version\n")
-            until(lambda: "new peers wait" in log_of(server), "it is said")
+            wait_for_line(server, "new peers wait")
             assert sessions(witness) == 1
         for peer in waiting:
             assert peer.recv_line().startswith(b"OK ")
@@ -472,7 +472,7 @@ def test_no_spin_while_descriptors_have_run_out(server: Server) -> None:
         stack.enter_context(without_descriptors(server))
         for _ in range(10):
             stack.enter_context(server.connect())
-        until(lambda: "new peers wait" in log_of(server), "there are none left")
+        wait_for_line(server, "new peers wait")
         before = busy(server)
         time.sleep(0.5)  # nothing is waited for: this is the time that is measured
         assert busy(server) - before < 0.2

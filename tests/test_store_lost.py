@@ -14,8 +14,8 @@ from gearfast.plugins import Batch
 from tests import wire
 from tests.durable import Contents, Obedient, serving
 from tests.peers import Server, start_gearfast, until
-from tests.processes import log_of, wait_for_line
-from tests.test_durable import BACKGROUND, grab, worker_of
+from tests.processes import wait_for_line
+from tests.test_durable import BACKGROUND, grab, submit, worker_of
 from tests.test_store_away import said
 from tests.wire import Connection
 
@@ -43,12 +43,6 @@ class Forgetful(Obedient):
             self.trouble, self.trouble_after_loss = self.trouble_after_loss, None
             raise StoreLostError("somebody dropped it")
         await super().write(batch)
-
-
-def submit(client: Connection, jobs: int) -> None:
-    """Submit so many background jobs, and wait for all of them."""
-    client.send(wire.request(BACKGROUND, "f", "", payload="x") * jobs)
-    assert {client.recv_packet().name for _ in range(jobs)} == {"JOB_CREATED"}
 
 
 def test_every_job_and_every_fact_is_written_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -200,7 +194,7 @@ def test_a_file_that_is_deleted_while_the_server_runs_costs_nothing(tmp_path: Pa
         for name in names:
             (tmp_path / name).unlink()
         submit(client, 50)
-        until(lambda: "All jobs are in the store again" in log_of(server), "everything is written again")
+        wait_for_line(server, "All jobs are in the store again")
         wait_for_line(server, f"{names[0]} was deleted or moved away while in use. The store begins anew")
         assert status(server, client) == ["f\t200\t0\t0"]
         server.process.kill()

@@ -14,7 +14,7 @@ from tests import wire
 from tests.databases import DATABASE, Database, MariaDb, PostgreSql, Redis
 from tests.peers import Server, start_gearfast, until
 from tests.processes import log_of, wait_for_line
-from tests.test_durable import BACKGROUND
+from tests.test_durable import BACKGROUND, submit
 from tests.wire import Connection
 
 TIMEOUT = 4.0
@@ -45,12 +45,6 @@ def _empty(request: pytest.FixtureRequest) -> None:
             database.run("DROP FUNCTION IF EXISTS refuse, miss, hang")
 
 
-def submit(client: Connection, jobs: int) -> None:
-    """Submit so many background jobs, and wait for all of them."""
-    client.send(wire.request(BACKGROUND, "f", "", payload="good") * jobs)
-    assert {client.recv_packet().name for _ in range(jobs)} == {"JOB_CREATED"}
-
-
 def alone(client: Connection, server: Server) -> list[str]:
     """What `status` says, of a server that lives."""
     assert server.alive()
@@ -62,7 +56,7 @@ def test_what_is_dropped_while_the_server_runs_is_written_again(database: Databa
         submit(client, 150)
         database.run(LOSE[type(database)])
         submit(client, 50)
-        until(lambda: "All jobs are in the store again" in log_of(server), "everything is written again")
+        wait_for_line(server, "All jobs are in the store again")
         wait_for_line(server, "The store begins anew, and the 150 jobs that it had are written to it again")
         server.process.kill()
         server.process.wait()

@@ -13,9 +13,9 @@ import pytest
 from gearfast.errors import StoreError
 from gearfast.plugins import Batch, StoredJob
 from tests import wire
-from tests.durable import Contents, Obedient, Served, serving
+from tests.durable import Contents, Obedient, serving
 from tests.peers import until
-from tests.test_durable import BACKGROUND, grab, worker_of
+from tests.test_durable import BACKGROUND, finish, grab, worker_of
 from tests.test_store_away import said
 from tests.wire import Connection
 
@@ -160,16 +160,6 @@ def test_large_jobs_that_wait_keep_nobody_else_from_being_read() -> None:
 
 
 # --- what is not forgotten ---
-
-
-def finish(served: Served, jobs: int) -> None:
-    """Do so many of the jobs that wait."""
-    with served.connect() as worker:
-        worker_of(worker, "f")
-        for _ in range(jobs):
-            handle, _ = grab(worker)
-            worker.request(wire.WORK_COMPLETE, handle, payload="")
-        worker.sync()
 
 
 def test_a_job_that_is_not_forgotten_keeps_nothing_else_from_being_written(caplog: pytest.LogCaptureFixture) -> None:

@@ -18,7 +18,7 @@ from tests.durable import Obedient, serving
 from tests.peers import Server, start_gearfast, until
 from tests.processes import log_of, wait_for_line
 from tests.test_drain import drain
-from tests.test_durable import BACKGROUND, grab, worker_of
+from tests.test_durable import finish, grab, submit, worker_of
 from tests.wire import Connection
 
 NOTICED = "--verbose=NOTICE"
@@ -28,22 +28,6 @@ NOTICED = "--verbose=NOTICE"
 def make_database(request: pytest.FixtureRequest) -> Iterator[Database]:
     with request.param() as database:
         yield database
-
-
-def submit(client: Connection, jobs: int) -> None:
-    """Submit so many background jobs, and wait for all of them."""
-    client.send(wire.request(BACKGROUND, "f", "", payload="x") * jobs)
-    assert {client.recv_packet().name for _ in range(jobs)} == {"JOB_CREATED"}
-
-
-def finish(server: Server, jobs: int) -> None:
-    """Do so many jobs."""
-    with server.connect() as worker:
-        worker_of(worker, "f")
-        for _ in range(jobs):
-            handle, _ = grab(worker)
-            worker.request(wire.WORK_COMPLETE, handle, payload="")
-        worker.sync()
 
 
 def told(server: Server, number: signal.Signals = signal.SIGTERM) -> float:
@@ -92,7 +76,7 @@ def test_a_second_signal_ends_it_at_once_and_says_what_is_missing(tmp_path: Path
         path.write_text("something else")
         told(server)
         assert client.read_to_end() == b""
-        until(lambda: "The store is away" in log_of(server), "it tries to write")
+        wait_for_line(server, "The store is away")
         assert server.alive()
         began = told(server, number)
         assert server.process.wait(20) == 1

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from tests import wire
-from tests.peers import PROJECT, Server, finish, launch, peer, start_gearfast, until
-from tests.processes import log_of, settled_log_of
+from tests.peers import PROJECT, Server, finish, launch, peer, start_gearfast
+from tests.processes import settled_log_of, wait_for_line
 from tests.wire import Connection
 
 TAKEN = "was taken from its worker"
@@ -48,7 +48,7 @@ def test_a_second_is_a_second_and_the_least(words: list[str], timeout: str) -> N
     with start_gearfast("--verbose=NOTICE", *words) as server, server.connect() as worker:
         began = time.monotonic()
         run_with(server, worker, timeout)
-        until(lambda: TAKEN in log_of(server), "its time is over")
+        wait_for_line(server, TAKEN)
         assert time.monotonic() - began > 0.95
 
 
@@ -58,7 +58,7 @@ def test_no_time_out_is_none_in_seconds_too(timeout: str) -> None:
         run_with(server, worker, timeout)
         with server.connect() as other:
             run_with(server, other, "1")
-            until(lambda: TAKEN in log_of(server), "the other's time is over")
+            wait_for_line(server, TAKEN)
         assert settled_log_of(server).count(TAKEN) == 1
 
 
