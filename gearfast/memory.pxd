@@ -29,7 +29,7 @@ cdef class Memory:
     cdef void tick(self) noexcept
     cdef void regain(self) noexcept
     cdef void spend(self, int reserve) noexcept
-    cdef bint is_spent(self) noexcept
+    cdef bint is_spent(self, int reserve) noexcept
     cdef void look(self) noexcept
     cdef void tidy_up(self) noexcept              # free memory is the system's again
     cdef size_t resident(self) noexcept

@@ -46,13 +46,13 @@ cdef class Memory:
         free(self.reserve[reserve])
         self.reserve[reserve] = NULL
 
-    cdef bint is_spent(self) noexcept:
-        return self.reserve[<int>FOR_TROUBLE] == NULL or self.reserve[<int>FOR_THE_END] == NULL
+    cdef bint is_spent(self, int reserve) noexcept:
+        return self.reserve[reserve] == NULL
 
     cdef void regain(self) noexcept:
         cdef int at
         for at in range(RESERVES - 1, -1, -1):
-            if self.reserve[at] == NULL:
+            if self.is_spent(at):
                 self.reserve[at] = malloc(max(self.reserve_size, <size_t>1))
 
     def spend_reserve(self):
@@ -65,14 +65,14 @@ cdef class Memory:
     # --- what there is ---
 
     cdef bint wants_ticks(self) noexcept:
-        return self.limit > 0 or self.is_spent()
+        return self.limit > 0 or self.is_spent(FOR_TROUBLE) or self.is_spent(FOR_THE_END)
 
     cdef void tick(self) noexcept:
         self.regain()
         if self.limit > 0:
             self.look()
         elif self.service.broker.crowded:
-            self.service.broker.crowded = self.reserve[<int>FOR_TROUBLE] == NULL
+            self.service.broker.crowded = self.is_spent(FOR_TROUBLE)
 
     cdef size_t resident(self) noexcept:
         cdef char text[64]
@@ -104,7 +104,7 @@ cdef class Memory:
             if used > self.limit * CROWDED:
                 self.tidy_up()
                 used = self.in_use()
-            self.turn_submits(used > self.limit * CROWDED or self.reserve[<int>FOR_TROUBLE] == NULL)
+            self.turn_submits(used > self.limit * CROWDED or self.is_spent(FOR_TROUBLE))
             if used > self.limit * SHORT:
                 more = self.cut_largest(<size_t>(used - self.limit * SHORT))
         except Exception as error:
