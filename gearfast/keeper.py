@@ -215,9 +215,9 @@ class Keeper:
             flight = await self.next()
             if flight is not None:
                 await self.writer.write(flight, left)
-            elif self.writer.away_since:
+            elif self.writer.away_since or self.ledger.promised:  # it may be a moment's trouble, though it took others
                 await asyncio.sleep(min(max(self.batches.due() - time.monotonic(), 0.001), left))
-            else:  # what is left the store does not take, though it takes others
+            else:  # what is left the store does not take, though it takes others, and nobody loses it
                 return
 
     def time_left(self) -> float:

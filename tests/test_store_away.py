@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gearfast.errors import StoreError
+from gearfast.plugins import Batch
 from tests import wire
 from tests.durable import Contents, Obedient, Served, serving
 from tests.peers import until
@@ -270,6 +271,30 @@ def test_a_stop_with_nothing_to_lose_does_not_wait_long_for_a_store_that_is_away
             worker.sync()
         served.stop()
         assert said(caplog, "2 ended jobs may be run once more after the next start") == 1
+
+
+class Moody(Obedient):
+    """Refuses the first batches with jobs, and takes all that comes after them."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__(Contents())
+        self.refusals = refusals
+
+    async def write(self, batch: Batch) -> None:
+        """Refuse, or take it."""
+        if batch.adds and self.refusals:
+            self.refusals -= 1
+            raise StoreError("not now")
+        await super().write(batch)
+
+
+@pytest.mark.parametrize("refusals", range(1, 8))
+def test_a_stop_gives_no_job_up_that_has_failed_before_others_were_written(refusals: int) -> None:
+    store = Moody(refusals)
+    with serving(store, store_on_shutdown=True, **LATE) as served, served.connect() as client:
+        client.call(BACKGROUND, "f", "", payload="1")
+        served.stop()
+    assert sorted(store.contents.jobs) == [1]
 
 
 def test_a_stop_while_the_store_is_away_for_a_moment_writes_everything() -> None:
