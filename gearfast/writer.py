@@ -46,6 +46,8 @@ class Writer:
         self.failures = 0
         """One after the other."""
         self.away_since = 0.0
+        self.takes_nothing = False
+        """Not even what has no jobs in it."""
         self.anew = False
         """It has lost everything, and does not have all of it again."""
         self.reason = "it has not answered"
@@ -120,11 +122,12 @@ class Writer:
         if flight.batch.facts:
             self.facts_are_stored(dict(flight.batch.facts))
         # A store that is full still forgets: that is no sign that it takes anything.
-        if flight.batch.adds or flight.batch.facts or not (self.ledger.keeping or self.batches.lone.jobs):
+        waits = self.ledger.keeping or self.batches.lone.jobs
+        if flight.batch.adds or flight.batch.facts or (self.takes_nothing and not waits):
             self.failures = 0
+            self.takes_nothing = False
             self.batches.lone.others_were_taken()
             self.back()
-
         if self.anew and not self.ledger.promised:
             self.anew = False
             log.error("All jobs are in the store again")
@@ -136,6 +139,7 @@ class Writer:
             self.reason = str(error).rstrip(".") or repr(error)
         elif not self.away_since:  # else what it has said itself tells more
             self.reason = f"it did not answer for {self.config.store_timeout:g} s"
+        self.takes_nothing |= not flight.batch.adds
         self.batches.failed(flight, self.reason, took, slow=slow)
         if flight.loner is not None and flight.loner.told:  # that says nothing about the others
             return

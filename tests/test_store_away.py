@@ -273,6 +273,22 @@ def test_a_stop_with_nothing_to_lose_does_not_wait_long_for_a_store_that_is_away
         assert said(caplog, "2 ended jobs may be run once more after the next start") == 1
 
 
+def test_a_full_store_is_not_back_because_it_forgets(caplog: pytest.LogCaptureFixture) -> None:
+    with serving(**SOON) as served, served.connect() as client, served.connect() as worker:
+        client.call(BACKGROUND, "f", "", payload="1")
+        served.store.full = True
+        assert client.call(BACKGROUND, "f", "", payload="2").name == "ERROR"
+        worker_of(worker, "f")
+        handle, _ = grab(worker)
+        worker.request(wire.WORK_COMPLETE, handle, payload="")
+        served.store.wait_gone(1)
+        assert client.call(BACKGROUND, "f", "", payload="3").name == "ERROR"
+        assert (said(caplog, "The store is away"), said(caplog, "The store is back")) == (1, 0)
+        served.store.full = False
+        until(lambda: client.call(BACKGROUND, "f", "", payload="4").name == "JOB_CREATED", "it is stored")
+        until(lambda: said(caplog, "The store is back") == 1, "that is said")
+
+
 class Moody(Obedient):
     """Refuses the first batches with jobs, and takes all that comes after them."""
 
