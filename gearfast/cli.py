@@ -195,25 +195,31 @@ def store_named(asked: Command) -> Iterator[None]:
 
 
 async def serve(asked: Command, store: Store | None, origin: Origin) -> None:
-    """Run the server; when it listens, write the pid file and tell whoever waits.
+    """Make the server, hear the signals, and serve."""
+    loop = asyncio.get_running_loop()
+    server = Server(asked.config, [Admin()], store, origin.sockets)
+    loop.set_exception_handler(partial(log_failure, server))
+    with signals_heard(loop, server) as hurry:
+        try:
+            await serve_until(hurry, server, asked, origin)
+        except HurryError:
+            end_at_once(server, origin.name)
+
+
+async def serve_until(hurry: asyncio.Event, server: Server, asked: Command, origin: Origin) -> None:
+    """Run the server; when it listens, write the pid file and tell whoever waits. Raises HurryError.
 
     The pid file comes after the bind, not before it as in stock: a start that fails because a server is running
     already must not take that server's pid file away.
     """
-    loop = asyncio.get_running_loop()
-    server = Server(asked.config, [Admin()], store, origin.sockets)
-    loop.set_exception_handler(partial(log_failure, server))
-    hurry = handle_signals(loop, server)
     if origin.watchdog is not None:
-        origin.watchdog.start(loop)
+        origin.watchdog.start(asyncio.get_running_loop())
     try:
         await unless(hurry, server.start())
     except StoreError:
         if server.ending.is_set():  # it was told to stop while it read the store, and did
             return
         raise
-    except HurryError:
-        end_at_once(server, origin.name)
     if origin.sockets:
         log.log(logs.NOTICE, "Its sockets are handed over by who started it: --listen and --port are not used")
     for address in server.addresses:
@@ -226,8 +232,6 @@ async def serve(asked: Command, store: Store | None, origin: Origin) -> None:
         server.stop()
         await server.closed()
         raise
-    except HurryError:
-        end_at_once(server, origin.name)
 
 
 class HurryError(Exception):
@@ -276,8 +280,13 @@ def greeting(asked: Command, server: Server) -> str:
     return f"is listening on {', '.join(server.addresses)}{jobs}. {hint(asked, server.addresses)}"
 
 
-def handle_signals(loop: asyncio.AbstractEventLoop, server: Server) -> asyncio.Event:
-    """Give stock's meaning to signals (protocol section 5.6). Returns the event that it was told to stop twice."""
+@contextmanager
+def signals_heard(loop: asyncio.AbstractEventLoop, server: Server) -> Iterator[asyncio.Event]:
+    """Give stock's meaning to signals (protocol section 5.6). Yields the event that it was told to stop twice.
+
+    Afterwards they are ignored: one that comes when all is done must not make of a good end a death by a signal, as it
+    would if the loop had the handlers, and took them with it.
+    """
     hurry = asyncio.Event()
     told = 0
 
@@ -298,11 +307,14 @@ def handle_signals(loop: asyncio.AbstractEventLoop, server: Server) -> asyncio.E
         logbook.reopen()
         server.reload()
 
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_signal_handler(signal.SIGINT, stop)
-    loop.add_signal_handler(signal.SIGUSR1, drain)
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    return hurry
+    meanings = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGUSR1: drain, signal.SIGHUP: reload}
+    for number in meanings:
+        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(meanings[signal.Signals(number)]))
+    try:
+        yield hurry
+    finally:
+        for number in meanings:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def hint(asked: Command, addresses: Sequence[str]) -> str:

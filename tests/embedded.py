@@ -17,13 +17,34 @@ import uvloop
 
 from gearfast import Config
 from gearfast import Server as Gearfast
-from gearfast.plugins.admin import Admin
+from gearfast.plugins.admin import Admin, Answer
+from gearfast.session import Session
 from tests.peers import HOST, Server, free_port, start
+
+
+class CountingAdmin(Admin):
+    """It tells with ``made`` how many bytes of other answers it has made so far: what was done before that line."""
+
+    made = 0
+
+    def answer(self, session: Session, line: bytes) -> Answer | None:
+        if line == b"made":
+            return b"%d\n" % self.made
+        answer = super().answer(session, line)
+        if answer is None or isinstance(answer, bytes):
+            self.made += len(answer or b"")
+            return answer
+        return self.counted(answer)
+
+    def counted(self, answer: Iterator[bytes]) -> Iterator[bytes]:
+        for part in answer:
+            self.made += len(part)
+            yield part
 
 
 async def main(config: Config) -> None:
     """Serve until SIGTERM."""
-    server = Gearfast(config, [Admin()])
+    server = Gearfast(config, [CountingAdmin()])
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     await server.start()
     print("listening", file=sys.stderr, flush=True)

@@ -144,6 +144,15 @@ def test_signals_that_end_it_leave_exit_code_0_and_no_pid_file(launch: Launch, t
     assert not (tmp_path / "pid").exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_signals_that_come_while_it_ends_do_not_make_a_bad_end_of_it(launch: Launch, number: int) -> None:
+    server = launch()
+    server.popen.send_signal(signal.SIGTERM)
+    while server.popen.poll() is None:
+        server.popen.send_signal(number)
+    assert server.popen.returncode == 0
+
+
 def test_pid_file_has_stocks_content_and_is_no_program(launch: Launch, tmp_path: Path) -> None:
     server = launch()
     assert (tmp_path / "pid").read_text() == f"{server.popen.pid}\n"
