@@ -87,7 +87,10 @@ WRONG = {
     "a handle that is not above the last": (raw(wire.RES, wire.JOB_CREATED, b"H:fake:0"), "handle numbers .* ascend"),
     "a job": (raw(wire.RES, wire.JOB_ASSIGN, b"H:fake:9\0beside\0x"), "a job .*nothing was asked"),
     "an error": (raw(wire.RES, wire.ERROR, b"QUEUE_ERROR\0no room"), "QUEUE_ERROR: no room"),
-    "one too many": (raw(wire.RES, wire.JOB_CREATED, b"H:fake:999") * 9, "nothing was asked"),
+    "more than were asked": (
+        b"".join(raw(wire.RES, wire.JOB_CREATED, b"H:fake:%d" % number) for number in range(1_000, 3_000)),
+        "nothing was asked",
+    ),
 }
 
 
