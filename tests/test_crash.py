@@ -134,9 +134,9 @@ def test_a_power_cut_costs_what_the_durability_says(durability: str) -> None:
 
 
 def test_a_power_cut_that_costs_something_is_found_out() -> None:
-    """The simulation itself: a server that forces nothing to disk must be seen to lose jobs, or which numbers it used.
+    """The simulation itself: a server that forces nothing to disk must be seen to lose jobs.
 
-    The campaign ends with the first that is seen.
+    A campaign ends with what it sees first, and one in thirty sees a number used twice before a job is missing.
     """
 
     def lying(folder: Path, durability: str) -> PowerCutPlace:
@@ -144,8 +144,11 @@ def test_a_power_cut_that_costs_something_is_found_out() -> None:
         place.survives = "everything"
         return place
 
-    outcome = Campaign(Plan(kills=20, seed=SEED, replay=0, early=0, real=0, longest=0.2), lying).run()
-    assert outcome.count["lost"] + outcome.count["reused"] > 0
+    for seed in range(SEED, SEED + 10):
+        outcome = Campaign(Plan(kills=20, seed=seed, replay=0, early=0, real=0, longest=0.2), lying).run()
+        if outcome.count["lost"]:
+            break
+    assert outcome.count["lost"] > 0
 
 
 def test_kills_during_the_take_over_of_gearmands_jobs_leave_each_there_once(tmp_path: Path, nursery: Nursery) -> None:
