@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -307,9 +307,10 @@ def signals_heard(loop: asyncio.AbstractEventLoop, server: Server) -> Iterator[a
         logbook.reopen()
         server.reload()
 
+    meanings: dict[int, Callable[[], None]]
     meanings = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGUSR1: drain, signal.SIGHUP: reload}
     for number in meanings:
-        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(meanings[signal.Signals(number)]))
+        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(meanings[number]))
     try:
         yield hurry
     finally:

@@ -128,6 +128,7 @@ class Writer:
             self.takes_nothing = False
             self.batches.lone.others_were_taken()
             self.back()
+
         if self.anew and not self.ledger.promised:
             self.anew = False
             log.error("All jobs are in the store again")
