@@ -15,7 +15,7 @@ import pytest
 from tests import wire
 from tests.embedded import start_embedded
 from tests.peers import Server, start_gearfast, until
-from tests.processes import MIB, SANITIZED, busy, frozen, log_of, most_mapped, resident, wait_for_line
+from tests.processes import MIB, SANITIZED, busy, frozen, log_of, most_mapped, resident, settled_log_of, wait_for_line
 from tests.wire import ClosedError, Connection, Packet
 
 PAUSE = 64 << 10
@@ -415,7 +415,8 @@ def test_descriptors_run_out() -> None:
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (400, 400))
         for _ in range(20):
             assert is_let_in(server, stack)
-        (line,) = re.findall("^.*connection too many.*$", log_of(server), re.MULTILINE)
+        wait_for_line(server, "connection too many")
+        (line,) = re.findall("^.*connection too many.*$", settled_log_of(server), re.MULTILINE)
         assert line.endswith("30 descriptors are in use. Raise --file-descriptors (or ulimit -n)")
         assert witness.sync() == b""
 
@@ -460,7 +461,7 @@ def test_without_any_descriptor_newcomers_wait(server: Server) -> None:
             assert sessions(witness) == 1
         for peer in waiting:
             assert peer.recv_line().startswith(b"OK ")
-        (line,) = re.findall("^.*new peers wait.*$", log_of(server), re.MULTILINE)
+        (line,) = re.findall("^.*new peers wait.*$", settled_log_of(server), re.MULTILINE)
         assert "Too many open files" in line
 
 
