@@ -160,8 +160,10 @@ cdef class Session(Peer):
                 self.next_slice()
         except Exception as error:
             self.give_up(error)
-        if self.answer is None and not self.too_much_waits():
-            self.stopped = False
+        if self.answer is not None:
+            return
+        self.stopped = self.too_much_waits()       # by the answer's last slice, say: what is kept of the input waits
+        if not self.stopped:
             self.reader.again()
             self.take()
 

@@ -80,6 +80,7 @@ cdef class Transport(Member):
             session.go_on()
             if not self.open:                         # a plugin has hung it up
                 return 0
+            self.wait_for_rest()
         if session.wants_input():
             self.take_kept()
         if not self.blocked and not session.cut and self.can_send() and not self.send_waiting():

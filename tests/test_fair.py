@@ -205,6 +205,14 @@ def test_how_long_a_packet_is_waited_for_is_an_option() -> None:
         wait_for_line(server, "closed: the rest of a packet has not come")
 
 
+def test_a_packet_that_began_behind_a_long_answer_is_waited_for_as_long() -> None:
+    with start_gearfast("--idle-packet-timeout=0.3", "--verbose=WARNING") as server, server.connect() as peer:
+        peer.send(b"show jobs\n" + wire.request(wire.ECHO_REQ, payload="hello")[:-1])
+        assert peer.recv_until(b".\n") == b".\n"
+        assert peer.closed()
+        wait_for_line(server, "closed: the rest of a packet has not come")
+
+
 def test_a_packet_that_grows_is_waited_for() -> None:
     with start_embedded(idle_packet_timeout=1.0) as server, server.connect() as idle, server.connect() as peer:
         whole = wire.request(wire.ECHO_REQ, payload="hello")

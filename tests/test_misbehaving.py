@@ -112,6 +112,23 @@ def test_long_admin_answers_that_nobody_reads_stop_being_made(server: Server) ->
             assert peer.recv_until(b"\n.\n").count(b"\n") == 2001
 
 
+def test_what_follows_a_long_answer_is_heard_though_something_else_has_yet_to_be_taken() -> None:
+    """What was kept behind the answer alone may be more than waits before a peer's requests are put off."""
+    with start_embedded(output_pause=1, answer_slice=1) as server, server.connect() as client, narrow(server) as peer:
+        client.send(b"".join(wire.request(wire.SUBMIT_JOB_BG, f"{at:08000}", "", payload="") for at in range(1000)))
+        for _ in range(1000):
+            client.recv_packet()
+        peer.send(wire.request(wire.CAN_DO, "f") + wire.request(wire.PRE_SLEEP))
+        peer.send(b"status\n" + wire.request(wire.ECHO_REQ, payload="after"))  # 8 MB to come: most are yet to be made
+        for _ in range(10):
+            client.sync()
+        client.call(wire.SUBMIT_JOB_BG, "f", "", payload="")
+        widen(peer)
+        assert peer.recv_until(b"\n.\n").count(b"\n") >= 1001
+        assert peer.recv_packet().type == wire.NOOP
+        assert peer.recv_packet() == Packet(wire.RES, wire.ECHO_RES, b"after")
+
+
 def test_worker_that_grabs_without_reading_gets_no_more_than_its_share(server: Server) -> None:
     """Jobs are not drawn into a buffer that nobody reads; another worker can have them."""
     with server.connect() as client, narrow(server) as greedy:
