@@ -54,8 +54,7 @@ cdef class TlsTransport(SocketTransport):
     cdef int take_kept(self) except -1:
         if self.incoming.pending > 0 or (self.shaken and self.tls.pending() > 0):
             self.decrypt()
-            if not self.session.wants_input():
-                self.ready()
+            self.took()
         return 0
 
     cdef int decrypt(self) except -1:

@@ -162,7 +162,7 @@ cdef class Session(Peer):
             self.give_up(error)
         if self.answer is not None:
             return
-        self.stopped = self.too_much_waits()       # by the answer's last slice, say: what is kept of the input waits
+        self.stopped = self.too_much_waits()       # of what stood behind the answer, say: the input waits, too, then
         if not self.stopped:
             self.reader.again()
             self.take()

@@ -29,6 +29,7 @@ cdef class Transport(Member):
     cdef void release(self)                       # give the descriptor back
     cdef int give_back(self) except -1            # what it holds in memory, and its place
     cdef void part(self) noexcept
+    cdef void took(self) noexcept                 # the session has handled what it could of what has come
     cdef void wait_for_rest(self) noexcept        # of a packet, if there is one
     cdef void end_gently(self)
     cdef void fail(self, object error) noexcept

@@ -117,6 +117,12 @@ cdef class Transport(Member):
                 self.turn.wait_to_leave(self)
             self.turn.schedule()                   # for what it held: some may be taken from it later, or be news
 
+    cdef void took(self) noexcept:
+        """The session has handled what it could of what has come."""
+        if not self.session.wants_input():
+            self.ready()
+        self.wait_for_rest()
+
     cdef void wait_for_rest(self) noexcept:
         if self.leaving:
             return
@@ -268,9 +274,7 @@ cdef class SocketTransport(Transport):
         return 0
 
     cdef int taken_in(self) except -1:
-        if not self.session.wants_input():
-            self.ready()
-        self.wait_for_rest()
+        self.took()
         self.turn.served(self.unwatched or is_waiting(self.session))
         return 0
 

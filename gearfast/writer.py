@@ -128,7 +128,6 @@ class Writer:
             self.takes_nothing = False
             self.batches.lone.others_were_taken()
             self.back()
-
         if self.anew and not self.ledger.promised:
             self.anew = False
             log.error("All jobs are in the store again")

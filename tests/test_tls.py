@@ -225,6 +225,24 @@ def test_protocol_error_over_tls_is_told_and_closes(server: Server, pki: Pki) ->
         assert peer.read_to_end() == b""
 
 
+def test_a_tls_peer_whose_packets_have_come_whole_is_not_waited_for(pki: Pki) -> None:
+    """Though the end of one did not fit behind its begin, and was decrypted a turn after it had come."""
+    wanted = context(pki)
+    files = {"ssl_certificate": str(pki.server.certificate), "ssl_key": str(pki.server.key)}
+    with start_embedded(ready=False, ssl=True, receive_buffer=65536, idle_packet_timeout=0.5, **files) as server:
+        await_listening(server)
+        with connect(server, wanted) as peer, connect(server, wanted) as later:
+            packet = wire.request(wire.ECHO_REQ, payload="x" * 60_000)
+            peer.send(packet[:20_000])
+            assert later.sync() == b""  # by now it has been read
+            with frozen(server):
+                peer.send(packet[20_000:])
+            assert len(peer.recv_packet().body) == 60_000
+            later.send(b"stat")
+            assert later.closed()  # so the other one has been idle for as long
+            assert peer.sync() == b""
+
+
 def test_tls_client_that_does_not_read_is_cut_off(pki: Pki) -> None:
     """Bounded as over plain TCP, whichever layer the bytes wait in."""
     files = {"ssl_certificate": str(pki.server.certificate), "ssl_key": str(pki.server.key)}
