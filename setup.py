@@ -23,7 +23,7 @@ ROOMS = [
     *("index", "heap", "pool", "hold", "handle", "packet", "rotation"),
     *("jobqueue", "numbers", "late", "roster", "party", "census", "peer", "unique", "line", "journal", "endings"),
     *("life", "broker", "inprocess"),
-    *("record", "ledger", "notes", "fence", "outlet", "session", "request", "visitor"),
+    *("record", "ledger", "notes", "fence", "outlet", "session", "fenced", "request", "visitor"),
     *("memory", "turn", "transport", "secure"),
 ]
 

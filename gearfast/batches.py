@@ -11,10 +11,10 @@ from enum import Enum
 from typing import NamedTuple
 
 from gearfast.config import Config
+from gearfast.contract import CEILING, Batch
 from gearfast.journal import Waits
 from gearfast.ledger import Ledger
 from gearfast.lone import Lone, Loner
-from gearfast.plugins import CEILING, Batch
 
 REMOVES_PER_ADD = 4
 """In a batch: a number costs so much less than a job."""

@@ -22,10 +22,10 @@ import uvloop
 from gearfast import command, daemon, logbook, logs, options, queues, store_command, systemd
 from gearfast.command import Command, Wish
 from gearfast.config import VERSION
+from gearfast.contract import Store
 from gearfast.descriptor import descriptor_of
 from gearfast.errors import ConfigError, GearfastError, StoreError
 from gearfast.password import without_password
-from gearfast.plugins import Store
 from gearfast.plugins.admin import Admin
 from gearfast.plugins.stores import make_store
 from gearfast.server import Server

@@ -11,10 +11,10 @@ from typing import Any, Final
 from gearfast import config, config_file, options, queues
 from gearfast.arguments import Arguments
 from gearfast.config import Config
+from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError
 from gearfast.logs import LEVELS
 from gearfast.options import port_of
-from gearfast.plugins import StoreSettings
 
 TLS_ONLY: Final = ("ssl-ca-file", "ssl-certificate", "ssl-key", "ssl-verify-client")
 """Options that say what only --ssl does."""

@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from gearfast.config import ARGUMENT_SIZE, UNIQUE_SIZE
-from gearfast.plugins import StoredJob
+from gearfast.contract import StoredJob
 
 FORMAT = "gearfast-jobs"
 VERSION = 1

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import BinaryIO, Self
 
 from gearfast.config import HANDLE_PREFIX_SIZE, MIB
+from gearfast.contract import CEILING, PREFIX, Batch, Store, StoredJob, ceiling_of
 from gearfast.errors import ConfigError, StoreError
 from gearfast.jobfile import Entry, LineError, read_first_line, read_line
-from gearfast.plugins import CEILING, PREFIX, Batch, Store, StoredJob, ceiling_of
 from gearfast.progress import Progress
 
 BATCH_JOBS = 5000

@@ -9,31 +9,33 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from gearfast.batches import Flight
+from gearfast.broker import Broker
 from gearfast.config import Config, default_handle_prefix
+from gearfast.contract import CEILING, PREFIX, Batch, Store, ceiling_of
 from gearfast.errors import ConfigError, GearfastError, StoreError
 from gearfast.ledger import Ledger
 from gearfast.logs import NOTICE
-from gearfast.plugins import CEILING, PREFIX, Batch, Store, ceiling_of
-from gearfast.session import Service
-from gearfast.turn import Turn
 from gearfast.writer import Writer
 
 log = logging.getLogger("gearfast")
+
+Refuse = Callable[[set[int], bytes], None]
 
 
 class Keeper:
     """Between the broker, which knows no store, and the store, which knows no broker."""
 
-    def __init__(self, store: Store, service: Service, config: Config) -> None:
+    def __init__(self, store: Store, broker: Broker, config: Config, refuse: Refuse) -> None:
+        """``refuse`` tells who waits for these jobs that they are not kept."""
         self.store = store
-        self.service = service
         self.config = config
-        self.ledger = Ledger(service.broker)
-        self.journal = service.broker.journal
+        self.ledger = Ledger(broker)
+        self.journal = broker.journal
+        self.refuse_waiting = refuse
         self.writer = Writer(store, self.ledger, config, self.refuse)
         self.batches = self.writer.batches
         self.replayed = 0
@@ -45,9 +47,12 @@ class Keeper:
 
     # --- the start ---
 
-    async def start(self, turn: Turn) -> None:
-        """Open the store, replay its jobs, and have the broker tell it what follows. Raises StoreError, ConfigError."""
-        self.turn = turn
+    async def start(self, settle: Callable[[], None]) -> None:
+        """Open the store, replay its jobs, and have the broker tell it what follows. Raises StoreError, ConfigError.
+
+        ``settle`` tells who waited what the store has written by then.
+        """
+        self.settle = settle
         self.loop = asyncio.get_running_loop()
         began = time.monotonic()
         try:
@@ -79,7 +84,6 @@ class Keeper:
         ours = {PREFIX: prefix, CEILING: str(last + self.config.store_numbers)}
         await self.store.write(Batch([], [], ours))
         self.writer.facts_are_stored({**facts, **ours})
-        self.service.keep_in(self.store.largest, self.begin)
 
     def handle_prefix(self, stored: str) -> str:
         """Return what handles begin with: the command line's, the store's, or this machine's."""
@@ -118,7 +122,7 @@ class Keeper:
             await self.writer.write(flight)
             while (removes := self.batches.overtook()) is not None:
                 await self.writer.write(removes)
-            self.turn.settle()  # what this leads to is written by the next round: this one is still busy
+            self.settle()  # what this leads to is written by the next round: this one is still busy
             self.settled.set()
         self.journal.busy = False
         self.wake_in(self.batches.due() - time.monotonic())
@@ -149,23 +153,26 @@ class Keeper:
         """Give an answer to those who have waited too long."""
         self.clock = None
         self.writer.refuse_overdue()
-        self.turn.settle()
+        self.settle()
         self.settled.set()
         if self.batches.waits or self.journal.busy:
             self.watch()
 
     def refuse(self, numbers: list[int], text: str) -> None:
         """Tell who waits for these jobs that they are not kept."""
-        self.service.refuse_jobs(set(numbers), text.encode("utf-8", "replace"))
+        self.refuse_waiting(set(numbers), text.encode("utf-8", "replace"))
         self.ledger.unkeep(numbers)
 
     # --- the end ---
 
-    async def flush(self) -> None:
-        """Return when all who wait now have been told that their jobs are stored, or that they are not."""
+    async def flush(self, is_waited_for: Callable[[int], bool]) -> None:
+        """Return when all who wait now have been told that their jobs are stored, or that they are not.
+
+        ``is_waited_for`` tells whether somebody waits for a job with this number, or a lower one.
+        """
         self.writer.last_success = time.monotonic()
         last = self.ledger.last
-        while self.service.owes(last):
+        while is_waited_for(last):
             self.wake()
             self.watch()
             self.settled.clear()

@@ -3,7 +3,7 @@
 from typing_extensions import disjoint_base
 
 from gearfast.broker import Broker
-from gearfast.plugins import StoredJob
+from gearfast.contract import StoredJob
 
 @disjoint_base
 class Ledger:

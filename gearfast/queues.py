@@ -7,10 +7,10 @@ from urllib.parse import quote, urlencode
 
 from gearfast import mysql_files, password
 from gearfast.arguments import Arguments
+from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError
 from gearfast.options import OPTIONS, port_of
 from gearfast.password import without_password
-from gearfast.plugins import StoreSettings
 
 PASSWORD_FILE: Final = "store-password-file"
 PASSWORD_VARIABLE: Final = "GEARFAST_STORE_PASSWORD"

@@ -6,7 +6,7 @@ fields of a tag byte, a length byte and so many bytes.
 
 from gearfast.jobqueue cimport job_payload, job_reducer, job_unique
 
-from gearfast.plugins import StoredJob
+from gearfast.contract import StoredJob
 
 cdef enum:
     VERSION = 1

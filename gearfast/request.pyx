@@ -5,6 +5,7 @@ from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcpy
 
 from gearfast.broker cimport NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Broker
+from gearfast.fenced cimport send_after_store
 from gearfast.handle cimport HANDLE_ROOM
 from gearfast.jobqueue cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
 from gearfast.life cimport Submission
@@ -190,7 +191,7 @@ cdef int submit(Session session, const Submission* wanted) except -1:
     if submitted == NO_MEMORY_LEFT:
         return session.refuse(b"QUEUE_ERROR", b"The server takes no jobs at present: it is short of memory")
     if wanted.background and service.broker.journal.expects(job):
-        session.send_after_store(job)
+        send_after_store(session, job)
     else:
         session.send_handle(JOB_CREATED, job.number)
     if service.notes.jobs:

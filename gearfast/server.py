@@ -8,17 +8,20 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from gearfast.broker import Broker
+from gearfast.checked import store_of
 from gearfast.config import Config, default_handle_prefix
+from gearfast.contract import Store
 from gearfast.door import Door, origin_of, turn_away
 from gearfast.drain import Drain
 from gearfast.errors import ConfigError, ListenError, StoreError
+from gearfast.fenced import is_waited_for, refuse_jobs
 from gearfast.keeper import Keeper
 from gearfast.listener import close_listener, handed_over, host_of, is_tcp, name_of, open_listeners
 from gearfast.logs import NOTICE
-from gearfast.plugins import Plugin, Store
-from gearfast.plugins.checked import plugins_of, store_of
+from gearfast.plugin import Plugin, plugins_of
 from gearfast.refusals import Refusals
 from gearfast.request import answer_requests
 from gearfast.secure import TlsTransport
@@ -66,7 +69,7 @@ class Server:
         )
         self.service = Service(self.broker, config, log)
         answer_requests(self.service, config.timeout_unit)
-        self.keeper = None if store is None else Keeper(store, self.service, config)
+        self.keeper = None if store is None else Keeper(store, self.broker, config, partial(refuse_jobs, self.service))
         self.started: list[Plugin] = []
         self.handed = handed_over(listeners)
         self.listeners: list[socket.socket] = []
@@ -124,13 +127,14 @@ class Server:
 
     async def replay(self, keeper: Keeper) -> None:
         """Have the store's jobs; `stop` ends that too."""
-        self.replaying = asyncio.ensure_future(keeper.start(self.turn))
+        self.replaying = asyncio.ensure_future(keeper.start(self.turn.settle))
         try:
             await self.replaying
         except asyncio.CancelledError:
             if not self.ending.is_set():
                 raise
             raise StoreError("the server was told to stop before it had read all jobs") from None
+        self.service.keep_in(keeper.store.largest, keeper.begin)
         self.keeping = keeper
 
     def drain(self) -> None:
@@ -193,7 +197,7 @@ class Server:
         if self.draining is not None:
             self.draining.end()
         if self.keeping is not None:
-            await self.keeping.flush()
+            await self.keeping.flush(partial(is_waited_for, self.service))
             self.broker.closing = True
             self.keeping.hold()
         for session in list(self.service.sessions.values()):

@@ -10,7 +10,6 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from gearfast.broker cimport Broker, Reported
 from gearfast.clock cimport Clock
 from gearfast.fence cimport Fences
-from gearfast.jobqueue cimport Job
 from gearfast.notes cimport Notes
 from gearfast.outlet cimport Outlet
 from gearfast.packet cimport Packet, PacketReader, PacketWriter
@@ -46,7 +45,7 @@ cdef class Service:                       # what all sessions of one server shar
     cdef public object write              # has the store take what is gathered for it
 
     cdef inline int tell_store(self) except -1:          # at the end of every turn
-        if self.broker.has_news():
+        if self.broker.has_news() and self.write is not None:    # while the store still starts there is none yet
             self.write()
         return 0
 
@@ -104,10 +103,6 @@ cdef class Session(Peer):
     cdef int finish(self, Slice rest) except -1
     cdef int send_handle(self, uint32_t type, uint64_t number) except -1
     cdef int refuse(self, const char* code, const char* text) except -1
-    cdef int send_after_store(self, const Job* job) except -1
-    cdef bint let_go(self) noexcept       # whether no answer waits for the store any more
-    cdef void set_fence(self) noexcept    # before the first answer that waits
-    cdef int refuse_jobs(self, set numbers, bytes text) except -1
     cdef int check(self, Reported reported, const char* text) except -1
     cdef inline bint too_much_waits(self) noexcept:
         return self.out.waiting() > self.service.output_pause or (self.fences.count > 0 and self.store_is_behind())

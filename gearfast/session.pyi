@@ -45,12 +45,6 @@ class Service:
         """Bytes of a background job that the store takes."""
     def keep_in(self, largest: int, write: Callable[[], None]) -> None:
         """Background jobs go into a store that takes jobs of so many bytes."""
-    def settle(self) -> None:
-        """Let go of the answers that the store has no more to do with."""
-    def owes(self, last: int) -> bool:
-        """Whether somebody waits for the store to have a job with this number, or a lower one."""
-    def refuse_jobs(self, numbers: set[int], text: bytes) -> None:
-        """Answer QUEUE_ERROR to those who wait for one of these jobs to be stored."""
     @property
     def opened(self) -> int:
         """Connections so far; the serial number of the newest."""

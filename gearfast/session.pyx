@@ -7,11 +7,9 @@ from libc.string cimport memcpy, strlen
 
 from gearfast.broker cimport UNKNOWN
 from gearfast.clock cimport Clock, monotonic_time, wall_time
-from gearfast.fence cimport Fence, fences_add, fences_close, fences_pass
-from gearfast.jobqueue cimport Job
+from gearfast.fence cimport fences_close
 from gearfast.packet cimport (
-    ERROR, HEADER_SIZE, JOB_CREATED, NOOP, READY, TEXT, UNFENCED, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL,
-    WORK_STATUS, WORK_WARNING, body_size,
+    ERROR, HEADER_SIZE, NOOP, READY, TEXT, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
 )
 from gearfast.peer cimport EXCEPTION
 
@@ -59,32 +57,6 @@ cdef class Service:
         """There is a store: it takes jobs of so many bytes, and `write` has it take what is gathered."""
         self.largest = largest
         self.write = write
-
-    def settle(self):
-        """The store has written something: who waited for that may be told."""
-        cdef Session session
-        cdef list fenced = self.fenced
-        self.fenced = []
-        for session in fenced:
-            if not session.let_go():
-                self.fenced.append(session)
-
-    def owes(self, uint64_t last):
-        """Somebody waits until the store has a job with this number, or a lower one."""
-        cdef Session session
-        for session in self.fenced:
-            if session.fences.count > 0 and session.fences.fence[session.fences.first].number <= last:
-                return True
-        return False
-
-    def refuse_jobs(self, set numbers not None, bytes text not None):
-        """The store did not take these jobs: who waits for one of them is told why."""
-        cdef Session session
-        for session in self.fenced:
-            try:
-                session.refuse_jobs(numbers, text)
-            except MemoryError:                    # half written anew: nothing of it may be sent
-                session.cut_off(NO_MEMORY)
 
 
 @cython.final
@@ -377,69 +349,3 @@ cdef class Session(Peer):
         elif not self.deliver(type, told, count):
             self.cut_off(NO_MEMORY)
         return not self.cut
-
-    # --- answers that wait for the store ---
-
-    cdef int send_after_store(self, const Job* job) except -1:
-        cdef uint64_t place = self.out.base + self.out.size
-        fences_add(&self.fences, Fence(job.number, place))
-        self.heavy = self.heavy or self.service.broker.journal.is_heavy(job)
-        try:
-            if self.fences.count == 1:
-                self.out.fence = place
-                self.service.fenced.append(self)
-            return self.send_handle(JOB_CREATED, job.number)
-        except MemoryError:                        # a fence is never without its packet
-            self.fences.count -= 1
-            if self.fences.count == 0:
-                self.out.fence = UNFENCED
-            raise
-
-    cdef bint let_go(self) noexcept:
-        cdef Broker broker = self.service.broker
-        cdef uint32_t before = self.fences.count
-        cdef Job* job
-        while self.fences.count > 0:
-            job = broker.find(self.fences.fence[self.fences.first].number)
-            if job != NULL and broker.journal.owes(job):
-                break
-            fences_pass(&self.fences)
-        self.set_fence()
-        if self.fences.count < before:
-            self.outlet.ready()
-        return self.fences.count == 0
-
-    cdef void set_fence(self) noexcept:
-        if self.fences.count > 0:
-            self.out.fence = self.fences.fence[self.fences.first].place
-            return
-        self.out.fence = UNFENCED
-        self.heavy = False
-        fences_close(&self.fences)                 # an idle peer holds nothing
-
-    cdef int refuse_jobs(self, set numbers, bytes text) except -1:
-        """Write the answers anew from the first fence on: an ERROR in place of each JOB_CREATED for one of these."""
-        cdef PacketWriter old = self.out, to = self.to, new = self.writer()
-        cdef Fence* fence = self.fences.fence + self.fences.first
-        cdef uint32_t count = self.fences.count, at
-        cdef size_t place = old.sent, start, size
-        new.base = old.base + old.sent
-        self.out = self.to = new
-        self.fences.count = 0
-        for at in range(count):
-            start = <size_t>(fence[at].place - old.base)
-            size = HEADER_SIZE + body_size(old.data + start)
-            new.write(old.data + place, start - place)
-            place = start + size
-            if fence[at].number in numbers:
-                self.refuse(b"QUEUE_ERROR", text)
-            else:
-                fence[self.fences.count] = fence[at]
-                fence[self.fences.count].place = new.base + new.size
-                self.fences.count += 1
-                new.write(old.data + start, size)
-        new.write(old.data + place, old.size - place)
-        if to is not old:                          # a long answer goes on, and packets wait behind it
-            self.to = to
-        self.set_fence()
-        return 0

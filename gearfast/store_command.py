@@ -22,11 +22,11 @@ import uvloop
 from gearfast import command, config_file, daemon, options, queues
 from gearfast.arguments import Arguments
 from gearfast.config import default_handle_prefix
+from gearfast.contract import PREFIX, Readable, Store, StoredJob, StoreSettings
 from gearfast.errors import ConfigError, GearfastError, StoreError
 from gearfast.jobfile import PRIORITIES, first_line, line_of, summary_of
 from gearfast.jobimport import Import, Input, counted
 from gearfast.logs import LEVELS
-from gearfast.plugins import PREFIX, Readable, Store, StoredJob, StoreSettings
 from gearfast.progress import Progress
 
 log = logging.getLogger("gearfast")

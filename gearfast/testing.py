@@ -8,8 +8,8 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import pytest
 
+from gearfast.contract import Batch, Readable, Store, StoredJob, StoreSettings, room_of
 from gearfast.errors import StoreError, StoreLostError
-from gearfast.plugins import Batch, Readable, Store, StoredJob, StoreSettings, room_of
 
 Result = TypeVar("Result")
 
@@ -47,7 +47,7 @@ class StoreContract:
     Derive from it in a test module of yours, name your store, and say where an empty place for it is::
 
         import pytest
-        from gearfast.plugins import StoreSettings
+        from gearfast.contract import StoreSettings
         from gearfast.testing import StoreContract
         from my_package import MyStore
 

@@ -4,6 +4,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport INFINITY
 from libc.stdlib cimport free, malloc
 
+from gearfast.fenced cimport pass_fences
 from gearfast.ring cimport Ring, ring_append, ring_append_all, ring_empty, ring_leave, ring_open
 
 from gearfast import config
@@ -207,7 +208,7 @@ cdef class Turn:
         self.enter()
         self.begin()
         self.scheduled = True                     # by what follows
-        self.service.settle()
+        pass_fences(self.service)
         self.over()
 
     # --- time ---

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from gearfast.batches import Batches, Flight, Kind
 from gearfast.config import MIB, Config
+from gearfast.contract import CEILING, Store, StoredJob, room_of
 from gearfast.errors import StoreError, StoreLostError
 from gearfast.ledger import Ledger
 from gearfast.lone import Loner
-from gearfast.plugins import CEILING, Store, StoredJob, room_of
 
 log = logging.getLogger("gearfast")
 

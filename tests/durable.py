@@ -13,8 +13,8 @@ import uvloop
 
 from gearfast import Config
 from gearfast import Server as Gearfast
+from gearfast.contract import Batch, StoredJob
 from gearfast.errors import StoreError
-from gearfast.plugins import Batch, StoredJob
 from gearfast.plugins.admin import Admin
 from tests import wire
 from tests.peers import HOST, until

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 from gearfast import store_command
+from gearfast.contract import Batch, StoredJob
 from gearfast.errors import StoreError
 from gearfast.jobfile import MOST_NUMBER
-from gearfast.plugins import Batch, StoredJob
 
 EVERY_BYTE = bytes(range(256))
 

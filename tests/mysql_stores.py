@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import uvloop
 
+from gearfast.contract import Store, StoredJob, StoreSettings
 from gearfast.errors import StoreError
-from gearfast.plugins import Store, StoredJob, StoreSettings
 from gearfast.plugins.mysql import MySql
 from gearfast.plugins.mysql.link import Link
 from tests import wire

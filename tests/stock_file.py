@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from gearfast.plugins import Batch, StoredJob, StoreSettings
+from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.plugins.sqlite import Sqlite
 from gearfast.plugins.sqlite import store as rooms
 from tests import wire

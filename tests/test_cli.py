@@ -10,8 +10,8 @@ import pytest
 from gearfast import cli, command, logbook, options
 from gearfast.command import Command, Wish
 from gearfast.config import HANDLE_PREFIX_SIZE, VERSION, Config
+from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError
-from gearfast.plugins import StoreSettings
 from tests.peers import peer, start_gearfast
 
 GOOD = (

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from gearfast import cli, command, mysql_files, options, progress, store_command
+from gearfast.contract import StoreSettings
 from gearfast.password import without_password
-from gearfast.plugins import StoreSettings
 from tests.peers import PROJECT
 from tests.test_cli import config, read
 

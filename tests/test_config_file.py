@@ -11,9 +11,9 @@ import pytest
 from gearfast import cli, command
 from gearfast.arguments import Arguments
 from gearfast.command import Command
+from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError
 from gearfast.options import OPTIONS, SHORTENED
-from gearfast.plugins import StoreSettings
 from tests.peers import peer
 
 TAKEN = [name for name in SHORTENED if name != "protocol"]

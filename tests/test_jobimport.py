@@ -12,9 +12,9 @@ import pytest
 
 from gearfast import jobimport, store_command
 from gearfast.config import HANDLE_PREFIX_SIZE
+from gearfast.contract import Batch
 from gearfast.errors import ConfigError, StoreError
 from gearfast.jobfile import first_line, line_of
-from gearfast.plugins import Batch
 from tests.memory_store import AWKWARD, Memory, do, file_of, job
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gearfast import cli, command, password
+from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError
-from gearfast.plugins import StoreSettings
 from gearfast.plugins.stores import make_store
 from tests.databases import DATABASE, USER, Database, MariaDb, PostgreSql, Redis
 from tests.peers import HOST, start_gearfast

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from gearfast import cli
+from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError, StoreError
-from gearfast.plugins import StoreSettings
 from gearfast.plugins.postgresql import PostgreSql as Store
 from gearfast.plugins.postgresql.parameters import PARAMETERS
 from gearfast.plugins.postgresql.url import Address, address_of, read_conninfo

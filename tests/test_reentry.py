@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from gearfast import InProcessPeer, Server
+from gearfast.contract import Batch
 from gearfast.logs import NOTICE
-from gearfast.plugins import Batch
 from gearfast.plugins.admin import Admin
 from gearfast.session import Session
 from tests import wire

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gearfast.plugins import StoredJob
+from gearfast.contract import StoredJob
 from gearfast.plugins.sqlite.store import deletes, inserts
 from gearfast.testing import a_job
 

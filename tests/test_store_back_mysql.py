@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from gearfast.plugins import StoredJob, StoreSettings
+from gearfast.contract import StoredJob, StoreSettings
 from gearfast.plugins.mysql import MySql
 from gearfast.testing import a_job, adding, same
 from tests.databases import MariaDb

@@ -13,9 +13,9 @@ import pytest
 
 from gearfast import cli, store_command
 from gearfast.config import default_handle_prefix
+from gearfast.contract import StoredJob
 from gearfast.errors import ConfigError, StoreError
 from gearfast.jobfile import MOST_NUMBER, read_line
-from gearfast.plugins import StoredJob
 from tests.memory_store import AWKWARD, GivingBack, Memory, Plain, do, errand, file_of, job
 
 # --- the words ---------------------------------------------------------------------------

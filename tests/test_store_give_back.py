@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gearfast.contract import Batch, ceiling_of
 from gearfast.errors import StoreError
-from gearfast.plugins import Batch, ceiling_of
 from gearfast.plugins.stock import StockRow, job_of, row_of
 from gearfast.testing import a_job, adding, same
 from tests import wire

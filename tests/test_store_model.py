@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from gearfast.broker import Broker
+from gearfast.contract import StoredJob
 from gearfast.journal import Waits
 from gearfast.ledger import Ledger
-from gearfast.plugins import StoredJob
 from tests import model
 from tests.model import PREFIX
 from tests.test_broker_model import BrokerAndModel, picks

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 import uvloop
 
+from gearfast.contract import Batch, StoreSettings
 from gearfast.errors import ConfigError, StoreError
 from gearfast.logs import NOTICE
-from gearfast.plugins import Batch, StoreSettings
 from gearfast.plugins.mysql import MySql
 from gearfast.plugins.mysql.url import SOCKETS, address_of
 from gearfast.testing import StoreContract, a_job, adding, same

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from gearfast.contract import Batch, Store
 from gearfast.errors import StoreError
-from gearfast.plugins import Batch, Store
 from gearfast.plugins.mysql import MySql
 from gearfast.testing import a_job, adding, same
 from tests.databases import USER, MariaDb

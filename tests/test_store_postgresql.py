@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import uvloop
 
+from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import ConfigError, StoreError
-from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.plugins.postgresql import PostgreSql as Store
 from gearfast.plugins.postgresql.link import Connection
 from gearfast.testing import StoreContract, a_job, adding, same

@@ -13,8 +13,8 @@ import pytest
 import redis as driver
 import uvloop
 
+from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import StoreError, StoreLostError
-from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.plugins.redis import Redis
 from gearfast.plugins.redis.link import Command, Link
 from gearfast.testing import StoreContract, a_job, adding, same

@@ -9,8 +9,8 @@ import pytest
 import uvloop
 from redis import exceptions as refused
 
+from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError, StoreError
-from gearfast.plugins import StoreSettings
 from gearfast.plugins.redis import Redis
 from gearfast.plugins.redis.link import reason_of
 from gearfast.plugins.redis.store import promise

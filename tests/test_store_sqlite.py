@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import uvloop
 
+from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import ConfigError, StoreError, StoreLostError
-from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.plugins.sqlite import Sqlite
 from gearfast.plugins.sqlite import file as file_rooms
 from gearfast.plugins.sqlite import store as rooms
@@ -27,10 +27,10 @@ from tests.peers import PROJECT
 
 WRITER = """
 import asyncio, sys
-from gearfast.plugins import StoreSettings
+from gearfast.contract import StoreSettings
 from gearfast.plugins.sqlite import Sqlite
 from gearfast.testing import a_job, adding
-from gearfast.plugins import Batch
+from gearfast.contract import Batch
 
 async def main():
     store = Sqlite(StoreSettings(url="sqlite:" + sys.argv[1], durability=sys.argv[2]))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from gearfast.contract import Batch, StoredJob
 from gearfast.errors import StoreError
 from gearfast.logs import NOTICE
-from gearfast.plugins import Batch, StoredJob
 from gearfast.plugins.sqlite import store as rooms
 from gearfast.testing import a_job, same
 from tests import wire
@@ -288,7 +288,8 @@ def test_a_transaction_that_fails_in_the_middle_moves_nothing(
 
 KILLED = """
 import asyncio, os, signal, sys
-from gearfast.plugins import StoreSettings, sqlite
+from gearfast.contract import StoreSettings
+from gearfast.plugins import sqlite
 from gearfast.plugins.sqlite import Sqlite
 from gearfast.plugins.sqlite.file import SqliteFile
 

@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
+from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.logs import NOTICE
-from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.testing import a_job, same
 from tests import wire
 from tests.databases import DATABASE, MariaDb

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import StoreError
-from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.plugins.postgresql import PostgreSql as Store
 from gearfast.plugins.postgresql.jobs import SLICE
 from gearfast.plugins.postgresql.stock import StockTable

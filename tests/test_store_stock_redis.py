@@ -14,7 +14,7 @@ import pytest
 import redis as driver
 import uvloop
 
-from gearfast.plugins import Batch, StoreSettings
+from gearfast.contract import Batch, StoreSettings
 from gearfast.plugins.redis import Redis
 from gearfast.plugins.redis.stock import row_from
 from gearfast.testing import a_job, adding, same

@@ -6,9 +6,9 @@ import time
 from typing import Final, NamedTuple
 
 from gearfast.config import UNIQUE_SIZE
+from gearfast.contract import StoredJob
 from gearfast.errors import StoreError
 from gearfast.logs import NOTICE
-from gearfast.plugins import StoredJob
 
 log = logging.getLogger("gearfast")
 

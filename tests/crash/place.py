@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gearfast.plugins import Batch, StoredJob, StoreSettings
+from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.plugins.stores import make_store
 from tests.databases import Database
 

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from gearfast.plugins import Batch, Store, StoredJob, StoreSettings
+from gearfast.contract import Batch, Store, StoredJob, StoreSettings
 
 MakeStore = Callable[[StoreSettings], Store]
 

@@ -5,8 +5,8 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
+from gearfast.contract import Batch, StoredJob
 from gearfast.errors import StoreError
-from gearfast.plugins import Batch, StoredJob
 from gearfast.plugins.mysql.link import Link
 
 log = logging.getLogger("gearfast")

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from asyncmy.errors import MySQLError
 
+from gearfast.contract import CEILING, Batch, StoredJob, ceiling_of
 from gearfast.errors import StoreError
-from gearfast.plugins import CEILING, Batch, StoredJob, ceiling_of
 from gearfast.plugins.mysql.jobs import COLUMNS, ROWS, JobTables, literal, quoted
 from gearfast.plugins.mysql.link import Link
 from gearfast.plugins.stock import StockRow, TakeOver, job_of, row_of, staying

@@ -7,9 +7,9 @@ from typing import Final
 
 from asyncmy.errors import MySQLError
 
+from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import ConfigError, StoreError, StoreLostError
 from gearfast.logs import NOTICE
-from gearfast.plugins import Batch, StoredJob, StoreSettings
 from gearfast.plugins.mysql.jobs import ROWS, JobTables
 from gearfast.plugins.mysql.link import Link
 from gearfast.plugins.mysql.stock import NOTED, StockTable

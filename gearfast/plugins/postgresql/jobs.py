@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
+from gearfast.contract import StoredJob
 from gearfast.errors import ConfigError
-from gearfast.plugins import StoredJob
 from gearfast.plugins.postgresql.link import Connection, quoted
 
 NAME_SIZE: Final = 63

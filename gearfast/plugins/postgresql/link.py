@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg  # type: ignore[import-untyped]
 
+from gearfast.contract import StoreSettings
 from gearfast.errors import StoreError
-from gearfast.plugins import StoreSettings
 from gearfast.plugins.postgresql.url import address_of
 
 log = logging.getLogger("gearfast")

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from gearfast.plugins import StoredJob
+from gearfast.contract import StoredJob
 from gearfast.plugins.stock import TakeOver
 
 BUCKET_BITS: Final = 10

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from gearfast.contract import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
 from gearfast.errors import ConfigError, StoreError
-from gearfast.plugins import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
 from gearfast.plugins.sqlite.file import SqliteFile, Statement
 from gearfast.plugins.stock import StockRow, TakeOver, job_of, log, row_of, staying
 

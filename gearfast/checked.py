@@ -1,30 +1,15 @@
-"""Plugins and stores looked at when they are handed over: what is none is refused there, with what it lacks."""
+"""What is handed over as a store, or as something else with methods, is looked at there: what is none is refused."""
 
 from collections.abc import Iterable
 from typing import Final, cast
 
+from gearfast.contract import Store
 from gearfast.errors import ConfigError
-from gearfast.plugins import Plugin, Store
 
-PLUGIN: Final = ("start", "stop")
-"""The methods of a Plugin."""
 STORE: Final = ("open", "replay", "write", "close")
 """The methods of a Store."""
 SHOWN: Final = 80
 """Characters of somebody's object that a message shows."""
-
-
-def plugins_of(given: object) -> list[Plugin]:
-    """Return the plugins as a list. Raises ConfigError when it is no list, or one of them is no plugin."""
-    if not isinstance(given, Iterable) or isinstance(given, (str, bytes)):
-        raise ConfigError(f"Server's plugins are {shown(given)}, and have to be a list: Server(config, [Admin()])")
-    plugins = list(given)
-    for place, plugin in enumerate(plugins):
-        if lacks := missing(plugin, PLUGIN):
-            raise ConfigError(
-                f"plugins[{place}] is {shown(plugin)}, which is no plugin: {lacks} (gearfast.plugins.Plugin)"
-            )
-    return plugins
 
 
 def store_of(given: object) -> Store | None:
@@ -35,7 +20,7 @@ def store_of(given: object) -> Store | None:
     if not lacks and not isinstance(getattr(given, "largest", None), int):
         lacks = "it lacks the number 'largest'"
     if lacks:
-        raise ConfigError(f"{shown(given)} is no store: {lacks} (gearfast.plugins.Store)")
+        raise ConfigError(f"{shown(given)} is no store: {lacks} (gearfast.contract.Store)")
     return cast(Store, given)
 
 
