@@ -5,8 +5,10 @@
 cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from gearfast.index cimport Cursor
 from gearfast.jobqueue cimport Job, Waiter
 from gearfast.life cimport Life, Submission
+from gearfast.numbers cimport SCAN_LEAST
 from gearfast.party cimport Party
 from gearfast.peer cimport Peer, Report
 from gearfast.ring cimport Ring
@@ -57,6 +59,7 @@ cdef class Broker(Life):
     cdef int submit(self, Peer client, const Submission* wanted, double now, Job** job) except -1    # Submitted
     cdef int join(self, Job* job, Peer client, const Submission* wanted, double now) except -1
     cdef Job* find(self, uint64_t number) noexcept
+    cdef int scan(self, Cursor* cursor, Job** found) noexcept    # as index_scan; up to SCAN_LEAST of all jobs
     cdef Job* find_unique(self, Slice unique) noexcept
     cdef bint cancel(self, uint64_t number) noexcept
     # --- workers ---

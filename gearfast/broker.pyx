@@ -8,9 +8,10 @@ cimport cython
 from gearfast.census cimport function_rows, job_rows
 from gearfast.endings cimport CANCELLED, TIMED_OUT
 from gearfast.heap cimport heap_pop_due, heap_soonest
-from gearfast.jobqueue cimport BACKGROUND, DELAYED, Run
+from gearfast.jobqueue cimport DELAYED, Run
+from gearfast.keeping cimport is_background
 from gearfast.late cimport late_expects, late_has
-from gearfast.numbers cimport numbers_find
+from gearfast.numbers cimport numbers_find, numbers_scan
 from gearfast.party cimport detach, holds, party_free
 from gearfast.peer cimport COMPLETE, FAIL, STATUS, tell
 from gearfast.ring cimport ring_append, ring_append_all, ring_empty, ring_leave
@@ -115,12 +116,15 @@ cdef class Broker(Life):
         """One more who wants what is a job already (protocol section 3.3)."""
         if not wanted.background:
             self.wait_for(job, client)
-        elif not job.kept & BACKGROUND:
+        elif not is_background(job):
             self.keep(job, now)
         return 0
 
     cdef Job* find(self, uint64_t number) noexcept:
         return numbers_find(&self.jobs, number)
+
+    cdef int scan(self, Cursor* cursor, Job** found) noexcept:
+        return numbers_scan(&self.jobs, cursor, found, SCAN_LEAST)
 
     cdef Job* find_unique(self, Slice unique) noexcept:
         return unique_find_anywhere(&self.uniques, unique)
@@ -220,7 +224,7 @@ cdef class Broker(Life):
             if not held or kind != COMPLETE:
                 self.note_result(job, party, kind)
             self.release(job)
-        elif job.waiters == NULL and not job.kept & BACKGROUND:
+        elif job.waiters == NULL and not is_background(job):
             self.abandon(job)                      # its clients do not listen any more
         return TAKEN
 
@@ -285,7 +289,7 @@ cdef class Broker(Life):
     cdef void stop_waiting(self, Waiter* waiter) noexcept:
         cdef Job* job = waiter.job
         detach(&self.waiters, waiter)
-        if job.waiters == NULL and not job.kept & BACKGROUND:
+        if job.waiters == NULL and not is_background(job):
             self.abandon(job)
 
     cdef void take_one_back(self, Ring* link, double now) noexcept:

@@ -2,7 +2,8 @@
 
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
-from gearfast.jobqueue cimport BACKGROUND, Job, job_unique
+from gearfast.jobqueue cimport Job, job_unique
+from gearfast.keeping cimport is_background
 from gearfast.numbers cimport SCAN_LEAST, numbers_scan
 from gearfast.ring cimport ring_leave, ring_open, ring_prepend
 from gearfast.roster cimport Ability, Function, function_of_node, is_place
@@ -43,7 +44,7 @@ cdef tuple function_row(const Function* function):
 
 cdef tuple job_row(Handles handles, const Job* job):
     cdef Slice unique = job_unique(job)
-    background = bool(job.kept & BACKGROUND)
+    background = bool(is_background(job))
     orphan = job.waiters == NULL and not background
     return handles.format(job.number), job.attempts, orphan, background, unique.data[:unique.size]
 

@@ -22,14 +22,6 @@ cdef enum State:
     RUNNING = 2           # a worker holds it
     NOWHERE = 3           # between two of these
 
-cdef enum Kept:           # why a job is kept though nobody waits, and what the store knows of it
-    BACKGROUND = 1
-    GATHERED = 2          # it goes into the next batch
-    WRITING = 4           # it is in the batch that is being written, or may be in the store after one that failed
-    STORED = 8            # it is in the store
-    STRUCK = 16           # it was refused, and goes on all the same: the store may have it, and is told to forget it
-    PROMISED = 32         # it was acknowledged, and is not in the store: it is never refused
-
 cdef struct Link:
     Job* next
     Job* prev
@@ -51,7 +43,7 @@ cdef struct Job:
     uint8_t reducer_size
     uint8_t priority
     uint8_t state
-    uint8_t kept          # Kept, several of them
+    uint8_t kept          # why it is kept though nobody waits, and what the store knows of it (keeping.pxd)
     uint8_t owns_unique   # it is what a submit with this unique id finds
 
 cdef struct Claim:        # stands behind the record of a job with a unique id

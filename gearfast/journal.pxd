@@ -3,9 +3,10 @@
 # Jobs stand in lines by their number. One that was in a batch that failed goes to a line behind the
 # others, so that no other job has to wait for one that the store does not take.
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint64_t
 
-from gearfast.jobqueue cimport BACKGROUND, GATHERED, PROMISED, STORED, STRUCK, WRITING, Job
+from gearfast.jobqueue cimport Job
+from gearfast.keeping cimport Keeping, is_owed, keeping_strike
 from gearfast.line cimport Entry, Line
 
 cpdef enum Waits:                 # the lines
@@ -22,12 +23,11 @@ cdef class Journal:
     cdef bint on                  # there is a store
     cdef bint quiet               # it is told everything at the end
     cdef public bint busy         # a batch is being written
-    cdef public bint doubtful     # what the store has is not known: every background job is waited for
+    cdef Keeping keeping
     cdef uint64_t crowd           # a job with a higher number asks for more numbers; all bits set while there is no store
     cdef Line line[LINES]
     cdef size_t heavy             # bytes from which on a job is a batch by itself
     cdef readonly size_t bytes, heavy_bytes    # of all jobs that wait: those that are not heavy, and those that are
-    cdef readonly size_t promised              # jobs that were acknowledged, and that the store does not have
     cdef uint64_t* gone
     cdef size_t gone_head, gone_count, gone_room, gone_flying
 
@@ -36,7 +36,7 @@ cdef class Journal:
 
     # Whether an answer that speaks of this job has to wait until the store has it.
     cdef inline bint owes(self, const Job* job) noexcept:
-        return job.kept & (GATHERED | WRITING) and not job.kept & STORED or (self.doubtful and job.kept & BACKGROUND)
+        return is_owed(&self.keeping, job)
     cdef inline bint expects(self, const Job* job) noexcept:
         return self.on and not self.quiet and self.owes(job)
     cdef bint is_heavy(self, const Job* job) noexcept
@@ -49,14 +49,10 @@ cdef class Journal:
     cdef void gather_again(self, Job* job, double now) noexcept      # it has changed
     cdef void strike(self, uint64_t number) noexcept
     cdef void pass_over(self, bint again) noexcept       # the first number to forget goes behind the others, or leaves
-    # It ends, or goes on as no background job: its `kept` from now on.
-    cdef inline uint8_t forget(self, const Job* job) noexcept:
-        if not job.kept & (WRITING | STORED | STRUCK):
-            return 0
-        if job.kept & PROMISED:
-            self.promised -= 1
-        self.strike(job.number)
-        return STRUCK
+    # It ends, or goes on as no background job.
+    cdef inline void forget(self, Job* job) noexcept:
+        if keeping_strike(&self.keeping, job):
+            self.strike(job.number)
     # What goes into a batch: so many jobs of a line, of so many bytes, and so many numbers to forget at most.
     cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept
     cdef void land(self, int which) noexcept             # that batch is written: its entries and numbers leave
@@ -65,4 +61,4 @@ cdef class Journal:
     cdef bint move(self, int which, int to) noexcept     # the first one goes to another line, if there is memory
     cdef void count_in(self, size_t size) noexcept       # it waits somewhere
     cdef void count_out(self, size_t size) noexcept
-    cdef bint keeping(self) noexcept                     # there are jobs for the store
+    cdef bint has_jobs(self) noexcept                    # for the store

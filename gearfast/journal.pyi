@@ -24,14 +24,9 @@ class Journal:
 
     busy: bool
     """A batch is being written."""
-    doubtful: bool
-    """What the store has is not known: an answer that speaks of a background job waits."""
     @property
     def bytes(self) -> int:
         """Of all jobs that wait, without the heavy ones."""
     @property
     def heavy_bytes(self) -> int:
         """Of those, each of which is a batch by itself."""
-    @property
-    def promised(self) -> int:
-        """Jobs that were acknowledged, and that the store does not have."""

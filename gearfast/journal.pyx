@@ -6,6 +6,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memmove
 
 from gearfast.jobqueue cimport job_size
+from gearfast.keeping cimport is_background, is_gathered, is_struck, keeping_gather, keeping_write_at_end
 from gearfast.line cimport line_at, line_close, line_drop, line_push
 from gearfast.roster cimport Function
 
@@ -32,23 +33,22 @@ cdef class Journal:
 
     cdef int gather(self, Job* job, double now) except -1:
         cdef size_t at
-        if not self.on or self.quiet or job.kept & GATHERED:
+        if not self.on or self.quiet or is_gathered(job):
             return 0
-        if job.kept & STRUCK:         # not to be forgotten any more: that might be written after it
+        if is_struck(job):            # not to be forgotten any more: that might be written after it
             for at in range(self.gone_head, self.gone_head + self.gone_count):
                 if self.gone[at] == job.number:
                     self.gone[at] = 0
         line_push(&self.line[<int>FRESH], Entry(job.number, now, size_of(job)))
         self.count_in(size_of(job))
-        job.kept |= GATHERED
+        keeping_gather(job)
         return 0
 
     cdef void gather_again(self, Job* job, double now) noexcept:
-        if not job.kept & BACKGROUND:
+        if not is_background(job):
             return
         if self.on and self.quiet:
-            if job.kept & STORED:     # as something else: to be written at the end
-                job.kept = (job.kept & ~STORED) | WRITING
+            keeping_write_at_end(job)
             return
         try:
             self.gather(job, now)
@@ -57,7 +57,7 @@ cdef class Journal:
 
     cdef int gather_anew(self, Job* job) except -1:
         line_push(&self.line[<int>ANEW], Entry(job.number, INFINITY, size_of(job)))
-        job.kept |= GATHERED
+        keeping_gather(job)
         return 0
 
     cdef bint is_heavy(self, const Job* job) noexcept:
@@ -149,9 +149,9 @@ cdef class Journal:
         line_drop(&self.line[which], 1)
         return True
 
-    cdef bint keeping(self) noexcept:
+    cdef bint has_jobs(self) noexcept:
         cdef int which
         for which in range(LINES):
             if self.line[which].count > 0:
                 return True
-        return self.promised > 0
+        return self.keeping.promised > 0

@@ -4,19 +4,20 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
-from gearfast.life cimport Submission
 from gearfast.collector cimport hold_collector, release_collector
-from gearfast.handle cimport Handles
-from gearfast.heap cimport heap_when
 from gearfast.index cimport Cursor
-from gearfast.jobqueue cimport BACKGROUND, DELAYED, GATHERED, PRIORITIES, PROMISED, STORED, STRUCK, WRITING
+from gearfast.jobqueue cimport PRIORITIES
 from gearfast.journal cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Journal
+from gearfast.keeping cimport (
+    Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,
+    keeping_leave, keeping_look_for, keeping_promise, keeping_stored, keeping_take,
+)
+from gearfast.life cimport Submission
 from gearfast.line cimport Line, line_at
-from gearfast.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
+from gearfast.numbers cimport SCAN_LEAST
 from gearfast.record cimport read_more, record_of
-from gearfast.roster cimport Function, roster_function
+from gearfast.roster cimport Function
 from gearfast.slice cimport Slice
-from gearfast.unique cimport unique_find, unique_hash, unique_key
 
 from gearfast import config
 
@@ -51,15 +52,11 @@ cdef class Ledger:
         return bad
 
     cdef int restore_one(self, record) except -1:
-        cdef Broker broker = self.broker
         cdef Submission wanted
-        cdef Function* function
-        cdef Slice key
-        cdef uint64_t number, hash = 0
+        cdef uint64_t number
         cdef bytes name, unique, payload, more
-        cdef Job* job
         number, name, unique, priority, due, attempts, payload, more = record
-        if number == 0 or numbers_find(&broker.jobs, number) != NULL:
+        if number == 0 or self.broker.find(number) != NULL:
             raise ValueError("its number is none, or another job's")
         if <size_t>len(unique) > MOST_UNIQUE or not 0 <= priority < PRIORITIES or not 0 <= due < INFINITY:
             raise ValueError(f"its unique id, priority or due time cannot be ({unique!r}, {priority}, {due})")
@@ -68,23 +65,11 @@ cdef class Ledger:
         wanted.priority = priority
         wanted.background = True
         wanted.due = due
-        function = roster_function(&broker.roster, wanted.function)
-        key = unique_key(wanted.unique, wanted.payload)
-        if key.size > 0:
-            hash = unique_hash(key)
-            if unique_find(&broker.uniques, function, wanted.unique, wanted.payload, hash) != NULL:
-                key.size = 0                       # kept all the same, but nobody finds it by its unique id
-        job = broker.create(function, &wanted, number)
-        job.attempts = min(max(attempts, 0), 0xFFFF)
-        job.kept = BACKGROUND | STORED
-        broker.bind(job, None, &wanted, key.size > 0, hash, 0)
-        if job.state != DELAYED:
-            broker.enqueue(job, 0)
+        self.broker.restore(&wanted, number, min(max(attempts, 0), 0xFFFF))
         return 0
 
     def open(self, bytes prefix not None, uint64_t last, bint quiet, size_t heavy=<size_t>-1):
-        self.broker.handles = Handles(prefix)
-        self.broker.handles.last = last
+        self.broker.adopt_handles(prefix, last)
         self.broker.journal.heavy = heavy
         self.broker.journal.on = True
         self.broker.journal.quiet = quiet
@@ -97,13 +82,13 @@ cdef class Ledger:
 
     cdef Job* background(self, uint64_t number) noexcept:
         """The job of that number, if it still is a background job."""
-        cdef Job* job = numbers_find(&self.broker.jobs, number)
-        return job if job != NULL and job.kept & BACKGROUND else NULL
+        cdef Job* job = self.broker.find(number)
+        return job if job != NULL and is_background(job) else NULL
 
     cdef Job* gathered(self, uint64_t number) noexcept:
         """The same, if it still waits to be written."""
-        cdef Job* job = self.background(number)
-        return job if job != NULL and job.kept & GATHERED else NULL
+        cdef Job* job = self.broker.find(number)
+        return job if job != NULL and is_gathered(job) else NULL
 
     def collect(self, int which, size_t jobs, size_t size, size_t removes):
         """(numbers to forget, jobs to keep): what is to be written next."""
@@ -138,7 +123,7 @@ cdef class Ledger:
         if job != NULL:
             adds.append(self.record(job))
             self.flight.append(number)
-            job.kept = (job.kept & ~GATHERED) | WRITING
+            keeping_take(job)
         return 0
 
     cdef void skip_dead(self, int which) noexcept:
@@ -153,16 +138,15 @@ cdef class Ledger:
         cdef Slice name = (<Function*>job.home).name
         if <size_t>len(self.function) != name.size or memcmp(<const char*>self.function, name.data, name.size) != 0:
             self.function = name.data[:name.size]
-        return record_of(job, self.function, heap_when(&self.broker.delayed, job.place.due) if job.state == DELAYED else 0)
+        return record_of(job, self.function, self.broker.due_of(job))
 
     def written(self):
         cdef Journal journal = self.broker.journal
         cdef Job* job
         for number in self.flight:
-            job = numbers_find(&self.broker.jobs, number)
-            if job != NULL and job.kept & WRITING:
-                journal.promised -= job.kept & PROMISED != 0
-                job.kept = (job.kept & ~(WRITING | STRUCK | PROMISED)) | STORED
+            job = self.broker.find(number)
+            if job != NULL:
+                keeping_stored(&journal.keeping, job)
         self.flight = []
         if self.which < LINES:
             journal.land(self.which)
@@ -206,9 +190,9 @@ cdef class Ledger:
         self.broker.journal.pass_over(again)
 
     cdef void recall(self, uint64_t number) noexcept:
-        cdef Job* job = self.background(number)
-        if job != NULL and job.kept & WRITING:             # as far as anybody knows it may be in the store
-            job.kept |= GATHERED
+        cdef Job* job = self.broker.find(number)
+        if job != NULL:
+            keeping_gather_again(job)
 
     cdef object step_out(self, int which, uint64_t number):
         """It is this job that cannot be written: out of its line, and still counted among what waits."""
@@ -224,7 +208,7 @@ cdef class Ledger:
         if job == NULL or not found:
             return None
         self.broker.journal.count_in(size)
-        return number, INFINITY if job.kept & (STORED | PROMISED) else since, size, bool(job.kept & STORED)
+        return number, INFINITY if is_stored(job) or is_promised(job) else since, size, bool(is_stored(job))
 
     # --- jobs that are in no line: each was not taken when it was all there was in a batch ---
 
@@ -233,16 +217,16 @@ cdef class Ledger:
 
     def is_promised(self, uint64_t number):
         cdef Job* job = self.background(number)
-        return job != NULL and job.kept & (STORED | PROMISED) != 0
+        return job != NULL and bool(is_stored(job) or is_promised(job))
 
     def is_stored(self, uint64_t number):
         cdef Job* job = self.background(number)
-        return job != NULL and job.kept & STORED != 0 and not self.broker.journal.owes(job)
+        return job != NULL and bool(is_stored(job)) and not self.broker.journal.owes(job)
 
     def leave_out(self, uint64_t number):
-        cdef Job* job = self.gathered(number)
-        if job != NULL and job.kept & STORED:
-            job.kept &= ~(GATHERED | WRITING)
+        cdef Job* job = self.broker.find(number)
+        if job != NULL:
+            keeping_leave(job)
 
     def count_out(self, size_t size):
         self.broker.journal.count_out(size)
@@ -265,13 +249,13 @@ cdef class Ledger:
         cdef Job* job
         while at < line.count and line_at(line, at).since <= before:
             job = self.background(line_at(line, at).number)
-            if job == NULL or not job.kept & (GATHERED | WRITING):
+            if job == NULL or not is_written(job):
                 pass
-            elif job.kept & PROMISED:
-                job.kept &= ~GATHERED              # it is looked for, and written, with the others
+            elif is_promised(job):
+                keeping_look_for(job)
                 self.passes = 2
-            elif job.kept & STORED:
-                job.kept |= GATHERED
+            elif is_stored(job):
+                keeping_gather(job)
                 journal.count_in(line_at(line, at).size)
                 changes.append((job.number, line_at(line, at).size))
             else:
@@ -283,7 +267,7 @@ cdef class Ledger:
     def unkeep(self, list numbers not None):
         cdef Job* job
         for number in numbers:
-            job = numbers_find(&self.broker.jobs, number)
+            job = self.broker.find(number)
             if job != NULL:
                 self.broker.unkeep(job)
 
@@ -291,38 +275,32 @@ cdef class Ledger:
 
     def doubt(self, bint lost):
         """What the store has is not known: nobody is told that it has a job, until it is known which are to be written."""
-        self.broker.journal.doubtful = True
+        self.broker.journal.keeping.doubtful = True
         self.lost = lost
         self.promising = Cursor(0, 0)
 
     def promise(self):
         """One slice of the jobs: of what the store is to have, and does not. Returns whether there are more."""
-        cdef Journal journal = self.broker.journal
+        cdef Keeping* keeping = &self.broker.journal.keeping
         cdef Job* found[SCAN_LEAST]
-        cdef Job* job
-        cdef int count = numbers_scan(&self.broker.jobs, &self.promising, found, SCAN_LEAST), at
+        cdef int count = self.broker.scan(&self.promising, found), at
         for at in range(count):
-            job = found[at]
-            if not job.kept & BACKGROUND or job.kept & PROMISED:
-                continue
-            if self.lost if job.kept & STORED else not job.kept & GATHERED:
-                job.kept = (job.kept & ~STORED) | PROMISED | WRITING
-                journal.promised += 1
+            keeping_promise(keeping, found[at], self.lost)
         self.passes = 2
-        journal.doubtful = self.promising.hash != 0 or self.promising.node != 0
-        return journal.doubtful
+        keeping.doubtful = self.promising.hash != 0 or self.promising.node != 0
+        return bool(keeping.doubtful)
 
     def seek(self):
         """Put some of the jobs that were promised into their line. Returns whether there may be more to be found."""
         cdef Journal journal = self.broker.journal
         cdef Job* found[SCAN_LEAST]
         cdef int count, at, slices = 0
-        if journal.promised == 0 or journal.line[<int>ANEW].count > 0:
+        if journal.keeping.promised == 0 or journal.line[<int>ANEW].count > 0:
             return False
         while self.passes > 0 and slices < MOST_SLICES and journal.line[<int>ANEW].count < ENOUGH:
-            count = numbers_scan(&self.broker.jobs, &self.seeking, found, SCAN_LEAST)
+            count = self.broker.scan(&self.seeking, found)
             for at in range(count):
-                if found[at].kept & PROMISED and not found[at].kept & GATHERED:
+                if is_promised(found[at]) and not is_gathered(found[at]):
                     journal.gather_anew(found[at])
             if self.seeking.hash == 0 and self.seeking.node == 0:
                 self.passes -= 1
@@ -362,15 +340,15 @@ cdef class Ledger:
 
     @property
     def keeping(self) -> bool:
-        return self.broker.journal.keeping()
+        return bool(self.broker.journal.has_jobs())
 
     @property
     def promised(self) -> int:
-        return self.broker.journal.promised
+        return self.broker.journal.keeping.promised
 
     @property
     def waits(self) -> bool:
-        return self.broker.journal.keeping() or self.broker.journal.gone_count > 0
+        return bool(self.broker.journal.has_jobs()) or self.broker.journal.gone_count > 0
 
 
 cdef int check_line(int which) except -1:

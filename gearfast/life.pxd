@@ -3,7 +3,7 @@
 # It knows no bytes on a wire, no socket, no clock (the time is an argument) and no event loop.
 # Whoever takes part is a Peer (peer.pxd), as a client, as a worker, or as both.
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from gearfast.endings cimport Endings
 from gearfast.handle cimport Handles
@@ -61,9 +61,13 @@ cdef class Life:
         return self.jobs.count == 0 or (self.withholds() and self.running == 0)
 
     cdef Party* party_of(self, Peer peer) except NULL
+    # Numbers go on above `last`. Raises ValueError if the prefix is too long.
+    cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1
+    cdef double due_of(self, const Job* job) noexcept         # wall clock seconds; 0: it is not delayed
     # --- its begin ---
     cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) except NULL
     cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash, double now) except -1
+    cdef Job* restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) except NULL
     cdef inline int wait_for(self, Job* job, Peer client) except -1:
         if not attach(&self.waiters, job, self.party_of(client) if client.party == NULL else client.party):
             raise MemoryError("no memory for another waiting client")

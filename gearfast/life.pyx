@@ -2,7 +2,7 @@
 
     from       by                                           to
     ---------  -------------------------------------------  -------------------------------
-    (nothing)  submit, or from the store (ledger.pyx)       QUEUED, or DELAYED if due later
+    (nothing)  submit; the start, if the store has it       QUEUED, or DELAYED if due later
     DELAYED    tick at its due time                         QUEUED, workers woken
     QUEUED     grab                                         RUNNING
     RUNNING    report COMPLETE, FAIL, EXCEPTION             gone, its clients told
@@ -21,11 +21,12 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint16_t
 
 from gearfast.endings cimport FAILED, LOST, RAISED
-from gearfast.heap cimport heap_close, heap_open, heap_push, heap_remove
+from gearfast.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
 from gearfast.index cimport index_close, index_open
 from gearfast.jobqueue cimport (
-    BACKGROUND, DELAYED, NOWHERE, QUEUED, RUNNING, give_memory_back, job_free, job_new, job_size, keep_memory,
+    DELAYED, NOWHERE, QUEUED, RUNNING, give_memory_back, job_free, job_new, job_size, keep_memory,
 )
+from gearfast.keeping cimport is_background, keeping_begin, keeping_restore
 from gearfast.late cimport late_expects, late_remember
 from gearfast.numbers cimport numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_reserve
 from gearfast.party cimport detach, holds, parties_free, party_new
@@ -33,9 +34,11 @@ from gearfast.peer cimport COMPLETE, EXCEPTION, FAIL, tell
 from gearfast.pool cimport pool_give, pool_take
 from gearfast.ring cimport ring_append, ring_leave, ring_open, ring_prepend
 from gearfast.roster cimport (
-    Worker, function_has_work, roster_close, roster_open, roster_rest, roster_take, roster_use, roster_wake,
+    Worker, function_has_work, roster_close, roster_function, roster_open, roster_rest, roster_take, roster_use, roster_wake,
 )
-from gearfast.unique cimport unique_give_up, unique_take, uniques_close, uniques_open
+from gearfast.unique cimport (
+    unique_find, unique_give_up, unique_hash, unique_key, unique_take, uniques_close, uniques_open,
+)
 
 
 cdef class Life:
@@ -83,6 +86,14 @@ cdef class Life:
             ring_append(&self.parties, &peer.party.among)
         return peer.party
 
+    cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1:
+        self.handles = Handles(prefix)
+        self.handles.last = last
+        return 0
+
+    cdef double due_of(self, const Job* job) noexcept:
+        return heap_when(&self.delayed, job.place.due) if job.state == DELAYED else 0
+
     # --- its begin ---
 
     cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) except NULL:
@@ -92,7 +103,8 @@ cdef class Life:
         job = job_new(wanted.unique, wanted.reducer, wanted.payload)
         job.home = &function.lanes
         job.priority = wanted.priority
-        job.kept = BACKGROUND if wanted.background else 0
+        if wanted.background:
+            keeping_begin(job)
         job.number = number
         job.state = NOWHERE
         numbers_add(&self.jobs, job)
@@ -122,15 +134,30 @@ cdef class Life:
             raise
         return 0
 
+    cdef Job* restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) except NULL:
+        """What a store has kept; if its unique id is taken, it is not found by it."""
+        cdef Function* function = roster_function(&self.roster, wanted.function)
+        cdef Slice key = unique_key(wanted.unique, wanted.payload)
+        cdef uint64_t hash = unique_hash(key) if key.size > 0 else 0
+        cdef bint unique = key.size > 0 and unique_find(
+            &self.uniques, function, wanted.unique, wanted.payload, hash) == NULL
+        cdef Job* job = self.create(function, wanted, number)
+        job.attempts = attempts
+        keeping_restore(job)
+        self.bind(job, None, wanted, unique, hash, 0)
+        if job.state != DELAYED:
+            self.enqueue(job, 0)
+        return job
+
     cdef int keep(self, Job* job, double now) except -1:
         self.journal.gather(job, now)
-        self.unkept -= not job.kept & BACKGROUND
-        job.kept |= BACKGROUND
+        self.unkept -= not is_background(job)
+        keeping_begin(job)
         return 0
 
     cdef void unkeep(self, Job* job) noexcept:
-        self.unkept += job.kept & BACKGROUND != 0
-        job.kept = self.journal.forget(job)
+        self.unkept += is_background(job)
+        self.journal.forget(job)
         if job.waiters == NULL:
             self.abandon(job)
 
@@ -202,7 +229,7 @@ cdef class Life:
         self.stop(run)
         if job.attempts < <uint16_t>-1 and not self.closing:
             job.attempts += 1
-        if job.waiters == NULL and not job.kept & BACKGROUND:
+        if job.waiters == NULL and not is_background(job):
             self.release(job)
         elif self.job_retries >= 0 and job.attempts >= self.job_retries and not self.closing:
             self.endings.note(job, (<Function*>job.home).name, LOST)
@@ -225,7 +252,7 @@ cdef class Life:
             self.forgive_holder(job)
         if kind == EXCEPTION:                      # the Perl worker says WORK_FAIL as well
             late_remember(&party.late, job.number, True, self.remembered_results)
-        if kind != COMPLETE and job.kept & BACKGROUND:
+        if kind != COMPLETE and is_background(job):
             self.endings.note(job, (<Function*>job.home).name, FAILED if kind == FAIL else RAISED)
 
     cdef void fail(self, Job* job) noexcept:
@@ -245,7 +272,7 @@ cdef class Life:
         while job.waiters != NULL:
             detach(&self.waiters, job.waiters)
         unique_give_up(&self.uniques, job)
-        self.unkept -= not job.kept & BACKGROUND
+        self.unkept -= not is_background(job)
         self.journal.forget(job)
         numbers_remove(&self.jobs, job)
         function.total -= 1

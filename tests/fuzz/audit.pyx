@@ -6,7 +6,8 @@ from libc.string cimport memset
 
 from gearfast.heap cimport Heap
 from gearfast.index cimport Cursor, Node, index_scan
-from gearfast.jobqueue cimport BACKGROUND, DELAYED, QUEUED, RUNNING, Job, Run, Waiter, job_size
+from gearfast.jobqueue cimport DELAYED, QUEUED, RUNNING, Job, Run, Waiter, job_size
+from gearfast.keeping cimport is_background
 from gearfast.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
 from gearfast.party cimport Party
 from gearfast.ring cimport Ring, ring_empty
@@ -174,8 +175,8 @@ cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
         hold((<Ability*>job.place.run.ability).function == <Function*>job.home, "a job is run as another function's")
     else:
         complain("a job is nowhere")
-    hold(job.waiters != NULL or job.kept & BACKGROUND or job.state == RUNNING, "a job is kept for nobody")
-    hold(not job.owns_unique or job.waiters != NULL or job.kept & BACKGROUND, "an orphan owns its unique id")
+    hold(job.waiters != NULL or is_background(job) or job.state == RUNNING, "a job is kept for nobody")
+    hold(not job.owns_unique or job.waiters != NULL or is_background(job), "an orphan owns its unique id")
 
 
 cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
@@ -188,7 +189,7 @@ cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
         for at in range(count):
             audit_job(broker, found[at], sums)
             bytes += job_size(found[at])
-            unkept += not found[at].kept & BACKGROUND
+            unkept += not is_background(found[at])
             owners += found[at].owns_unique
             delayed += found[at].state == DELAYED
             running += found[at].state == RUNNING
