@@ -60,7 +60,7 @@ copy = rm -rf build/$(1) && mkdir -p build/$(1)/build && ln -s ../../peers build
 
 # The interpreter itself is not sanitized, and frees nothing at its end: no leak check. What never runs compiled code of
 # ours, or runs other servers too, is left out.
-SANITIZED := $(call named, packet structures jobqueue pool large collector wakeups \
+SANITIZED := $(call named, packet structures handle pool large collector wakeups \
     broker_abilities broker_coalescing broker_reports broker_losing broker_time broker_limits broker_model \
     durable store_away store_ends store_model server listening accepting promptness drain leaving misbehaving robustness tls \
     embedding wrong_use reentry index fair endings given_up plugin_mistakes inprocess_reports admin_names)

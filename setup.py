@@ -20,8 +20,8 @@ from distutils.errors import CCompilerError  # isort: skip
 from distutils.sysconfig import customize_compiler  # isort: skip
 
 ROOMS = [
-    *("index", "heap", "pool", "hold", "handle", "packet", "rotation"),
-    *("jobqueue", "numbers", "late", "roster", "party", "census", "peer", "unique", "line", "journal", "endings"),
+    *("index", "heap", "pool", "allocator", "hold", "handle", "packet", "rotation"),
+    *("job", "numbers", "late", "roster", "party", "census", "peer", "unique", "line", "journal", "endings"),
     *("life", "broker", "inprocess"),
     *("record", "ledger", "notes", "fence", "outlet", "session", "fenced", "request", "visitor"),
     *("memory", "turn", "transport", "secure"),

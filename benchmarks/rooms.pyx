@@ -12,7 +12,7 @@ from gearfast.broker cimport CREATED, TAKEN, Broker
 from gearfast.handle cimport Handles
 from gearfast.heap cimport Heap, heap_close, heap_open, heap_pop_due, heap_push
 from gearfast.index cimport Index, Node, index_add, index_chain, index_close, index_open, index_remove, keyed_hash
-from gearfast.jobqueue cimport Job, Lanes, job_free, job_new, lane_push, lane_remove
+from gearfast.job cimport Job, Lanes, job_free, job_new, lane_push, lane_remove
 from gearfast.life cimport Submission
 from gearfast.packet cimport JOB_ASSIGN, JOB_CREATED, READY, Packet, PacketReader, PacketWriter
 from gearfast.peer cimport COMPLETE, Peer
@@ -218,7 +218,7 @@ cdef class Handle(Benchmark):
         return 0
 
 
-# --- jobqueue ---
+# --- job ---
 
 cdef class Lane(Benchmark):
     """Make a job and push it behind `depth` others, pop the first and free it."""
@@ -402,8 +402,8 @@ ROOMS = {
     "index: hash 36 bytes": Hash(),
     "heap: push, pop of 1,000": Due(),
     "handle: write, parse": Handle(),
-    "jobqueue: push, pop": Lane(0),
-    "jobqueue: push, pop behind 100,000": Lane(DEEP),
+    "job: push, pop": Lane(0),
+    "job: push, pop behind 100,000": Lane(DEEP),
     "broker: submit": Submit(),
     "broker: submit, new unique id": SubmitUnique(),
     "broker: submit, grab, complete": Life(),

@@ -4,7 +4,6 @@ from gearfast.broker import Broker
 from gearfast.config import VERSION, Config
 from gearfast.errors import ConfigError, GearfastError, ListenError, ProtocolError
 from gearfast.inprocess import InProcessPeer
-from gearfast.jobqueue import JobQueue
 from gearfast.packet import PacketReader, PacketType
 from gearfast.server import Server
 
@@ -16,7 +15,6 @@ __all__ = [
     "ConfigError",
     "GearfastError",
     "InProcessPeer",
-    "JobQueue",
     "ListenError",
     "PacketReader",
     "PacketType",

@@ -6,7 +6,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from gearfast.index cimport Cursor
-from gearfast.jobqueue cimport Job, Waiter
+from gearfast.job cimport Job, Waiter
 from gearfast.life cimport Life, Submission
 from gearfast.numbers cimport SCAN_LEAST
 from gearfast.party cimport Party

@@ -8,7 +8,7 @@ cimport cython
 from gearfast.census cimport function_rows, job_rows
 from gearfast.endings cimport CANCELLED, TIMED_OUT
 from gearfast.heap cimport heap_pop_due, heap_soonest
-from gearfast.jobqueue cimport DELAYED, Run
+from gearfast.job cimport DELAYED, Run
 from gearfast.keeping cimport is_background
 from gearfast.late cimport late_expects, late_has
 from gearfast.numbers cimport numbers_find, numbers_scan

@@ -2,7 +2,7 @@
 
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
-from gearfast.jobqueue cimport Job, job_unique
+from gearfast.job cimport Job, job_unique
 from gearfast.keeping cimport is_background
 from gearfast.numbers cimport SCAN_LEAST, numbers_scan
 from gearfast.ring cimport ring_leave, ring_open, ring_prepend

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
-from gearfast.jobqueue cimport Job
+from gearfast.job cimport Job
 from gearfast.slice cimport Slice
 
 cpdef enum Reason:

@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
-from gearfast.jobqueue cimport job_unique
+from gearfast.job cimport job_unique
 
 cdef enum:
     MOST = 1 << 20        # bytes of notes

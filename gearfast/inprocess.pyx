@@ -6,7 +6,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from gearfast.broker cimport QUEUE_FULL
-from gearfast.jobqueue cimport RUNNING, Job, job_payload, job_unique
+from gearfast.job cimport RUNNING, Job, job_payload, job_unique
 from gearfast.life cimport Submission
 from gearfast.peer cimport DATA, EXCEPTION, FAIL, STATUS
 from gearfast.roster cimport Function

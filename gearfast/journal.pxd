@@ -5,7 +5,7 @@
 
 from libc.stdint cimport uint64_t
 
-from gearfast.jobqueue cimport Job
+from gearfast.job cimport Job
 from gearfast.keeping cimport Keeping, is_owed, keeping_strike
 from gearfast.line cimport Entry, Line
 

@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memmove
 
-from gearfast.jobqueue cimport job_size
+from gearfast.job cimport job_size
 from gearfast.keeping cimport is_background, is_gathered, is_struck, keeping_gather, keeping_write_at_end
 from gearfast.line cimport line_at, line_close, line_drop, line_push
 from gearfast.roster cimport Function

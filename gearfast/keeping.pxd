@@ -21,7 +21,7 @@
 
 from libc.stdint cimport uint8_t
 
-from gearfast.jobqueue cimport Job
+from gearfast.job cimport Job
 
 cdef enum Kept:           # bits of a job's `kept`: why it is kept though nobody waits, and what the store knows of it
     BACKGROUND = 1

@@ -6,7 +6,7 @@ from libc.stdint cimport uint64_t
 
 from gearfast.broker cimport Broker
 from gearfast.index cimport Cursor
-from gearfast.jobqueue cimport Job
+from gearfast.job cimport Job
 
 cdef class Ledger:
     cdef readonly Broker broker

@@ -6,7 +6,7 @@ from libc.string cimport memcmp
 
 from gearfast.collector cimport hold_collector, release_collector
 from gearfast.index cimport Cursor
-from gearfast.jobqueue cimport PRIORITIES
+from gearfast.job cimport PRIORITIES
 from gearfast.journal cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Journal
 from gearfast.keeping cimport (
     Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,

@@ -9,7 +9,7 @@ from gearfast.endings cimport Endings
 from gearfast.handle cimport Handles
 from gearfast.heap cimport Heap
 from gearfast.index cimport Index
-from gearfast.jobqueue cimport Job, Run
+from gearfast.job cimport Job, Run
 from gearfast.journal cimport Journal
 from gearfast.numbers cimport Numbers
 from gearfast.party cimport Party, attach

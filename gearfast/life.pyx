@@ -20,12 +20,11 @@ A background job is never an orphan. An orphan no longer owns its unique id.
 from libc.math cimport INFINITY
 from libc.stdint cimport uint16_t
 
+from gearfast.allocator cimport give_memory_back, keep_memory
 from gearfast.endings cimport FAILED, LOST, RAISED
 from gearfast.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
 from gearfast.index cimport index_close, index_open
-from gearfast.jobqueue cimport (
-    DELAYED, NOWHERE, QUEUED, RUNNING, give_memory_back, job_free, job_new, job_size, keep_memory,
-)
+from gearfast.job cimport DELAYED, NOWHERE, QUEUED, RUNNING, job_free, job_new, job_size
 from gearfast.keeping cimport is_background, keeping_begin, keeping_restore
 from gearfast.late cimport late_expects, late_remember
 from gearfast.numbers cimport numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_reserve

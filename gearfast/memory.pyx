@@ -6,9 +6,9 @@ from libc.stdlib cimport free, malloc
 from posix.fcntl cimport O_CLOEXEC, O_RDONLY, open as open_file
 from posix.unistd cimport close as close_file, pread, sysconf, _SC_PAGESIZE
 
+from gearfast.allocator cimport give_memory_back
 from gearfast.clock cimport monotonic_time
 from gearfast.hold cimport ANSWERS, HOLDINGS, PACKETS, all_holds
-from gearfast.jobqueue cimport give_memory_back
 from gearfast.pool cimport pool_free
 from gearfast.ring cimport Ring, ring_append, ring_leave
 from gearfast.session cimport IN_THE_WAY, Session

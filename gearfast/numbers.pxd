@@ -7,7 +7,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from gearfast.index cimport Cursor, Index, Node
-from gearfast.jobqueue cimport Job
+from gearfast.job cimport Job
 
 cdef enum:
     PAGE_JOBS = 16

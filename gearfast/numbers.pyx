@@ -5,7 +5,7 @@ from libc.stdlib cimport calloc, free
 from gearfast.index cimport (
     index_add, index_chain, index_close, index_open, index_remove, index_scan, index_unlink_all, keyed_number,
 )
-from gearfast.jobqueue cimport job_bury
+from gearfast.job cimport job_bury
 
 cdef enum:
     SCAN_PAGES = 64

@@ -4,7 +4,7 @@
 # to be taken stays here, and nobody stands behind it any more.
 
 from gearfast.index cimport Index
-from gearfast.jobqueue cimport RUNNING, Job, Waiter
+from gearfast.job cimport RUNNING, Job, Waiter
 from gearfast.late cimport Late
 from gearfast.ring cimport Ring
 from gearfast.roster cimport Ability, Worker

@@ -7,7 +7,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from gearfast.index cimport Index
-from gearfast.jobqueue cimport Job
+from gearfast.job cimport Job
 from gearfast.party cimport Party
 
 cpdef enum Report:                # what a worker says of a job in its hands

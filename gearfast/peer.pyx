@@ -1,7 +1,7 @@
 """Whoever takes part in the life of jobs."""
 
 from gearfast.census cimport Abilities
-from gearfast.jobqueue cimport Waiter
+from gearfast.job cimport Waiter
 from gearfast.party cimport detach
 from gearfast.roster cimport Ability, Worker, worker_ability
 

@@ -1,6 +1,6 @@
 # RECORD   a job as a store keeps it: the contract's StoredJob, and what a later version may add to it.
 
-from gearfast.jobqueue cimport Job
+from gearfast.job cimport Job
 from gearfast.slice cimport Slice
 
 cdef object record_of(const Job* job, bytes function, double due)

@@ -4,7 +4,7 @@ What StoredJob has no field for stands in its `more`: nothing at all, or a versi
 fields of a tag byte, a length byte and so many bytes.
 """
 
-from gearfast.jobqueue cimport job_payload, job_reducer, job_unique
+from gearfast.job cimport job_payload, job_reducer, job_unique
 
 from gearfast.contract import StoredJob
 

@@ -7,7 +7,7 @@ from libc.string cimport memchr, memcpy
 from gearfast.broker cimport NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Broker
 from gearfast.fenced cimport send_after_store
 from gearfast.handle cimport HANDLE_ROOM
-from gearfast.jobqueue cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
+from gearfast.job cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
 from gearfast.life cimport Submission
 from gearfast.packet cimport (
     CAN_DO, CAN_DO_TIMEOUT, CANT_DO, ECHO_REQ, ECHO_RES, GET_STATUS, GET_STATUS_UNIQUE, GRAB_JOB, GRAB_JOB_ALL,

@@ -9,7 +9,7 @@
 from libc.stdint cimport int64_t, uint32_t
 
 from gearfast.index cimport Index, Node
-from gearfast.jobqueue cimport Job, Lanes
+from gearfast.job cimport Job, Lanes
 from gearfast.ring cimport Ring, ring_empty
 from gearfast.rotation cimport PRIORITIES, Rotation, Seat
 from gearfast.slice cimport Slice

@@ -9,7 +9,7 @@ from gearfast.index cimport (
     index_add, index_chain, index_close, index_open, index_remove, index_unlink_all, keyed_hash,
     keyed_number,
 )
-from gearfast.jobqueue cimport lane_push, lane_remove
+from gearfast.job cimport lane_push, lane_remove
 from gearfast.ring cimport ring_append, ring_append_all, ring_empty, ring_leave, ring_open, ring_prepend
 from gearfast.rotation cimport (
     rotation_add, rotation_close, rotation_first, rotation_mark, rotation_open, rotation_remove, rotation_to_front,

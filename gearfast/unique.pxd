@@ -8,7 +8,7 @@
 from libc.stdint cimport uint64_t
 
 from gearfast.index cimport Index
-from gearfast.jobqueue cimport Job
+from gearfast.job cimport Job
 from gearfast.roster cimport Function
 from gearfast.slice cimport Slice
 

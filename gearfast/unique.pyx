@@ -1,7 +1,7 @@
 """Coalescing: the indexes of unique ids."""
 
 from gearfast.index cimport Node, index_add, index_chain, index_close, index_open, index_remove, keyed_hash
-from gearfast.jobqueue cimport Claim, Lanes, job_claim, job_of_claim, job_payload, job_unique
+from gearfast.job cimport Claim, Lanes, job_claim, job_of_claim, job_payload, job_unique
 from gearfast.slice cimport same_bytes
 
 

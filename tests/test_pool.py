@@ -6,8 +6,31 @@ import random
 
 import pytest
 
-from gearfast.jobqueue import JobQueue
+from gearfast import Broker, InProcessPeer
+from gearfast.peer import Report
 from tests.processes import MIB, SANITIZED, own_resident
+
+
+class Lane:
+    """A function of a broker: jobs of one priority."""
+
+    def __init__(self, broker: Broker, name: bytes) -> None:
+        self.name = name
+        self.peer = InProcessPeer(broker)
+        self.peer.can_do(name)
+
+    def push(self, payload: bytes) -> None:
+        """Submit a job."""
+        self.peer.submit(self.name, payload, background=True)
+
+    def pop(self) -> bytes | None:
+        """Do the first one; None: there is none."""
+        job = self.peer.grab()
+        if job is None:
+            return None
+        self.peer.tell(job[0], Report.COMPLETE)
+        return job[3]
+
 
 SIZES = [*range(130), 1000, *range(1960, 2100), 16_383, 16_384, 70_000]
 
@@ -22,7 +45,8 @@ def payload(number: int) -> bytes:
 @pytest.mark.parametrize("seed", range(3))
 def test_no_job_is_overwritten_by_another_of_any_size(seed: int) -> None:
     draw = random.Random(seed)
-    queues = [JobQueue() for _ in range(20)]
+    broker = Broker()
+    queues = [Lane(broker, b"%d" % number) for number in range(20)]
     waiting: list[list[bytes]] = [[] for _ in queues]
     for number in range(30_000):
         at = draw.randrange(len(queues))
@@ -38,7 +62,7 @@ def test_no_job_is_overwritten_by_another_of_any_size(seed: int) -> None:
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer keeps what is freed")
 def test_memory_goes_back_when_jobs_are_gone_and_is_used_again() -> None:
-    queue = JobQueue()
+    queue = Lane(Broker(), b"f")
     before = own_resident()
     most = 0
     for _ in range(3):
@@ -53,11 +77,12 @@ def test_memory_goes_back_when_jobs_are_gone_and_is_used_again() -> None:
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer keeps what is freed")
 def test_a_few_jobs_that_stay_hold_only_their_own_chunks() -> None:
-    stay, go = JobQueue(), JobQueue()
+    broker = Broker()
+    stay, go = Lane(broker, b"stay"), Lane(broker, b"go")
     before = own_resident()
     for number in range(500_000):
         (go if number % 10_000 else stay).push(b"x" * 200)
     while go.pop() is not None:
         pass
-    assert len(stay) == 50
+    assert broker.job_count == 50
     assert own_resident() - before < 28 * MIB

@@ -75,7 +75,7 @@ def test_layout_names_every_room() -> None:
     """The table of rooms names files that are there, with what is in them."""
     table = README.partition("## Layout of the house")[2].partition("\n## ")[0]
     rooms = set(re.findall(r"`gearfast/(\w+)\.pyx`", table))
-    assert {"packet", "jobqueue", "broker", "session", "transport"} <= rooms
+    assert {"packet", "job", "broker", "session", "transport"} <= rooms
 
 
 @contextlib.contextmanager

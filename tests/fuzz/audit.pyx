@@ -6,7 +6,7 @@ from libc.string cimport memset
 
 from gearfast.heap cimport Heap
 from gearfast.index cimport Cursor, Node, index_scan
-from gearfast.jobqueue cimport DELAYED, QUEUED, RUNNING, Job, Run, Waiter, job_size
+from gearfast.job cimport DELAYED, QUEUED, RUNNING, Job, Run, Waiter, job_size
 from gearfast.keeping cimport is_background
 from gearfast.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
 from gearfast.party cimport Party

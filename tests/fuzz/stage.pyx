@@ -3,7 +3,7 @@
 from libc.stdint cimport uint64_t
 
 from gearfast.broker cimport Broker
-from gearfast.jobqueue cimport Waiter
+from gearfast.job cimport Waiter
 from gearfast.ring cimport Ring
 from gearfast.session cimport Session
 

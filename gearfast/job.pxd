@@ -1,11 +1,10 @@
-# ROOM 2  JOBQUEUE   the record of a job, and the order in which jobs leave.
+# ROOM 2  JOB   the record of a job, and the lanes in which jobs wait.
 #
 # Three first-in-first-out lanes per function. What is due later waits in a heap (heap.pxd) and
 # is in nobody's way. A job is one allocation: its record, then its unique id, reducer, payload.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from gearfast.heap cimport Heap
 from gearfast.index cimport Node
 from gearfast.ring cimport Ring
 from gearfast.rotation cimport PRIORITIES
@@ -86,10 +85,6 @@ cdef void job_free(Job* job) noexcept
 # With its waiters and its run, at the end of everything: its peers may be gone already, nothing of theirs is touched.
 cdef void job_bury(Job* job) noexcept
 cdef size_t job_size(const Job* job) noexcept nogil               # bytes of its one allocation
-# So much free memory the allocator keeps by itself: else every large payload is a walk to the system and back.
-cdef void keep_memory(size_t most) noexcept
-# Hand free memory back to the system; the allocator would keep what is not at its end for good.
-cdef void give_memory_back() noexcept
 cdef Claim* job_claim(const Job* job) noexcept nogil
 cdef Job* job_of_claim(const Claim* claim) noexcept nogil
 cdef Slice job_unique(const Job* job) noexcept nogil
@@ -99,9 +94,3 @@ cdef Slice job_payload(const Job* job) noexcept nogil
 # Each returns whether the lane was, or is now, empty.
 cdef bint lane_push(Lanes* lanes, Job* job) noexcept nogil
 cdef bint lane_remove(Lanes* lanes, Job* job) noexcept nogil
-
-cdef class JobQueue:
-    cdef Lanes lanes
-    cdef Heap delayed
-    cdef readonly size_t count
-    cdef uint64_t pushed
