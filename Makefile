@@ -18,7 +18,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # Two at a time: most tests wait for a server or a disk. The tests of a file share its databases, so they stay together.
 PYTEST := -m pytest --numprocesses=2 --dist=loadfile
 
-SOURCES := setup.py pyproject.toml packaging/launcher.c packaging/script.py $(wildcard gearfast/*.pyx gearfast/*.pxd)
+SOURCES := setup.py pyproject.toml packaging/launcher.c packaging/script.py $(shell find gearfast -name '*.p[yx][xd]')
 
 .PHONY: run build test test-quick test-sanitize fuzz coverage bench lint clean
 
@@ -56,7 +56,7 @@ test-quick: build $(VENV)/.testable
 # A copy of the tree, so that the ordinary build stays as it is.
 copy = rm -rf build/$(1) && mkdir -p build/$(1)/build && ln -s ../../peers build/$(1)/build/peers \
     && cp -Rp gearfast tests benchmarks packaging docs setup.py pyproject.toml README.md Makefile build/$(1)/ \
-    && rm -f build/$(1)/gearfast/*.so
+    && find build/$(1)/gearfast -name '*.so' -delete
 
 # The interpreter itself is not sanitized, and frees nothing at its end: no leak check. What never runs compiled code of
 # ours, or runs other servers too, is left out.
@@ -88,7 +88,7 @@ COVERAGE := $(PYTHON) -m coverage
 coverage: $(VENV)/.testable
 	sh tests/peers.sh
 	$(call copy,coverage)
-	rm -f build/coverage/gearfast/*.c && mkdir -m 777 build/coverage/measured
+	find build/coverage/gearfast -name '*.c' -delete && mkdir -m 777 build/coverage/measured
 	cd build/coverage && GEARFAST_COVERAGE=1 ../../$(PYTHON) setup.py -q build_ext --inplace --parallel 2
 	cd build/coverage && PYTHONPATH="$$PWD" GEARFAST_MODEL_EXAMPLES=20 \
 	    ../../$(COVERAGE) run $(PYTEST) --timeout=600 $(or $(ARGS),$(COVERED)) || \
@@ -99,7 +99,9 @@ clean:
 	rm -rf build/lib* build/temp* build/bdist* build/scripts* build/sanitize build/fuzz build/coverage dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	rm -rf .hypothesis
 	rm -rf build/bench
-	rm -f gearfast/*.so gearfast/*.c gearfast/*.html benchmarks/*.so benchmarks/*/*.so tests/*.so tests/*/*.so .venv*/.built $(VENV)/.built
+	find gearfast benchmarks tests -name '*.so' -delete
+	find gearfast -name '*.c' -delete
+	rm -f .venv*/.built $(VENV)/.built
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 # --- set-up: each step leaves a stamp, so that it is done once ---------------------------

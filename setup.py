@@ -19,13 +19,7 @@ from distutils.command.build_scripts import build_scripts  # isort: skip
 from distutils.errors import CCompilerError  # isort: skip
 from distutils.sysconfig import customize_compiler  # isort: skip
 
-ROOMS = [
-    *("index", "heap", "pool", "allocator", "hold", "handle", "packet", "rotation"),
-    *("job", "numbers", "late", "roster", "party", "census", "peer", "unique", "line", "journal", "endings"),
-    *("life", "broker", "inprocess"),
-    *("record", "ledger", "notes", "fence", "outlet", "session", "fenced", "request", "visitor"),
-    *("memory", "turn", "transport", "secure"),
-]
+ROOMS = sorted(Path("gearfast").rglob("*.pyx"))
 
 debug, sanitize, fuzz, coverage = (
     os.environ.get(f"GEARFAST_{switch}") == "1" for switch in ("DEBUG", "SANITIZE", "FUZZ", "COVERAGE")
@@ -55,8 +49,8 @@ TRACING = {"CYTHON_TRACE": "1", "CYTHON_TRACE_NOGIL": "1", "CYTHON_USE_SYS_MONIT
 extensions = cythonize(
     [
         Extension(
-            f"gearfast.{room}",
-            [f"gearfast/{room}.pyx"],
+            ".".join(room.with_suffix("").parts),
+            [str(room)],
             extra_compile_args=flags,
             extra_link_args=["-fsanitize=address,undefined"] * sanitize + ["-shared-libasan"] * fuzz,
             define_macros=list(TRACING.items()) if coverage else [],
@@ -112,7 +106,7 @@ class Program(build_scripts):
 if sys.platform == "linux":
     program = {"scripts": [LAUNCHER, SCRIPT], "cmdclass": {"build_scripts": Program}}
 else:
-    program = {"entry_points": {"console_scripts": ["gearfast = gearfast.cli:main"]}}
+    program = {"entry_points": {"console_scripts": ["gearfast = gearfast.cli.program:main"]}}
 setup(
     **program,
     ext_modules=extensions,

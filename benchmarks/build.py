@@ -46,7 +46,7 @@ def sources() -> list[Path]:
 def declarations() -> list[Path]:
     """Return what any module may have been compiled against: a change of one is a change of all."""
     here = (path for path in (ROOT / "benchmarks").rglob("*") if path.suffix in (".pxd", ".h"))
-    return [*here, *(ROOT / "gearfast").glob("*.pxd"), Path(__file__)]
+    return [*here, *(ROOT / "gearfast").rglob("*.pxd"), Path(__file__)]
 
 
 def compiled(source: Path) -> Path:

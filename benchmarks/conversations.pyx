@@ -6,17 +6,17 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from benchmarks.rooms cimport BATCH, Benchmark, packed
-from gearfast.broker cimport Broker
-from gearfast.packet cimport (
+from gearfast.broker.broker cimport Broker
+from gearfast.protocol.packet cimport (
     CAN_DO, GRAB_JOB, GRAB_JOB_UNIQ, JOB_ASSIGN, JOB_ASSIGN_UNIQ, JOB_CREATED, NO_JOB, NOOP, PRE_SLEEP, SUBMIT_JOB,
     SUBMIT_JOB_BG, WORK_COMPLETE, PacketType,
 )
-from gearfast.outlet cimport Outlet
-from gearfast.session cimport Service, Session
+from gearfast.server.outlet cimport Outlet
+from gearfast.server.session cimport Service, Session
 
 from benchmarks.rooms import UnexpectedError
 from gearfast.config import Config
-from gearfast.request import answer_requests
+from gearfast.server.request import answer_requests
 
 cdef enum:
     RECEIVED = 128 * 1024         # bytes, as the server's own buffer

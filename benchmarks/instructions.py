@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-import gearfast.broker
+import gearfast.broker.broker
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ROOT / "benchmarks" / "instructions.json"
@@ -32,7 +32,7 @@ Known = dict[str, Counts]
 
 def key() -> str:
     """Name what made the compiled rooms, as they themselves say, and what runs them."""
-    binary = Path(gearfast.broker.__file__).read_bytes()
+    binary = Path(gearfast.broker.broker.__file__).read_bytes()
     clang = re.search(rb"clang version (\d[\d.]*)", binary)
     gcc = re.search(rb"GCC: \([^)]*\) (\d[\d.]*)", binary)
     cython = re.search(rb"_cython_(\d+(?:_\d+)+)", binary)

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint32_t
 
-from gearfast.slice cimport Slice
+from gearfast.ground.slice cimport Slice
 
 cdef enum:
     BATCH = 100                   # operations come in multiples of this

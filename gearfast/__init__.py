@@ -1,11 +1,11 @@
 """gearfast: a drop-in Gearman job server. The public names."""
 
-from gearfast.broker import Broker
+from gearfast.broker.broker import Broker
+from gearfast.broker.inprocess import InProcessPeer
 from gearfast.config import VERSION, Config
 from gearfast.errors import ConfigError, GearfastError, ListenError, ProtocolError
-from gearfast.inprocess import InProcessPeer
-from gearfast.packet import PacketReader, PacketType
-from gearfast.server import Server
+from gearfast.protocol.packet import PacketReader, PacketType
+from gearfast.server.server import Server
 
 __version__ = VERSION
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from gearfast.cli import main
+from gearfast.cli.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from gearfast.errors import ConfigError
-from gearfast.fields import Above, By, Bytes, Each, Rising, Such, Within, check, one_of
+from gearfast.ground.fields import Above, By, Bytes, Each, Rising, Such, Within, check, one_of
 
 VERSION = "0.1.0"
 """What ``--version`` and the admin command ``version`` say. A test holds it together with pyproject.toml."""

@@ -21,7 +21,7 @@ static const char *const PLACES[] = {"lib", "lib64", "lib/" MULTIARCH};
 /* What the interpreter is to do: no modules from the working directory, and sys.argv begins with the word behind the
    code, which is what this program was called by. */
 static char *const INSIDE[] = {
-    "-P", "-c", "import sys; del sys.argv[0]; from gearfast.cli import main; sys.exit(main())", NULL};
+    "-P", "-c", "import sys; del sys.argv[0]; from gearfast.cli.program import main; sys.exit(main())", NULL};
 
 typedef int (*Main)(int, char **);
 

@@ -2,8 +2,8 @@
 
 import sys
 
-from gearfast.cli import main
-from gearfast.daemon import take_name
+from gearfast.cli.daemon import take_name
+from gearfast.cli.program import main
 
 sys.argv[0] = sys.argv[0].removesuffix("-python")
 take_name("gearfast")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from gearfast.broker import Broker
-from gearfast.inprocess import InProcessPeer
+from gearfast.broker.broker import Broker
+from gearfast.broker.inprocess import InProcessPeer
 
 WAKE: tuple[Literal["wake"]] = ("wake",)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gearfast.broker import Broker
-from gearfast.inprocess import InProcessPeer
+from gearfast.broker.broker import Broker
+from gearfast.broker.inprocess import InProcessPeer
 
 
 @pytest.fixture(name="broker")

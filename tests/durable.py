@@ -13,9 +13,9 @@ import uvloop
 
 from gearfast import Config
 from gearfast import Server as Gearfast
-from gearfast.contract import Batch, StoredJob
 from gearfast.errors import StoreError
 from gearfast.plugins.admin import Admin
+from gearfast.store.contract import Batch, StoredJob
 from tests import wire
 from tests.peers import HOST, until
 from tests.wire import Connection

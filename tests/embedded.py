@@ -18,7 +18,7 @@ import uvloop
 from gearfast import Config
 from gearfast import Server as Gearfast
 from gearfast.plugins.admin import Admin, Answer
-from gearfast.session import Session
+from gearfast.server.session import Session
 from tests.peers import HOST, Server, free_port, start
 
 

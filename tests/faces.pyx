@@ -3,12 +3,12 @@
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
-from gearfast.index cimport (
+from gearfast.ground.index cimport (
     Cursor, Index, Node, cursor_number, cursor_of, index_add, index_close, index_open, index_remove, index_scan,
     index_unlink_all,
 )
-from gearfast.inprocess cimport InProcessPeer
-from gearfast.peer cimport Report
+from gearfast.broker.inprocess cimport InProcessPeer
+from gearfast.broker.peer cimport Report
 
 cdef struct Entry:
     Node node

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
-from gearfast import store_command
-from gearfast.contract import Batch, StoredJob
+from gearfast.cli import store_command
+from gearfast.cli.jobfile import MOST_NUMBER
 from gearfast.errors import StoreError
-from gearfast.jobfile import MOST_NUMBER
+from gearfast.store.contract import Batch, StoredJob
 
 EVERY_BYTE = bytes(range(256))
 

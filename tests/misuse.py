@@ -25,22 +25,24 @@ from typing import Any
 
 import gearfast
 from gearfast import Broker, Config, InProcessPeer
-from gearfast.ledger import Ledger
-from gearfast.outlet import Outlet
-from gearfast.request import answer_requests
-from gearfast.secure import TlsTransport
-from gearfast.session import Service, Session
-from gearfast.transport import SocketTransport, Watch
-from gearfast.turn import Turn
+from gearfast.server.outlet import Outlet
+from gearfast.server.request import answer_requests
+from gearfast.server.secure import TlsTransport
+from gearfast.server.session import Service, Session
+from gearfast.server.transport import SocketTransport, Watch
+from gearfast.server.turn import Turn
+from gearfast.store.ledger import Ledger
 
 Call = Callable[..., object]
 
+HOUSE = Path(gearfast.__file__).parent
+MODULES = [".".join(path.relative_to(HOUSE.parent).with_suffix("").parts) for path in HOUSE.rglob("*.pyx")]
 CLASSES = sorted(
     {
         thing
-        for path in Path(gearfast.__file__).parent.glob("*.pyx")
-        for thing in vars(importlib.import_module(f"gearfast.{path.stem}")).values()
-        if inspect.isclass(thing) and thing.__module__ == f"gearfast.{path.stem}" and not issubclass(thing, int)
+        for module in MODULES
+        for thing in vars(importlib.import_module(module)).values()
+        if inspect.isclass(thing) and thing.__module__ == module and not issubclass(thing, int)
     }
     | {thing for thing in vars(gearfast).values() if inspect.isclass(thing) and not issubclass(thing, int)},
     key=lambda thing: (thing.__module__, thing.__name__),

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gearfast.broker import Dropped, Reported
-from gearfast.peer import Report
+from gearfast.broker.broker import Dropped, Reported
+from gearfast.broker.peer import Report
 
 PREFIX = b"H:model"
 Heard = tuple[str] | tuple[Report, bytes, bytes | None]

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import uvloop
 
-from gearfast.contract import Store, StoredJob, StoreSettings
 from gearfast.errors import StoreError
 from gearfast.plugins.mysql import MySql
 from gearfast.plugins.mysql.link import Link
+from gearfast.store.contract import Store, StoredJob, StoreSettings
 from tests import wire
 from tests.databases import DATABASE, PASSWORD, USER, MariaDb
 from tests.peers import HOST, start_gearmand

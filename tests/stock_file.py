@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.plugins.sqlite import Sqlite
 from gearfast.plugins.sqlite import store as rooms
+from gearfast.store.contract import Batch, StoredJob, StoreSettings
 from tests import wire
 from tests.peers import Server, start_gearmand
 from tests.wire import Connection

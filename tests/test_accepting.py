@@ -9,7 +9,8 @@ import types
 import pytest
 import uvloop
 
-from gearfast import Config, Server, command
+from gearfast import Config, Server
+from gearfast.cli import command
 from tests.peers import HOST
 
 KEEPALIVE = {
@@ -28,7 +29,7 @@ async def accepted(config: Config, monkeypatch: pytest.MonkeyPatch) -> socket.so
         given.set_result(fd)
         return types.SimpleNamespace(session=types.SimpleNamespace(address=address))
 
-    monkeypatch.setattr("gearfast.server.SocketTransport", take)
+    monkeypatch.setattr("gearfast.server.server.SocketTransport", take)
     server = Server(config)
     await server.start()
     _, writer = await asyncio.open_connection(HOST, int(server.addresses[0].rpartition(":")[2]))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gearfast.broker import Broker, Reported
-from gearfast.inprocess import InProcessPeer
-from gearfast.peer import Report
+from gearfast.broker.broker import Broker, Reported
+from gearfast.broker.inprocess import InProcessPeer
+from gearfast.broker.peer import Report
 from tests.brokering import WAKE, payloads, peer_for, submitted
 
 # --- coalescing (3.2, 3.3) ---

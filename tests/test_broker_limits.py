@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from gearfast.broker import Broker, Dropped
-from gearfast.inprocess import InProcessPeer
-from gearfast.peer import Report
+from gearfast.broker.broker import Broker, Dropped
+from gearfast.broker.inprocess import InProcessPeer
+from gearfast.broker.peer import Report
 from tests.brokering import functions, grabbed, peer_for, submitted
 
 # --- limits (3.9) ---

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from gearfast.broker import Broker
-from gearfast.inprocess import InProcessPeer
-from gearfast.peer import Report
+from gearfast.broker.broker import Broker
+from gearfast.broker.inprocess import InProcessPeer
+from gearfast.broker.peer import Report
 from tests import model
 from tests.model import PREFIX, Model
 

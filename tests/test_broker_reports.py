@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from gearfast.broker import Broker, Reported
-from gearfast.inprocess import InProcessPeer
-from gearfast.peer import Report
+from gearfast.broker.broker import Broker, Reported
+from gearfast.broker.inprocess import InProcessPeer
+from gearfast.broker.peer import Report
 from tests.brokering import WAKE, functions, peer_for, submitted
 
 # --- reports (2.8) ---

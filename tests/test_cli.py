@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import cli, command, logbook, options
-from gearfast.command import Command, Wish
+from gearfast.cli import command, options, program
+from gearfast.cli.command import Command, Wish
+from gearfast.cli.log import logbook
 from gearfast.config import HANDLE_PREFIX_SIZE, VERSION, Config
-from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError
+from gearfast.store.contract import StoreSettings
 from tests.peers import peer, start_gearfast
 
 GOOD = (
@@ -206,7 +207,7 @@ def test_stock_takes_and_refuses_the_same_lines_in_the_same_words() -> None:
 )
 def test_check_args_looks_at_what_is_named(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """As the start would, in the same words."""
-    assert cli.main(["--check-args", "--config-file=/dev/null", *words]) == 1
+    assert program.main(["--check-args", "--config-file=/dev/null", *words]) == 1
     assert capsys.readouterr().err.endswith(f": {said}\n")
 
 
@@ -214,14 +215,14 @@ def test_refusal_names_the_program_and_exits_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", ["/usr/local/bin/gearfast", "--bogus"])
-    assert cli.main() == 1
+    assert program.main() == 1
     assert capsys.readouterr().err == "gearfast: unrecognised option '--bogus'\n"
 
 
 @pytest.mark.parametrize("name", ["/x/gearfast/__main__.py", "-m", ""])
 def test_program_name_of_a_module_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", [name])
-    assert cli.program_name() == "gearfast"
+    assert program.program_name() == "gearfast"
 
 
 def test_defaults_are_stocks() -> None:
@@ -419,14 +420,14 @@ def test_make_run_serves_on_this_machine_only_and_can_be_told_otherwise() -> Non
 )
 def test_hint(line: str, addresses: list[str], words: str) -> None:
     look = f"Look at it with: {words}. " if words else ""
-    assert cli.hint(read(line), addresses) == f"{look}Ctrl-C stops it."
+    assert program.hint(read(line), addresses) == f"{look}Ctrl-C stops it."
 
 
 # --- help and version ----------------------------------------------------------------------
 
 
 def test_help_names_every_option_once(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["-h"]) == 0
+    assert program.main(["-h"]) == 0
     printed = capsys.readouterr().out
     words = printed.replace(",", " ").split()
     for option in options.OPTIONS.values():
@@ -437,7 +438,7 @@ def test_help_names_every_option_once(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_version_has_stocks_form(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["gearfast"])
-    assert cli.main(["-V"]) == 0
+    assert program.main(["-V"]) == 0
     blank, line, _ = capsys.readouterr().out.split("\n")
     assert blank == ""
     assert line == f"gearfast {VERSION} - a drop-in Gearman job server"
@@ -449,9 +450,9 @@ def test_version_is_the_packages() -> None:
 
 
 def test_help_wins_over_version_and_check_args_over_both(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["-V", "-h"]) == 0
+    assert program.main(["-V", "-h"]) == 0
     assert capsys.readouterr().out.startswith("Usage: ")
-    assert cli.main(["-V", "-h", "--check-args"]) == 0
+    assert program.main(["-V", "-h", "--check-args"]) == 0
     assert capsys.readouterr().out == ""
 
 
@@ -469,5 +470,5 @@ def test_syslog_is_for_the_log_wherever_it_goes(
         opened.append((path, level, to_syslog))
 
     monkeypatch.setattr(logbook, "open_log", open_log)
-    cli.open_log(command.read([*words, "--verbose=INFO"], {}), "gearfast")
+    program.open_log(command.read([*words, "--verbose=INFO"], {}), "gearfast")
     assert opened == [(options.LOG_FILE if writable else "stderr", "INFO", "--syslog" in words)]

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from gearfast import cli, command, mysql_files, options, progress, store_command
-from gearfast.contract import StoreSettings
-from gearfast.password import without_password
+from gearfast.cli import command, mysql_files, options, program, progress, store_command
+from gearfast.store.contract import StoreSettings
+from gearfast.store.password import without_password
 from tests.peers import PROJECT
 from tests.test_cli import config, read
 
@@ -111,12 +111,12 @@ def test_first_line_of_a_server_says_how_many_jobs_it_has() -> None:
     server = SimpleNamespace(addresses=["127.0.0.1:4730"], replayed=1234)
     asked = read("--store=mysql://me:secret@h/d")
     look = "Look at it with: gearadmin --status. Ctrl-C stops it."
-    assert cli.greeting(asked, server) == (  # type: ignore[arg-type]
+    assert program.greeting(asked, server) == (  # type: ignore[arg-type]
         f"is listening on 127.0.0.1:4730, with 1,234 jobs from mysql://me:***@h/d. {look}"
     )
     server.replayed = 1
-    assert ", with 1 job from " in cli.greeting(asked, server)  # type: ignore[arg-type]
-    assert cli.greeting(read(""), server) == f"is listening on 127.0.0.1:4730. {look}"  # type: ignore[arg-type]
+    assert ", with 1 job from " in program.greeting(asked, server)  # type: ignore[arg-type]
+    assert program.greeting(read(""), server) == f"is listening on 127.0.0.1:4730. {look}"  # type: ignore[arg-type]
 
 
 # --- docs/durable.md ---------------------------------------------------------------------

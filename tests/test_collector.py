@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gearfast.broker import Broker, Dropped
-from gearfast.inprocess import InProcessPeer
-from gearfast.peer import Report
+from gearfast.broker.broker import Broker, Dropped
+from gearfast.broker.inprocess import InProcessPeer
+from gearfast.broker.peer import Report
 from tests.brokering import functions, grabbed, jobs, peer_for, submitted
 from tests.compiled import faces
 

@@ -10,15 +10,15 @@ from typing import Annotated, Any
 import pytest
 
 from gearfast import Config, Server
+from gearfast.cli.options import OPTIONS
 from gearfast.config import HANDLE_PREFIX_SIZE
-from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError
-from gearfast.fields import By, is_of
-from gearfast.options import OPTIONS
+from gearfast.ground.fields import By, is_of
 from gearfast.plugins.admin import Admin
 from gearfast.plugins.sqlite import Sqlite
 from gearfast.plugins.stores import make_store
-from gearfast.testing import a_job
+from gearfast.store.contract import StoreSettings
+from gearfast.store.testing import a_job
 
 SETTINGS = (Config, StoreSettings)
 WRONG: tuple[object, ...] = (
@@ -162,8 +162,11 @@ class Lacking:
             [Admin],
             "plugins[0] is <class 'gearfast.plugins.admin.Admin'>, which is no plugin: it is a class, write Admin() (",
         ),
-        ([Admin(), Lacking()], "plugins[1] is Lacking, which is no plugin: it lacks stop (gearfast.plugin.Plugin)"),
-        (["admin"], "plugins[0] is 'admin', which is no plugin: it lacks start, stop (gearfast.plugin.Plugin)"),
+        (
+            [Admin(), Lacking()],
+            "plugins[1] is Lacking, which is no plugin: it lacks stop (gearfast.server.plugin.Plugin)",
+        ),
+        (["admin"], "plugins[0] is 'admin', which is no plugin: it lacks start, stop (gearfast.server.plugin.Plugin)"),
         (Lacking(), "Server's plugins are Lacking, and have to be a list: Server(config, [Admin()])"),
         ("admin", "Server's plugins are 'admin', and have to be a list: Server(config, [Admin()])"),
     ],
@@ -175,9 +178,9 @@ def test_a_plugin_that_is_none_is_refused_with_what_it_lacks(plugins: Any, said:
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        (Lacking(), "Lacking is no store: it lacks open, replay, write, close (gearfast.contract.Store)"),
+        (Lacking(), "Lacking is no store: it lacks open, replay, write, close (gearfast.store.contract.Store)"),
         (Sqlite, "<class 'gearfast.plugins.sqlite.store.Sqlite'> is no store: it is a class, write Sqlite() ("),
-        ("sqlite:f", "'sqlite:f' is no store: it lacks open, replay, write, close (gearfast.contract.Store)"),
+        ("sqlite:f", "'sqlite:f' is no store: it lacks open, replay, write, close (gearfast.store.contract.Store)"),
         (
             StoreSettings(url="x"),
             "StoreSettings(table='', durability='full', timeout=5.0) is no store: it lacks open, ",
@@ -191,7 +194,9 @@ def test_a_store_that_is_none_is_refused_with_what_it_lacks(store: Any, said: st
 def test_a_store_without_its_number_is_refused() -> None:
     store: Any = Sqlite(StoreSettings(url="sqlite:f"))
     store.largest = None
-    assert refusal(Server, Config(), [], store).endswith("it lacks the number 'largest' (gearfast.contract.Store)")
+    assert refusal(Server, Config(), [], store).endswith(
+        "it lacks the number 'largest' (gearfast.store.contract.Store)"
+    )
 
 
 @pytest.mark.parametrize("config", [{}, {"port": 1}, "port=1", Config, 0])

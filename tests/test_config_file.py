@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import cli, command
-from gearfast.arguments import Arguments
-from gearfast.command import Command
-from gearfast.contract import StoreSettings
+from gearfast.cli import command, program
+from gearfast.cli.arguments import Arguments
+from gearfast.cli.command import Command
+from gearfast.cli.options import OPTIONS, SHORTENED
 from gearfast.errors import ConfigError
-from gearfast.options import OPTIONS, SHORTENED
+from gearfast.store.contract import StoreSettings
 from tests.peers import peer
 
 TAKEN = [name for name in SHORTENED if name != "protocol"]
@@ -211,7 +211,7 @@ def test_check_args_tells_of_them_and_says_that_a_start_would_do(
     monkeypatch.setattr("sys.argv", ["gearfast"])
     path = tmp_path / "gearmand.conf"
     path.write_text("port=4731")
-    assert cli.main(["--check-args", f"--config-file={path}"]) == 0
+    assert program.main(["--check-args", f"--config-file={path}"]) == 0
     printed = capsys.readouterr()
     assert printed.err == f"gearfast: {path}, line 1: 'port=4731' is no option and is ignored: write --port=4731\n"
     assert printed.out == ""
@@ -223,7 +223,7 @@ def test_gearfast_store_tells_of_them_too(
     monkeypatch.setattr("sys.argv", ["gearfast"])
     path = tmp_path / "gearmand.conf"
     path.write_text(f"store=x --store=sqlite:{tmp_path}/none.db")
-    assert cli.main(["store", "count", f"--config-file={path}"]) == 1
+    assert program.main(["store", "count", f"--config-file={path}"]) == 1
     first, second, _ = capsys.readouterr().err.split("\n")
     assert first == f"gearfast: {path}, line 1: 'store=x' is no option and is ignored: write --store=x"
     assert "there is no such file" in second

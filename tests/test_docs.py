@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from gearfast.packet import PacketType
+from gearfast.protocol.packet import PacketType
 from tests.peers import start_gearfast
 from tests.wire import Connection, request
 

@@ -19,9 +19,9 @@ import uvloop
 
 from gearfast import Config, Server
 from gearfast.config import LOG_DIFFERENT, LOG_REPEATS, VISIT, VISITORS
-from gearfast.door import Origin, first_kept_descriptor, origin_of
 from gearfast.plugins.admin import Admin
-from gearfast.refusals import Refusals
+from gearfast.server.door import Origin, first_kept_descriptor, origin_of
+from gearfast.server.refusals import Refusals
 from tests import wire
 from tests.peers import HOST, PROJECT, finish, launch, peer, run, start_gearfast, until
 from tests.peers import Server as Peer

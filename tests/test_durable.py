@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from gearfast.contract import StoredJob
 from gearfast.errors import StoreError
+from gearfast.store.contract import StoredJob
 from tests import wire
 from tests.durable import Contents, Obedient, Served, serving
 from tests.peers import Server

@@ -7,10 +7,10 @@ import logging
 import pytest
 
 from gearfast import Broker, Config, InProcessPeer
-from gearfast.endings import Reason
+from gearfast.broker.endings import Reason
+from gearfast.broker.peer import Report
 from gearfast.logs import NOTICE
-from gearfast.peer import Report
-from gearfast.session import Service
+from gearfast.server.session import Service
 from tests.brokering import grabbed, peer_for, submitted
 
 

@@ -11,9 +11,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from gearfast.broker import Broker, Dropped
-from gearfast.inprocess import InProcessPeer
-from gearfast.peer import Report
+from gearfast.broker.broker import Broker, Dropped
+from gearfast.broker.inprocess import InProcessPeer
+from gearfast.broker.peer import Report
 from tests.brokering import peer_for
 
 ROUNDS = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gearfast.handle import Handles
+from gearfast.protocol.handle import Handles
 
 
 @pytest.mark.parametrize("number", [0, 1, 9, 10, 4294967296, 2**64 - 1])

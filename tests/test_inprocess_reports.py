@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gearfast import InProcessPeer, Server
-from gearfast.broker import Reported
-from gearfast.peer import Report
+from gearfast.broker.broker import Reported
+from gearfast.broker.peer import Report
 from tests import wire
 from tests.inside import LOCAL, Talk, play
 

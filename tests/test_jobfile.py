@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from gearfast.jobfile import MOST_NUMBER, LineError, first_line, line_of, read_first_line, read_line
+from gearfast.cli.jobfile import MOST_NUMBER, LineError, first_line, line_of, read_first_line, read_line
 from tests.memory_store import AWKWARD, EVERY_BYTE, job
 
 

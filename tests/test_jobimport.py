@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import jobimport, store_command
+from gearfast.cli import jobimport, store_command
+from gearfast.cli.jobfile import first_line, line_of
 from gearfast.config import HANDLE_PREFIX_SIZE
-from gearfast.contract import Batch
 from gearfast.errors import ConfigError, StoreError
-from gearfast.jobfile import first_line, line_of
+from gearfast.store.contract import Batch
 from tests.memory_store import AWKWARD, Memory, do, file_of, job
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from gearfast import Config
 from gearfast.errors import ListenError
-from gearfast.listener import close_listener, open_listeners, open_tcp
+from gearfast.server.listener import close_listener, open_listeners, open_tcp
 from tests import wire
 from tests.actors import res
 from tests.peers import HOST, start_gearfast

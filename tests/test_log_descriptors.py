@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gearfast.descriptor import descriptor_of, writable
+from gearfast.cli.log.descriptor import descriptor_of, writable
 from tests.loglines import LINE, messages
 from tests.peers import free_port, until
 from tests.test_daemon import PATIENCE, as_root, ask, command, end_by_pid, environment, run

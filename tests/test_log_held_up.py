@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import logbook
+from gearfast.cli.log import logbook
 from gearfast.config import LOG_BACKLOG, LOG_LAST_WRITES
 from tests import wire
 from tests.loglines import messages

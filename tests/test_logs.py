@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import logbook, logs
+from gearfast import logs
+from gearfast.cli.log import logbook
 
 log = logging.getLogger("gearfast")
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} \[  main \]"

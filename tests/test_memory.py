@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import Broker, Config, InProcessPeer, Server, command, machine
+from gearfast import Broker, Config, InProcessPeer, Server
+from gearfast.cli import command, machine
 from gearfast.errors import ConfigError
 from tests.inside import LOCAL, play
 from tests.peers import Server as Running

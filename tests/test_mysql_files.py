@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import cli, mysql_files, queues
-from gearfast.arguments import Arguments
+from gearfast.cli import mysql_files, program, queues
+from gearfast.cli.arguments import Arguments
+from gearfast.cli.mysql_files import OptionFiles
 from gearfast.errors import ConfigError
-from gearfast.mysql_files import OptionFiles
 from gearfast.plugins.mysql.url import address_of
 from tests.databases import DATABASE, PASSWORD, USER, MariaDb
 from tests.databases import run_mariadb as run_mariadb
@@ -209,7 +209,7 @@ def test_what_the_driver_cannot_do_is_refused_with_its_place(
     with pytest.raises(ConfigError) as refused:
         url("--mysql-db=d")
     assert str(refused.value) == f"{path}, {said}"
-    assert cli.main(["--check-args", "--config-file=/dev/null", "-q", "MySQL", "--mysql-db=d"]) == 1
+    assert program.main(["--check-args", "--config-file=/dev/null", "-q", "MySQL", "--mysql-db=d"]) == 1
     assert capsys.readouterr().err.endswith(f": {path}, {said}\n")
 
 
@@ -256,7 +256,7 @@ def test_a_server_over_tls_is_checked_as_a_file_says(
             ("host=localhost\nskip-ssl", 1),
         ):
             write(home / ".my.cnf", f"{login}port={database.port}\n{text}\n")
-            assert (cli.main(words), text) == (code, text)
+            assert (program.main(words), text) == (code, text)
             assert capsys.readouterr().err.count("\n") == code  # why it failed, in one line
 
 

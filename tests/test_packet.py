@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gearfast.errors import ProtocolError
-from gearfast.packet import PacketReader, PacketType
+from gearfast.protocol.packet import PacketReader, PacketType
 from tests import wire
 from tests.wire import NAMES, REQ, RES, raw, request
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import cli, command, password
-from gearfast.contract import StoreSettings
+from gearfast.cli import command, program
 from gearfast.errors import ConfigError
 from gearfast.plugins.stores import make_store
+from gearfast.store import password
+from gearfast.store.contract import StoreSettings
 from tests.databases import DATABASE, USER, Database, MariaDb, PostgreSql, Redis
 from tests.peers import HOST, start_gearfast
 from tests.processes import greeting_of, settled_log_of
@@ -87,7 +88,7 @@ def test_what_is_no_password_is_one_line(
     path = tmp_path / "secret" if content is None else secret_file(tmp_path, content)
     words = ["--config-file=/dev/null", "--store=redis://h", f"--store-password-file={path}"]
     for before in (["--check-args"], [], ["store", "count"]):
-        assert cli.main([*before, *words]) == 1
+        assert program.main([*before, *words]) == 1
         assert capsys.readouterr().err.endswith(f": --store-password-file: {path} {said}\n")
 
 
@@ -237,7 +238,7 @@ def test_a_wrong_one_is_one_line_without_it(
     _, lines = request.getfixturevalue(kind)
     words = [word.replace(",", " ") for word in lines[way].split()]
     path = secret_file(tmp_path, "wrong one\n")
-    assert cli.main(["store", "count", *words, f"--store-password-file={path}", "--config-file=/dev/null"]) == 1
+    assert program.main(["store", "count", *words, f"--store-password-file={path}", "--config-file=/dev/null"]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "wrong one" not in said

@@ -13,7 +13,7 @@ import pytest
 
 from gearfast import Server
 from gearfast.plugins.admin import Admin
-from gearfast.session import Session
+from gearfast.server.session import Session
 from tests import wire
 from tests.inside import LOCAL, Talk, play
 

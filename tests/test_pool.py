@@ -7,7 +7,7 @@ import random
 import pytest
 
 from gearfast import Broker, InProcessPeer
-from gearfast.peer import Report
+from gearfast.broker.peer import Report
 from tests.processes import MIB, SANITIZED, own_resident
 
 

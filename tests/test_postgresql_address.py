@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from gearfast import cli
-from gearfast.contract import StoreSettings
+from gearfast.cli import program
 from gearfast.errors import ConfigError, StoreError
 from gearfast.plugins.postgresql import PostgreSql as Store
 from gearfast.plugins.postgresql.parameters import PARAMETERS
 from gearfast.plugins.postgresql.url import Address, address_of, read_conninfo
+from gearfast.store.contract import StoreSettings
 from tests.databases import PostgreSql
 from tests.databases import run_postgresql as run_postgresql
 from tests.peers import PEERS, peer
@@ -268,9 +268,11 @@ def test_check_args_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     for words, said in (("bogus=1", "'bogus'"), ("sslmode=bogus", "write disable, allow"), *DEMANDING.items()):
         for option in ("--store=postgresql:", "-qPostgres --libpq-conninfo="):
             line = f"--check-args --config-file=/dev/null {option}".split()
-            assert cli.main([*line[:-1], line[-1] + words]) == 1
+            assert program.main([*line[:-1], line[-1] + words]) == 1
             assert said in capsys.readouterr().err
-    assert cli.main(["--check-args", "--config-file=/dev/null", "--store=postgresql://gm@h/db?gssencmode=prefer"]) == 0
+    assert (
+        program.main(["--check-args", "--config-file=/dev/null", "--store=postgresql://gm@h/db?gssencmode=prefer"]) == 0
+    )
 
 
 # --- the services and the environment ----------------------------------------------------

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.options import parser
-from gearfast import options
+from gearfast.cli import options
+from tests.test_layers import STOREYS
 from tests.peers import HOST, PROJECT, Server, finish, free_port, launch, peer, run, start_gearfast, until
 from tests.processes import greeting_of
 from tests.wire import Connection
@@ -71,11 +72,16 @@ def test_files_and_links_exist() -> None:
         assert (PROJECT / name).exists(), name
 
 
-def test_layout_names_every_room() -> None:
-    """The table of rooms names files that are there, with what is in them."""
+def test_layout_names_every_storey() -> None:
+    """And rooms that are there."""
     table = README.partition("## Layout of the house")[2].partition("\n## ")[0]
-    rooms = set(re.findall(r"`gearfast/(\w+)\.pyx`", table))
-    assert {"packet", "job", "broker", "session", "transport"} <= rooms
+    rows = re.findall(r"^\| `gearfast/(\w+)/` \|[^|]*\|([^|]*)\|$", table, re.MULTILINE)
+    assert [storey for storey, _ in rows] == list(STOREYS)
+    for storey, named in rows:
+        rooms = re.findall(r"`(\w+)`", named)
+        assert rooms, storey
+        for room in rooms:
+            assert list((PROJECT / "gearfast" / storey).glob(f"{room}.py*")), room
 
 
 @contextlib.contextmanager

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from gearfast import InProcessPeer, Server
-from gearfast.contract import Batch
 from gearfast.logs import NOTICE
 from gearfast.plugins.admin import Admin
-from gearfast.session import Session
+from gearfast.server.session import Session
+from gearfast.store.contract import Batch
 from tests import wire
 from tests.durable import Obedient
 from tests.inside import LOCAL, Talk, play

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gearfast.repeats import Repeats, Summary
+from gearfast.cli.log.repeats import Repeats, Summary
 
 
 def test_first_is_written_and_the_rest_counted_until_the_window_is_over() -> None:

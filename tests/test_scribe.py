@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import scribe
+from gearfast.cli.log import scribe
+from gearfast.cli.log.lines import Line
+from gearfast.cli.log.scribe import Scribe
+from gearfast.cli.log.sink import DescriptorSink, UnwrittenError
 from gearfast.config import LINE_COST
-from gearfast.lines import Line
-from gearfast.scribe import Scribe
-from gearfast.sink import DescriptorSink, UnwrittenError
 
 PATIENCE = 20
 

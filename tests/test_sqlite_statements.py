@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gearfast.contract import StoredJob
 from gearfast.plugins.sqlite.store import deletes, inserts
-from gearfast.testing import a_job
+from gearfast.store.contract import StoredJob
+from gearfast.store.testing import a_job
 
 
 @pytest.mark.parametrize("count", [*range(70), 127, 128, 129, 191, 192, 193, 255, 256, 257, 1000, 5000])

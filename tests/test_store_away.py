@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gearfast.contract import Batch
 from gearfast.errors import StoreError
+from gearfast.store.contract import Batch
 from tests import wire
 from tests.durable import Contents, Obedient, Served, serving
 from tests.peers import until

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from gearfast.contract import StoredJob, StoreSettings
 from gearfast.plugins.mysql import MySql
-from gearfast.testing import a_job, adding, same
+from gearfast.store.contract import StoredJob, StoreSettings
+from gearfast.store.testing import a_job, adding, same
 from tests.databases import MariaDb
 from tests.databases import run_mariadb as run_mariadb
 from tests.mysql_stores import KilledError, has, kept, killed_at, left, make, opened, run, settings, submit, taken

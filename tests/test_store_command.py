@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import cli, store_command
+from gearfast.cli import program, store_command
+from gearfast.cli.jobfile import MOST_NUMBER, read_line
 from gearfast.config import default_handle_prefix
-from gearfast.contract import StoredJob
 from gearfast.errors import ConfigError, StoreError
-from gearfast.jobfile import MOST_NUMBER, read_line
+from gearfast.store.contract import StoredJob
 from tests.memory_store import AWKWARD, GivingBack, Memory, Plain, do, errand, file_of, job
 
 # --- the words ---------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def test_store_of_the_servers_own_config_file(tmp_path: Path) -> None:
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["store", "--help"], ["store", "list", "-h"]):
-        assert cli.main(words) == 0
+        assert program.main(words) == 0
         printed = capsys.readouterr().out
         assert printed.startswith("Usage: gearfast store ")
         for word in (*store_command.WORDS, "--function", "--json", "--output", "--to", "--skip-bad", "--store"):
@@ -86,7 +86,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_options_of_the_words_are_none_of_the_servers(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--json", "--config-file=/dev/null"]) == 1
+    assert program.main(["--json", "--config-file=/dev/null"]) == 1
     assert "unrecognised option '--json' (it belongs to the words of gearfast store)" in capsys.readouterr().err
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import pytest
 import uvloop
 
-from gearfast.contract import Batch, Store, StoredJob, StoreSettings
 from gearfast.errors import StoreError, StoreLostError
 from gearfast.plugins.stores import make_store
-from gearfast.testing import a_job, same
+from gearfast.store.contract import Batch, Store, StoredJob, StoreSettings
+from gearfast.store.testing import a_job, same
 from tests.databases import Database, MariaDb, PostgreSql, Redis
 from tests.peers import HOST
 

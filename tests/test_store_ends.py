@@ -15,8 +15,8 @@ import uvloop
 
 from gearfast import Config
 from gearfast import Server as Gearfast
-from gearfast.contract import Batch, StoredJob
 from gearfast.errors import StoreError
+from gearfast.store.contract import Batch, StoredJob
 from tests import wire
 from tests.durable import Contents, Obedient, Served, serving
 from tests.peers import HOST, until

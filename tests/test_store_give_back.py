@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gearfast.contract import Batch, ceiling_of
 from gearfast.errors import StoreError
-from gearfast.plugins.stock import StockRow, job_of, row_of
-from gearfast.testing import a_job, adding, same
+from gearfast.store.contract import Batch, ceiling_of
+from gearfast.store.stock import StockRow, job_of, row_of
+from gearfast.store.testing import a_job, adding, same
 from tests import wire
 from tests.stock_file import EVERY, LATER, SUBMITS, gearmand, given_back, kill, sql, stock_rows, submit, taken
 from tests.wire import Connection

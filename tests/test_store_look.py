@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import redis as driver
 
-from gearfast import cli
+from gearfast.cli import program
 from tests import wire
 from tests.databases import DATABASE, PASSWORD, USER, MariaDb, PostgreSql, Redis
 from tests.peers import HOST, Server, start_gearfast, start_gearmand
@@ -120,7 +120,7 @@ class Store:
     def __call__(self, *words: str) -> tuple[int, list[bytes], bytes]:
         """Exit code, lines, and what it complains of."""
         self.captured.readouterr()
-        code = cli.main(["store", *words, "--config-file=/dev/null"])
+        code = program.main(["store", *words, "--config-file=/dev/null"])
         out, err = self.captured.readouterr()
         return code, out.splitlines(), err
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gearfast.contract import Batch
 from gearfast.errors import StoreError, StoreLostError
+from gearfast.store.contract import Batch
 from tests import wire
 from tests.durable import Contents, Obedient, serving
 from tests.peers import Server, start_gearfast, until

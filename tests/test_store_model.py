@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from gearfast.broker import Broker
-from gearfast.contract import StoredJob
-from gearfast.journal import Waits
-from gearfast.ledger import Ledger
+from gearfast.broker.broker import Broker
+from gearfast.broker.journal import Waits
+from gearfast.store.contract import StoredJob
+from gearfast.store.ledger import Ledger
 from tests import model
 from tests.model import PREFIX
 from tests.test_broker_model import BrokerAndModel, picks

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pytest
 import uvloop
 
-from gearfast.contract import Batch, StoreSettings
 from gearfast.errors import ConfigError, StoreError
 from gearfast.logs import NOTICE
 from gearfast.plugins.mysql import MySql
 from gearfast.plugins.mysql.url import SOCKETS, address_of
-from gearfast.testing import StoreContract, a_job, adding, same
+from gearfast.store.contract import Batch, StoreSettings
+from gearfast.store.testing import StoreContract, a_job, adding, same
 from tests.databases import DATABASE, PASSWORD, USER, MariaDb
 from tests.databases import run_mariadb as run_mariadb
 from tests.mysql_stores import kept, open_once, opened, refused, run, settings

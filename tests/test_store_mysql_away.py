@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from gearfast.contract import Batch, Store
 from gearfast.errors import StoreError
 from gearfast.plugins.mysql import MySql
-from gearfast.testing import a_job, adding, same
+from gearfast.store.contract import Batch, Store
+from gearfast.store.testing import a_job, adding, same
 from tests.databases import USER, MariaDb
 from tests.mysql_stores import FAR, found, kept, opened, run, settings
 from tests.peers import HOST

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from gearfast.contract import Batch, StoredJob
 from gearfast.errors import StoreError
+from gearfast.store.contract import Batch, StoredJob
 from tests import wire
 from tests.durable import Contents, Obedient, serving
 from tests.peers import until

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import uvloop
 
-from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import ConfigError, StoreError
 from gearfast.plugins.postgresql import PostgreSql as Store
 from gearfast.plugins.postgresql.link import Connection
-from gearfast.testing import StoreContract, a_job, adding, same
+from gearfast.store.contract import Batch, StoredJob, StoreSettings
+from gearfast.store.testing import StoreContract, a_job, adding, same
 from tests.databases import PostgreSql
 from tests.databases import run_postgresql as run_postgresql
 from tests.peers import free_port

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import cli
-from gearfast.jobfile import first_line, line_of
+from gearfast.cli import program
+from gearfast.cli.jobfile import first_line, line_of
 from tests.memory_store import AWKWARD, file_of
 from tests.peers import PROJECT, start_gearfast, start_gearmand
 from tests.processes import greeting_of
@@ -22,7 +22,7 @@ def url(tmp_path: Path) -> str:
     """A store in a file, with AWKWARD in it."""
     url = f"sqlite:{tmp_path}/jobs.db"
     lines = file_of(tmp_path / "awkward", first_line("H:a"), *(line_of(one, b"H:a") for one in AWKWARD))
-    done = program("import", str(lines), f"--store={url}")
+    done = run("import", str(lines), f"--store={url}")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"%d jobs imported\n" % len(AWKWARD), b"")
     return url
 
@@ -32,21 +32,21 @@ def words(*more: str) -> list[str]:
     return [sys.executable, "-m", "gearfast", "store", *more, "--config-file=/dev/null"]
 
 
-def program(*more: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def run(*more: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """Run ``gearfast store ...`` to its end."""
     return subprocess.run(words(*more), input=given, capture_output=True, cwd=PROJECT, timeout=60, check=False)
 
 
 def test_every_byte_goes_from_file_to_file(url: str, tmp_path: Path) -> None:
-    exported = program("export", f"--store={url}")
+    exported = run("export", f"--store={url}")
     assert exported.stdout.splitlines(keepends=True) == [
         first_line("H:a"),
         *(line_of(one, b"H:a") for one in sorted(AWKWARD)),
     ]
     other = f"sqlite:{tmp_path}/other.db"
-    done = program("import", "-", f"--store={other}", "--durability=off", given=exported.stdout)
+    done = run("import", "-", f"--store={other}", "--durability=off", given=exported.stdout)
     assert (done.returncode, done.stdout) == (0, b"%d jobs imported\n" % len(AWKWARD))
-    assert program("export", f"--store={other}").stdout == exported.stdout
+    assert run("export", f"--store={other}").stdout == exported.stdout
 
 
 def test_who_reads_may_have_seen_enough(url: str) -> None:
@@ -63,11 +63,11 @@ def test_who_reads_may_have_seen_enough(url: str) -> None:
 def test_store_of_a_running_server_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     with start_gearfast(f"--store=sqlite:{path}"):
-        done = program("list", f"--store=sqlite:{path}")
+        done = run("list", f"--store=sqlite:{path}")
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.count(b"\n") == 1
     assert re.search(rb"jobs\.db.* in use by another server", done.stderr)
-    assert program("count", f"--store=sqlite:{path}").returncode == 0
+    assert run("count", f"--store=sqlite:{path}").returncode == 0
 
 
 def test_what_is_imported_is_run(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_what_is_imported_is_run(tmp_path: Path) -> None:
     plain = [one._replace(more=b"") for one in AWKWARD]
     url = f"sqlite:{tmp_path}/jobs.db"
     path = file_of(tmp_path / "jobs", first_line("H:a"), *(line_of(one, b"H:a") for one in plain))
-    assert program("import", str(path), f"--store={url}").returncode == 0
+    assert run("import", str(path), f"--store={url}").returncode == 0
     with start_gearfast(f"--store={url}", "--store-timeout=20") as server, server.connect() as worker:
         assert f", with {len(plain)} jobs from {url}. Look at it with" in greeting_of(server)
         worker.request(CAN_DO, plain[1].function)
@@ -90,10 +90,10 @@ def test_jobs_of_gearmand_are_taken_over_and_given_back(tmp_path: Path) -> None:
     with start_gearmand(*options) as server, server.connect() as client:
         for unique in ("one", "two"):
             assert client.call(SUBMIT_JOB_HIGH_BG, "resize", unique, payload="payload").type == JOB_CREATED
-    done = program("count", "--take-over", *options)
+    done = run("count", "--take-over", *options)
     assert done.stdout.splitlines()[1] == b"   2       0    0          0      2  resize"
     assert b"2 jobs that gearmand left were taken over" in done.stderr
-    assert program("export", "--to=gearmand", *options).stdout.startswith(b"2 jobs given back to gearmand")
+    assert run("export", "--to=gearmand", *options).stdout.startswith(b"2 jobs given back to gearmand")
     with start_gearmand(*options) as server, server.connect() as admin:
         assert admin.table("status") == ["resize\t2\t0\t0"]
 
@@ -116,6 +116,6 @@ def test_a_start_that_the_store_refuses_is_one_line(tmp_path: Path) -> None:
     ],
 )
 def test_check_args_looks_at_the_store_too(url: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--check-args", "--config-file=/dev/null", f"--store={url}"]) == 1
+    assert program.main(["--check-args", "--config-file=/dev/null", f"--store={url}"]) == 1
     said = capsys.readouterr().err
     assert (said.count("\n"), reason in said, "secret" in said) == (1, True, False), said

@@ -13,11 +13,11 @@ import pytest
 import redis as driver
 import uvloop
 
-from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import StoreError, StoreLostError
 from gearfast.plugins.redis import Redis
 from gearfast.plugins.redis.link import Command, Link
-from gearfast.testing import StoreContract, a_job, adding, same
+from gearfast.store.contract import Batch, StoredJob, StoreSettings
+from gearfast.store.testing import StoreContract, a_job, adding, same
 from tests import databases
 from tests.databases import run_redis as run_redis
 from tests.peers import HOST, free_port, until

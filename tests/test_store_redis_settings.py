@@ -9,12 +9,12 @@ import pytest
 import uvloop
 from redis import exceptions as refused
 
-from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError, StoreError
 from gearfast.plugins.redis import Redis
 from gearfast.plugins.redis.link import reason_of
 from gearfast.plugins.redis.store import promise
-from gearfast.testing import a_job, adding
+from gearfast.store.contract import StoreSettings
+from gearfast.store.testing import a_job, adding
 from tests import databases
 from tests.peers import HOST, free_port
 from tests.test_store_redis import ask, opened, settings

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gearfast.contract import Batch
 from gearfast.errors import ConfigError, StoreError
+from gearfast.store.contract import Batch
 from tests import wire
 from tests.durable import Contents, Obedient, serving
 from tests.test_durable import BACKGROUND, grab, worker_of

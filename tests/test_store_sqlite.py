@@ -17,20 +17,20 @@ from typing import Any
 import pytest
 import uvloop
 
-from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import ConfigError, StoreError, StoreLostError
 from gearfast.plugins.sqlite import Sqlite
 from gearfast.plugins.sqlite import file as file_rooms
 from gearfast.plugins.sqlite import store as rooms
-from gearfast.testing import Result, StoreContract, a_job, adding, same
+from gearfast.store.contract import Batch, StoredJob, StoreSettings
+from gearfast.store.testing import Result, StoreContract, a_job, adding, same
 from tests.peers import PROJECT
 
 WRITER = """
 import asyncio, sys
-from gearfast.contract import StoreSettings
+from gearfast.store.contract import StoreSettings
 from gearfast.plugins.sqlite import Sqlite
-from gearfast.testing import a_job, adding
-from gearfast.contract import Batch
+from gearfast.store.testing import a_job, adding
+from gearfast.store.contract import Batch
 
 async def main():
     store = Sqlite(StoreSettings(url="sqlite:" + sys.argv[1], durability=sys.argv[2]))

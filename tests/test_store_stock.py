@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gearfast.contract import Batch, StoredJob
 from gearfast.errors import StoreError
 from gearfast.logs import NOTICE
 from gearfast.plugins.sqlite import store as rooms
-from gearfast.testing import a_job, same
+from gearfast.store.contract import Batch, StoredJob
+from gearfast.store.testing import a_job, same
 from tests import wire
 from tests.peers import PROJECT
 from tests.stock_file import (
@@ -288,7 +288,7 @@ def test_a_transaction_that_fails_in_the_middle_moves_nothing(
 
 KILLED = """
 import asyncio, os, signal, sys
-from gearfast.contract import StoreSettings
+from gearfast.store.contract import StoreSettings
 from gearfast.plugins import sqlite
 from gearfast.plugins.sqlite import Sqlite
 from gearfast.plugins.sqlite.file import SqliteFile

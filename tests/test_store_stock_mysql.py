@@ -7,9 +7,9 @@ import logging
 
 import pytest
 
-from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.logs import NOTICE
-from gearfast.testing import a_job, same
+from gearfast.store.contract import Batch, StoredJob, StoreSettings
+from gearfast.store.testing import a_job, same
 from tests import wire
 from tests.databases import DATABASE, MariaDb
 from tests.databases import run_mariadb as run_mariadb

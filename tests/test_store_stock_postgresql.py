@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import StoreError
 from gearfast.plugins.postgresql import PostgreSql as Store
 from gearfast.plugins.postgresql.jobs import SLICE
 from gearfast.plugins.postgresql.stock import StockTable
-from gearfast.testing import a_job, adding, same
+from gearfast.store.contract import Batch, StoredJob, StoreSettings
+from gearfast.store.testing import a_job, adding, same
 from tests import wire
 from tests.databases import PostgreSql
 from tests.peers import start_gearmand, until

@@ -14,10 +14,10 @@ import pytest
 import redis as driver
 import uvloop
 
-from gearfast.contract import Batch, StoreSettings
 from gearfast.plugins.redis import Redis
 from gearfast.plugins.redis.stock import row_from
-from gearfast.testing import a_job, adding, same
+from gearfast.store.contract import Batch, StoreSettings
+from gearfast.store.testing import a_job, adding, same
 from tests import databases, wire
 from tests.databases import run_redis as run_redis
 from tests.peers import HOST, Server, start_gearmand

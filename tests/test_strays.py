@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gearfast import logbook
+from gearfast.cli.log import logbook
 from gearfast.config import LOG_LAST_WRITES
 from tests.loglines import messages
 from tests.peers import PROJECT
@@ -87,7 +87,8 @@ def test_a_warning(tmp_path: Path) -> None:
 
 PROGRAM = """
     import asyncio, os, signal, sys, threading
-    from gearfast import cli, server
+    from gearfast.cli import program
+    from gearfast.server import server
 
     class Broken:
         def __del__(self):
@@ -108,7 +109,7 @@ PROGRAM = """
         self.loop.call_later(0.2, os.kill, os.getpid(), signal.SIGTERM)
 
     server.Server.start = started
-    sys.exit(cli.main())
+    sys.exit(program.main())
 """
 """The program, with everything in it that can go wrong without anybody who could be told."""
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gearfast.broker import Broker, Dropped, Reported
-from gearfast.inprocess import InProcessPeer
-from gearfast.peer import Report
+from gearfast.broker.broker import Broker, Dropped, Reported
+from gearfast.broker.inprocess import InProcessPeer
+from gearfast.broker.peer import Report
 
 
 def every_job(broker: Broker, most: int, between: Callable[[], None] = lambda: None) -> list[bytes]:

@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from gearfast import Config, cli, systemd
-from gearfast.command import Command, Wish
+from gearfast import Config
+from gearfast.cli import program, systemd
+from gearfast.cli.command import Command, Wish
+from gearfast.cli.systemd import Watchdog, handed_sockets, wanted_watchdog
 from gearfast.config import NOTIFY_PATIENCE
 from gearfast.errors import ConfigError
-from gearfast.systemd import Watchdog, handed_sockets, wanted_watchdog
 from tests.durable import Obedient
 from tests.loglines import messages
 from tests.peers import free_port, until
@@ -309,7 +310,7 @@ def test_watchdog_is_told_while_jobs_are_replayed(tmp_path: Path, bus: socket.so
     asked = Command(wish=Wish.SERVE, config=Config(listen=(HOST,), port=0), pid_file=str(tmp_path / "pid"))
 
     async def scene() -> None:
-        server = asyncio.create_task(cli.serve(asked, store, cli.Origin("gearfast", [], Watchdog(0.01))))
+        server = asyncio.create_task(program.serve(asked, store, program.Origin("gearfast", [], Watchdog(0.01))))
         said = list[bytes]()
         while len(said) < 5:
             await asyncio.sleep(0.01)

@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from gearfast.certificate import certificates_of
+from gearfast.server.certificate import certificates_of
 from tests import wire
 from tests.loglines import said
 from tests.peers import Server, start_gearfast, until

@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
-from gearfast.broker import Broker
-from gearfast.inprocess import InProcessPeer
-from gearfast.peer import Report
+from gearfast.broker.broker import Broker
+from gearfast.broker.inprocess import InProcessPeer
+from gearfast.broker.peer import Report
 
 WAKE: tuple[Literal["wake"]] = ("wake",)
 GRACE = 0.0625  # seconds, and exact as a float

@@ -19,10 +19,11 @@ from tests.peers import HOST, PROJECT, free_port, start
 
 BUILD_SECONDS = 300
 IGNORED = shutil.ignore_patterns("build", ".*", "*.so", "*.egg-info", "__pycache__", "dist")
-ROOMS = sorted(path.stem for path in (PROJECT / "gearfast").glob("*.pyx"))
-NOUNS = sorted(path.name for path in (PROJECT / "gearfast").glob("*.pxd"))
+HOUSE = PROJECT / "gearfast"
+ROOMS = sorted(str(path.relative_to(PROJECT).with_suffix("")) for path in HOUSE.rglob("*.pyx"))
+NOUNS = sorted(str(path.relative_to(PROJECT)) for path in HOUSE.rglob("*.pxd"))
 LIBRARY = Path(sysconfig.get_config_var("LIBDIR"), f"libpython{sysconfig.get_config_var('LDVERSION')}.so.1.0")
-MODULES = sorted(str(path.relative_to(PROJECT)) for path in (PROJECT / "gearfast").rglob("*.py"))
+MODULES = sorted(str(path.relative_to(PROJECT)) for path in HOUSE.rglob("*.py"))
 
 pytestmark = pytest.mark.timeout(BUILD_SECONDS + 60)
 
@@ -56,8 +57,8 @@ def only(folder: Path, pattern: str) -> Path:
 def test_wheel_holds_what_type_checkers_and_other_cython_modules_read(dist: Path) -> None:
     with zipfile.ZipFile(only(dist, "*.whl")) as wheel:
         names = set(wheel.namelist())
-    assert {f"gearfast/{room}.{kind}" for room in ROOMS for kind in ("pyx", "pyi")} <= names
-    assert {f"gearfast/{noun}" for noun in NOUNS} | {"gearfast/py.typed", *MODULES} <= names
+    assert {f"{room}.{kind}" for room in ROOMS for kind in ("pyx", "pyi")} <= names
+    assert {*NOUNS, *MODULES, "gearfast/py.typed"} <= names
     assert len({name for name in names if name.endswith(".so")}) == len(ROOMS)
     assert {name for name in names if name.endswith(".c")} == set()
     assert {name.split("/")[0] for name in names if not re.match(r"[^/]+\.(dist-info|data)/", name)} == {"gearfast"}
@@ -70,8 +71,8 @@ def test_wheel_holds_what_type_checkers_and_other_cython_modules_read(dist: Path
 def test_sdist_holds_the_sources_the_tests_and_the_documents(dist: Path) -> None:
     with tarfile.open(only(dist, "*.tar.gz")) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
-    assert {f"gearfast/{room}.{kind}" for room in ROOMS for kind in ("pyx", "pyi")} <= names
-    assert {f"gearfast/{noun}" for noun in NOUNS} | {"gearfast/py.typed", *MODULES} <= names
+    assert {f"{room}.{kind}" for room in ROOMS for kind in ("pyx", "pyi")} <= names
+    assert {*NOUNS, *MODULES, "gearfast/py.typed"} <= names
     top = {"setup.py", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "Makefile"}
     assert top | {"tests/wire.py", "tests/peers.sh", "packaging/gearfast.service", "benchmarks/__main__.py"} <= names
     assert {name for name in names if name.endswith((".so", ".pyc"))} == set()
@@ -100,7 +101,7 @@ def test_server_starts_from_the_wheel_in_an_empty_environment(dist: Path, tmp_pa
     )
     assert done.returncode == 0, done.stderr
     where = subprocess.run(
-        [python, "-I", "-c", "import gearfast.packet; print(gearfast.packet.__file__)"],
+        [python, "-I", "-c", "import gearfast.protocol.packet; print(gearfast.protocol.packet.__file__)"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -15,9 +15,9 @@ from collections.abc import Callable
 import pytest
 
 from gearfast import Broker, InProcessPeer, Server
-from gearfast.broker import Dropped
-from gearfast.peer import Report
-from gearfast.session import Session
+from gearfast.broker.broker import Dropped
+from gearfast.broker.peer import Report
+from gearfast.server.session import Session
 from tests import wire
 from tests.inside import LOCAL, Talk, play
 from tests.misuse import CLASSES, misused

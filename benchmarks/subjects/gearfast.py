@@ -21,7 +21,7 @@ class Gearfast(Subject):
             if found is None:
                 raise MissingError(f"there is no program {self.asked}")
             return found
-        if not any((ROOT / "gearfast").glob("broker.*.so")):
+        if not any((ROOT / "gearfast" / "broker").glob("broker.*.so")):
             raise MissingError("not built: make build")
         return sys.executable
 

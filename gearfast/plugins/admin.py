@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from gearfast import logs
-from gearfast.broker import Broker, Dropped
+from gearfast.broker.broker import Broker, Dropped
 from gearfast.config import KIB, LINE_TOKENS, VERSION
 
 if TYPE_CHECKING:
-    from gearfast.server import Server
-    from gearfast.session import Session
+    from gearfast.server.server import Server
+    from gearfast.server.session import Session
 
 Answer = bytes | Iterator[bytes]
 FunctionRow = tuple[bytes, int, int, int, tuple[int, int, int]]

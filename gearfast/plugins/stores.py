@@ -5,10 +5,10 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
-from gearfast.checked import store_of
-from gearfast.contract import Store, StoreSettings
 from gearfast.errors import ConfigError, GearfastError
-from gearfast.password import without_password
+from gearfast.store.checked import store_of
+from gearfast.store.contract import Store, StoreSettings
+from gearfast.store.password import without_password
 
 GROUP: Final = "gearfast.stores"
 """Of the entry points that third parties add stores by: the name is the URL's scheme, the object makes the store."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gearfast.contract import StoredJob
+from gearfast.store.contract import StoredJob
 
 SERIAL_SIZE = 8
 """Bytes at the beginning of a payload that make it the only one of its kind; shorter ones have none."""

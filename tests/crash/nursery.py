@@ -146,7 +146,7 @@ def bear(order: dict[str, Any], log: str) -> int:
 
 def live(order: dict[str, Any], log: str) -> None:
     """The server's life, in the child: the real command line, with the store broken if that is wanted."""
-    from gearfast import cli
+    from gearfast.cli import program
     from gearfast.plugins.stores import make_store
     from tests.crash import sabotage
 
@@ -159,8 +159,8 @@ def live(order: dict[str, Any], log: str) -> None:
             os.dup2(out.fileno(), 2)
         sys.argv = [NAME]
         if order["sabotage"]:
-            mock.patch.object(cli, "make_store", sabotage.breaking(make_store, order["sabotage"])).start()
-        code = cli.main(order["words"])
+            mock.patch.object(program, "make_store", sabotage.breaking(make_store, order["sabotage"])).start()
+        code = program.main(order["words"])
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
@@ -169,7 +169,7 @@ def live(order: dict[str, Any], log: str) -> None:
 
 def main(log: str) -> None:
     """Obey until nobody gives orders any more."""
-    import gearfast.cli
+    import gearfast.cli.program
     import gearfast.plugins.stores  # noqa: F401
 
     die_with_parent()

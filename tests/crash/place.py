@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.plugins.stores import make_store
+from gearfast.store.contract import Batch, StoredJob, StoreSettings
 from tests.databases import Database
 
 Facts = Mapping[str, str]

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from gearfast.contract import StoredJob
+from gearfast.store.contract import StoredJob
 from tests.crash.place import Facts, SqlitePlace
 
 PAGE = 4096

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from gearfast.contract import Batch, Store, StoredJob, StoreSettings
+from gearfast.store.contract import Batch, Store, StoredJob, StoreSettings
 
 MakeStore = Callable[[StoreSettings], Store]
 

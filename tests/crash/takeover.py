@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from gearfast.contract import StoredJob
+from gearfast.store.contract import StoredJob
 from tests.crash.nursery import Nursery
 from tests.crash.place import SqlitePlace
 from tests.crash.wishes import FAR

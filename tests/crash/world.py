@@ -9,7 +9,7 @@ import struct
 import time
 from collections import Counter
 
-from gearfast.contract import StoredJob
+from gearfast.store.contract import StoredJob
 from tests.crash.chronicle import Chronicle
 from tests.crash.nursery import Nursery
 from tests.crash.peers import Administrator, Client, Worker

@@ -5,7 +5,7 @@
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from gearfast.slice cimport Slice
+from gearfast.ground.slice cimport Slice
 
 from tests.fuzz.buffer cimport Buffer
 from tests.fuzz.kinds cimport Kind, Owed

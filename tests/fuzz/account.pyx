@@ -3,7 +3,7 @@
 from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcmp, memset
 
-from gearfast.slice cimport same_bytes
+from gearfast.ground.slice cimport same_bytes
 
 from tests.fuzz.buffer cimport buffer_close, buffer_drop, buffer_first, buffer_left, buffer_put
 from tests.fuzz.complaint cimport complain, tell, telling

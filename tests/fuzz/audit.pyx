@@ -4,15 +4,15 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
-from gearfast.heap cimport Heap
-from gearfast.index cimport Cursor, Node, index_scan
-from gearfast.job cimport DELAYED, QUEUED, RUNNING, Job, Run, Waiter, job_size
-from gearfast.keeping cimport is_background
-from gearfast.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
-from gearfast.party cimport Party
-from gearfast.ring cimport Ring, ring_empty
-from gearfast.roster cimport Ability, Function, Roster, Worker, function_of_node, is_place, worker_is_woken
-from gearfast.rotation cimport PRIORITIES
+from gearfast.ground.heap cimport Heap
+from gearfast.ground.index cimport Cursor, Node, index_scan
+from gearfast.broker.job cimport DELAYED, QUEUED, RUNNING, Job, Run, Waiter, job_size
+from gearfast.broker.keeping cimport is_background
+from gearfast.broker.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
+from gearfast.broker.party cimport Party
+from gearfast.ground.ring cimport Ring, ring_empty
+from gearfast.broker.roster cimport Ability, Function, Roster, Worker, function_of_node, is_place, worker_is_woken
+from gearfast.broker.rotation cimport PRIORITIES
 
 from tests.fuzz.complaint cimport complain
 

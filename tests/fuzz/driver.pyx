@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 from libc.stdio cimport fflush, fprintf, stderr
 from libc.stdlib cimport abort, malloc
 
-from gearfast.clock cimport monotonic_time
+from gearfast.ground.clock cimport monotonic_time
 
 from tests.fuzz cimport account
 from tests.fuzz.poison cimport allocated_bytes

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint32_t
 
-from gearfast.slice cimport Slice
+from gearfast.ground.slice cimport Slice
 
 cdef enum:
     LAST_KIND = 42

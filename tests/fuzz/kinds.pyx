@@ -2,7 +2,7 @@
 
 from libc.string cimport memchr, memset, strlen
 
-from gearfast.slice cimport same_bytes
+from gearfast.ground.slice cimport same_bytes
 
 from tests import wire
 

@@ -1,6 +1,6 @@
 # LINES   of administrators: what kind of answer each of them is to get (protocol section 4).
 
-from gearfast.slice cimport Slice
+from gearfast.ground.slice cimport Slice
 
 from tests.fuzz.kinds cimport Owed
 

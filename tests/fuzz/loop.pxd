@@ -1,6 +1,6 @@
 # LOOP   the event loop, as far as a server needs one; and the clock, which goes forward only when the script says so.
 
-from gearfast.clock cimport Clock
+from gearfast.ground.clock cimport Clock
 
 cdef enum:
     FIRST_DESCRIPTOR = 100        # of the first player

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
-from gearfast.slice cimport Slice
+from gearfast.ground.slice cimport Slice
 
 from tests.fuzz.buffer cimport Buffer
 from tests.fuzz.script cimport Cell

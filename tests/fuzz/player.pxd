@@ -2,10 +2,10 @@
 
 from libc.stdint cimport uint64_t
 
-from gearfast.session cimport Session
-from gearfast.slice cimport Slice
-from gearfast.transport cimport SocketTransport
-from gearfast.turn cimport Turn
+from gearfast.server.session cimport Session
+from gearfast.ground.slice cimport Slice
+from gearfast.server.transport cimport SocketTransport
+from gearfast.server.turn cimport Turn
 
 from tests.fuzz.account cimport Account
 from tests.fuzz.buffer cimport Buffer

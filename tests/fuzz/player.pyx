@@ -2,7 +2,7 @@
 
 from libc.string cimport memcpy, memset
 
-from gearfast.packet cimport PacketWriter
+from gearfast.protocol.packet cimport PacketWriter
 
 from tests.fuzz.account cimport plain
 from tests.fuzz.buffer cimport buffer_close, buffer_drop, buffer_first, buffer_left, buffer_more, buffer_put

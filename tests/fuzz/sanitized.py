@@ -124,7 +124,7 @@ def build() -> None:
     rooms = sorted((PLACE / "tests" / "fuzz").glob("*.pyx"))
     built = [room.with_name(room.stem + SUFFIX) for room in rooms]
     newest = max(
-        path.stat().st_mtime for folder in ("gearfast", "tests/fuzz") for path in (PLACE / folder).glob("*.p*")
+        path.stat().st_mtime for folder in ("gearfast", "tests/fuzz") for path in (PLACE / folder).rglob("*.p*")
     )
     if any(not path.exists() or path.stat().st_mtime < newest for path in built):
         run([sys.executable, "-m", "benchmarks.build", *rooms], PYTHONPATH=str(PLACE))

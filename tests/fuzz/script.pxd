@@ -6,7 +6,7 @@
 
 from libc.stdint cimport uint8_t
 
-from gearfast.slice cimport Slice
+from gearfast.ground.slice cimport Slice
 
 cdef enum:
     CELL = 4

@@ -2,8 +2,8 @@
 
 from libc.stdint cimport uint8_t
 
-from gearfast.session cimport Service
-from gearfast.turn cimport Turn
+from gearfast.server.session cimport Service
+from gearfast.server.turn cimport Turn
 
 from tests.fuzz.loop cimport Loop
 from tests.fuzz.player cimport Player

@@ -2,10 +2,10 @@
 
 from libc.stdint cimport uint64_t
 
-from gearfast.broker cimport Broker
-from gearfast.job cimport Waiter
-from gearfast.ring cimport Ring
-from gearfast.session cimport Session
+from gearfast.broker.broker cimport Broker
+from gearfast.broker.job cimport Waiter
+from gearfast.ground.ring cimport Ring
+from gearfast.server.session cimport Session
 
 from tests.fuzz cimport account, loop as clocks
 from tests.fuzz.audit cimport audit, audit_empty
@@ -19,8 +19,8 @@ from tests.fuzz.script cimport (
 import logging
 
 from gearfast.plugins.admin import Admin
-from gearfast.request import answer_requests
-from gearfast.turn import Turn as make_turn
+from gearfast.server.request import answer_requests
+from gearfast.server.turn import Turn as make_turn
 
 from tests.fuzz import complaint as complaints
 from tests.fuzz.script import Op as OpName

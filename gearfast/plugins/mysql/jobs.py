@@ -5,9 +5,9 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
-from gearfast.contract import Batch, StoredJob
 from gearfast.errors import StoreError
 from gearfast.plugins.mysql.link import Link
+from gearfast.store.contract import Batch, StoredJob
 
 log = logging.getLogger("gearfast")
 

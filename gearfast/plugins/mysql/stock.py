@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 from asyncmy.errors import MySQLError
 
-from gearfast.contract import CEILING, Batch, StoredJob, ceiling_of
 from gearfast.errors import StoreError
 from gearfast.plugins.mysql.jobs import COLUMNS, ROWS, JobTables, literal, quoted
 from gearfast.plugins.mysql.link import Link
-from gearfast.plugins.stock import StockRow, TakeOver, job_of, row_of, staying
+from gearfast.store.contract import CEILING, Batch, StoredJob, ceiling_of
+from gearfast.store.stock import StockRow, TakeOver, job_of, row_of, staying
 
 CREATE: Final = (
     b"CREATE TABLE %b (unique_key VARCHAR(64), function_name VARCHAR(255), priority INT, data LONGBLOB,"

@@ -7,13 +7,13 @@ from typing import Final
 
 from asyncmy.errors import MySQLError
 
-from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import ConfigError, StoreError, StoreLostError
 from gearfast.logs import NOTICE
 from gearfast.plugins.mysql.jobs import ROWS, JobTables
 from gearfast.plugins.mysql.link import Link
 from gearfast.plugins.mysql.stock import NOTED, StockTable
 from gearfast.plugins.mysql.url import address_of
+from gearfast.store.contract import Batch, StoredJob, StoreSettings
 
 log = logging.getLogger("gearfast")
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from gearfast.errors import ConfigError
-from gearfast.password import without_password
+from gearfast.store.password import without_password
 
 PORT: Final = 3306
 SOCKETS: Final = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")

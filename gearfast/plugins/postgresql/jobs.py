@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from gearfast.contract import StoredJob
 from gearfast.errors import ConfigError
 from gearfast.plugins.postgresql.link import Connection, quoted
+from gearfast.store.contract import StoredJob
 
 NAME_SIZE: Final = 63
 """Bytes of a name. PostgreSQL cuts longer ones, and the two tables could become one."""

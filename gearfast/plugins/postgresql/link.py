@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg  # type: ignore[import-untyped]
 
-from gearfast.contract import StoreSettings
 from gearfast.errors import StoreError
 from gearfast.plugins.postgresql.url import address_of
+from gearfast.store.contract import StoreSettings
 
 log = logging.getLogger("gearfast")
 

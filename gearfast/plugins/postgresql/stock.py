@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from gearfast.contract import CEILING, StoredJob, ceiling_of
 from gearfast.errors import StoreError
 from gearfast.plugins.postgresql.jobs import SLICE, SLICE_SIZE, Jobs
 from gearfast.plugins.postgresql.link import FAILURES, Connection, one_line, quoted
-from gearfast.plugins.stock import StockRow, TakeOver, job_of, row_of, staying
+from gearfast.store.contract import CEILING, StoredJob, ceiling_of
+from gearfast.store.stock import StockRow, TakeOver, job_of, row_of, staying
 
 log = logging.getLogger("gearfast")
 

@@ -10,11 +10,11 @@ from typing import Final
 
 import asyncpg  # type: ignore[import-untyped]
 
-from gearfast.contract import Batch, StoredJob, StoreSettings
 from gearfast.errors import StoreError, StoreLostError
 from gearfast.plugins.postgresql.jobs import Jobs
 from gearfast.plugins.postgresql.link import LOCK_WAIT, Connection, Link
 from gearfast.plugins.postgresql.stock import StockTable
+from gearfast.store.contract import Batch, StoredJob, StoreSettings
 
 STOCK_TABLE: Final = "queue"
 """gearmand's own default."""

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from gearfast.contract import StoredJob
-from gearfast.plugins.stock import TakeOver
+from gearfast.store.contract import StoredJob
+from gearfast.store.stock import TakeOver
 
 BUCKET_BITS: Final = 10
 """A hash of a million jobs could be read in no order, and not without others waiting; one of 1,024 is sorted here."""

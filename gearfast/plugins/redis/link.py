@@ -13,8 +13,8 @@ from redis.asyncio.connection import Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from gearfast.contract import StoreSettings
 from gearfast.errors import ConfigError
+from gearfast.store.contract import StoreSettings
 
 Command = tuple[bytes | str | int, ...]
 

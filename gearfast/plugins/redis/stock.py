@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from gearfast.config import UNIQUE_SIZE
-from gearfast.contract import StoredJob
 from gearfast.errors import ConfigError, StoreError
 from gearfast.plugins.redis.link import Link
-from gearfast.plugins.stock import NAMED, StockRow, TakeOver, job_of, row_of, shown
+from gearfast.store.contract import StoredJob
+from gearfast.store.stock import NAMED, StockRow, TakeOver, job_of, row_of, shown
 
 log = logging.getLogger("gearfast")
 

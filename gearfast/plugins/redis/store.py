@@ -24,13 +24,13 @@ from urllib.parse import quote
 
 from redis import exceptions as refused
 
-from gearfast.contract import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
 from gearfast.errors import StoreError, StoreLostError
 from gearfast.logs import NOTICE
 from gearfast.plugins.redis.jobs import BUCKET_BITS, NUMBER, SLICE, by_bucket, jobs_from, numbers_from, slices
 from gearfast.plugins.redis.link import Command, Link, connector, raise_first, reason_of
 from gearfast.plugins.redis.stock import OURS, StockKeys, key_of, prefix_of
-from gearfast.plugins.stock import TakeOver, staying
+from gearfast.store.contract import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
+from gearfast.store.stock import TakeOver, staying
 
 log = logging.getLogger("gearfast")
 

@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from gearfast.contract import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
 from gearfast.errors import ConfigError, StoreError
 from gearfast.plugins.sqlite.file import SqliteFile, Statement
-from gearfast.plugins.stock import StockRow, TakeOver, job_of, log, row_of, staying
+from gearfast.store.contract import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
+from gearfast.store.stock import StockRow, TakeOver, job_of, log, row_of, staying
 
 FORMAT: Final = 1
 """Of our tables, in the file's ``user_version``. Raise it when an older gearfast could not read them."""

@@ -1,0 +1,166 @@
+"""What clients and workers ask for, and what time makes necessary (protocol sections 2 and 3).
+
+The broker knows no bytes on a wire, no socket, no clock and no event loop: it can be embedded, and
+tested, by itself. From Python it is used through `gearfast.broker.inprocess.InProcessPeer`:
+
+    from gearfast import Broker, InProcessPeer
+    from gearfast.broker.peer import Report
+
+    broker = Broker(b"H:here")
+    client, worker = InProcessPeer(broker), InProcessPeer(broker)
+    worker.can_do(b"reverse")
+    client.submit(b"reverse", b"abc")
+    handle, function, unique, payload = worker.grab()
+    worker.tell(handle, Report.COMPLETE, payload[::-1])
+    assert client.heard == [(Report.COMPLETE, handle, b"cba")]
+
+It belongs to the thread that uses it first: in another one every call raises RuntimeError. So does a call
+while it works, if ever there is one: no Python runs meanwhile.
+"""
+
+from enum import IntEnum
+from typing import final
+
+from typing_extensions import disjoint_base
+
+from gearfast.broker.life import Life
+
+class Submitted(IntEnum):
+    """What became of a submission."""
+
+    CREATED = 0
+    """It is a new job."""
+    COALESCED = 1
+    """It is the job that has this unique id already (protocol section 3.2)."""
+    QUEUE_FULL = 2
+    """It was refused: its function has as many jobs as it may have (protocol section 3.9)."""
+    NO_NUMBERS = 3
+    """It was refused: all numbers that the store knows to be in use are in use, and it is away."""
+    NO_MEMORY_LEFT = 4
+    """The server is short of memory: see ``crowded``."""
+
+class Reported(IntEnum):
+    """What became of a worker's report."""
+
+    TAKEN = 0
+    """The job is, or was, in this worker's hands and has not ended before; its clients were told."""
+    LATE = 1
+    """This worker held the job, which has ended since: nobody is told, and nobody made a mistake."""
+    UNKNOWN = 2
+    """This worker never held such a job, or it was too long ago."""
+
+class Dropped(IntEnum):
+    """What became of a wish to drop a function."""
+
+    DROPPED = 0
+    NO_SUCH_FUNCTION = 1
+    IN_USE = 2
+    """It has workers or jobs, and stays."""
+
+@disjoint_base
+class Aftermath:
+    """Whoever has something to do when a broker rests again, since it has told peers something."""
+
+@final
+class Broker(Life):
+    """All jobs of one server, from their submission to their end.
+
+    ``handle_prefix`` stands before the colon in every handle (see `gearfast.protocol.handle.Handles`).
+
+    ``job_retries`` is how many workers may lose a job before it fails; -1: any number, 0: like 1
+    (protocol section 3.6).
+
+    ``worker_wakeup`` is how many sleeping workers are woken when a job is queued; 0: all that can do
+    it (protocol section 3.7).
+
+    ``wakeup_grace`` is how long, in seconds, a woken worker may take to grab before `tick` wakes
+    the next one.
+
+    ``remembered_results`` is how many jobs are remembered that a worker lost, per worker: the first
+    result for a job counts, whoever held it, and a later one is LATE and not UNKNOWN.
+
+    ``memory_step`` is how many bytes of jobs have to end before free memory is handed back to the
+    system (where the C library is glibc; others do it by themselves).
+
+    ``function_rest`` is how long, in seconds, a function without jobs, workers and limits stays known
+    at least; at most twice as long, and shorter if such functions need much room.
+
+    Two clocks are passed in, and never read: ``now`` in seconds that only go forward, for deadlines
+    and wake-ups, and ``wall`` in seconds since 1970, for jobs that are due later.
+    """
+
+    def __new__(
+        cls,
+        handle_prefix: bytes = ...,
+        *,
+        job_retries: int = ...,
+        worker_wakeup: int = ...,
+        wakeup_grace: float = ...,
+        remembered_results: int = ...,
+        memory_step: int = ...,
+        function_rest: float = ...,
+    ) -> Broker: ...
+    @property
+    def job_count(self) -> int:
+        """Jobs that are delayed, queued or running."""
+
+    @property
+    def delayed_count(self) -> int:
+        """Jobs that are not due yet."""
+    @property
+    def soonest(self) -> float:
+        """When the first of them is due, in seconds since 1970; infinity if there is none."""
+
+    def tick(self, now: float, wall: float) -> None:
+        """Do what time has made necessary.
+
+        Jobs that are due at ``wall`` are queued, and workers woken for them. Jobs whose deadline has
+        come at ``now`` are taken from their workers. Workers that were woken ``wakeup_grace`` ago and
+        have not grabbed are passed over, and the next ones woken. Peers that have left, or given up
+        functions, with more jobs than were taken from them at once lose more of them. Of each kind at
+        most 1,000 are dealt with; `wait` is then 0.
+        """
+
+    def wait(self, now: float, wall: float) -> float:
+        """Seconds until the next `tick` is worth a call; 0 if it is at once, infinity if never."""
+
+    def scan_functions(
+        self, cursor: int, most: int
+    ) -> tuple[int, list[tuple[bytes, int, int, int, tuple[int, int, int]]]]:
+        """Walk through the functions in steps.
+
+        Start with cursor 0 and go on with the one that is returned, until that is 0 again. What is
+        there all the while comes exactly once, whatever else comes and goes between two steps; the
+        order has no meaning. A step returns up to ``most`` rows, where less than 64 means 64, and more
+        than 1,000 means 1,000.
+
+        A row is ``(name, jobs, running, workers, (high, normal, low))``; the last are jobs that no
+        worker holds, those due later among them.
+        """
+
+    def scan_jobs(self, cursor: int, most: int) -> tuple[int, list[tuple[bytes, int, bool, bool, bytes]]]:
+        """Walk through the jobs in steps, as `scan_functions` does.
+
+        A row is ``(handle, attempts, orphan, background, unique)``. ``attempts`` is how many workers
+        lost the job; an orphan has lost its clients and runs on for nobody.
+        """
+
+    def create_function(self, name: bytes) -> None:
+        """Let the function be known, with no workers and no jobs; nothing happens if it is."""
+
+    def drop_function(self, name: bytes) -> Dropped:
+        """Forget a function and its limits, unless it has workers or jobs.
+
+        If no function has exactly this name, one that differs only in case will do (protocol
+        section 4.4).
+        """
+
+    def limit_function(self, name: bytes, limits: tuple[int, int, int]) -> None:
+        """Set how many jobs the function may have when a high, normal or low one is submitted; 0: any number.
+
+        All its jobs count, of every priority and state (protocol section 3.9). An unknown function
+        stays unknown. Raises ValueError if the limits are not three, OverflowError if one is negative.
+        """
+
+    def cancel_job(self, handle: bytes) -> bool:
+        """End a job in whatever state, and tell its clients FAIL. False if there is no such job."""

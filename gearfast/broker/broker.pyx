@@ -1,0 +1,429 @@
+"""The broker: what clients and workers ask of it, what time makes necessary, and what an administrator sees and does.
+
+The way of a job from state to state is told in life.pyx.
+"""
+
+cimport cython
+
+from gearfast.broker.census cimport function_rows, job_rows
+from gearfast.broker.endings cimport CANCELLED, TIMED_OUT
+from gearfast.ground.heap cimport heap_pop_due, heap_soonest
+from gearfast.broker.job cimport DELAYED, Run
+from gearfast.broker.keeping cimport is_background
+from gearfast.broker.late cimport late_expects, late_has
+from gearfast.broker.numbers cimport numbers_find, numbers_scan
+from gearfast.broker.party cimport detach, holds, party_free
+from gearfast.broker.peer cimport COMPLETE, FAIL, STATUS, tell
+from gearfast.ground.ring cimport ring_append, ring_append_all, ring_empty, ring_leave
+from gearfast.broker.roster cimport (
+    Ability, Function, ability_free, is_place, roster_ability, roster_can_do, roster_cant_do, roster_drop, roster_find,
+    roster_find_folded, roster_forget, roster_forgets, roster_function, roster_limit, roster_next, roster_rouse,
+    roster_sleep, roster_use, worker_free, worker_is_woken, worker_new,
+)
+from gearfast.broker.rotation cimport PRIORITIES, rotation_to_end
+from gearfast.broker.unique cimport unique_find, unique_find_anywhere, unique_hash, unique_key
+
+cdef enum:
+    BATCH = 1000          # events of one kind that are dealt with together, so that a great many of them starve nobody
+
+
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident()
+
+
+cdef class Aftermath:
+    cdef void broker_rests(self) noexcept:
+        pass
+
+    cdef void rest_soon(self) noexcept:
+        pass
+
+
+@cython.final
+cdef class Broker(Life):
+    cdef int belongs_here(self) except -1:
+        cdef unsigned long thread = PyThread_get_thread_ident()
+        if self.thread == 0:
+            self.thread = thread
+        if self.thread != thread:
+            raise RuntimeError("a broker belongs to the thread that used it first: call it there")
+        return 0
+
+    cdef int enter(self) except -1:
+        self.belongs_here()
+        if self.working:
+            raise RuntimeError("the broker is at work: call it when that is done, such as from call_soon of the loop")
+        self.working = True
+        return 0
+
+    cdef void rest(self) noexcept:
+        self.take_from_forgotten()
+        self.working = False
+        if self.aftermath is not None:
+            self.aftermath.broker_rests()
+
+    cdef void forget(self, Peer peer) noexcept:
+        cdef Party* party = peer.party
+        if party == NULL:
+            return
+        peer.party = NULL
+        party.peer = NULL
+        ring_leave(&party.among)
+        ring_append(&self.forgotten, &party.among)
+        if self.working:
+            return
+        if self.aftermath is not None:             # a peer may be sent something at this moment, by another thread too
+            self.aftermath.rest_soon()
+            return
+        self.working = True
+        self.take_from_forgotten()
+        self.working = False
+
+    cdef void take_from_forgotten(self) noexcept:
+        while not ring_empty(&self.forgotten):
+            self.take_back(<Party*>self.forgotten.next.owner, 0.0)
+
+    # --- clients ---
+
+    cdef int submit(self, Peer client, const Submission* wanted, double now, Job** out) except -1:
+        cdef Function* function = roster_function(&self.roster, wanted.function)
+        cdef Slice key = unique_key(wanted.unique, wanted.payload)
+        cdef uint64_t hash = 0
+        cdef Job* job
+        if key.size > 0:
+            hash = unique_hash(key)
+            job = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
+            if job != NULL:
+                self.join(job, client, wanted, now)
+                out[0] = job
+                return COALESCED
+        if 0 < function.limit[wanted.priority] <= function.total:
+            return QUEUE_FULL
+        if self.handles.last >= self.handles.ceiling:
+            return NO_NUMBERS
+        if self.crowded:
+            return NO_MEMORY_LEFT
+        job = self.create(function, wanted, self.handles.last + 1)
+        self.handles.last += 1
+        if key.size > 0 or not wanted.background or wanted.due > 0 or self.journal.on:
+            self.bind(job, client, wanted, key.size > 0, hash, now)
+        if job.state != DELAYED:
+            self.enqueue(job, now)
+        out[0] = job
+        return CREATED
+
+    cdef int join(self, Job* job, Peer client, const Submission* wanted, double now) except -1:
+        """One more who wants what is a job already (protocol section 3.3)."""
+        if not wanted.background:
+            self.wait_for(job, client)
+        elif not is_background(job):
+            self.keep(job, now)
+        return 0
+
+    cdef Job* find(self, uint64_t number) noexcept:
+        return numbers_find(&self.jobs, number)
+
+    cdef int scan(self, Cursor* cursor, Job** found) noexcept:
+        return numbers_scan(&self.jobs, cursor, found, SCAN_LEAST)
+
+    cdef Job* find_unique(self, Slice unique) noexcept:
+        return unique_find_anywhere(&self.uniques, unique)
+
+    cdef bint cancel(self, uint64_t number) noexcept:
+        cdef Job* job = self.find(number)
+        if job == NULL:
+            return False
+        self.endings.note(job, (<Function*>job.home).name, CANCELLED)
+        self.forgive_holder(job)
+        self.fail(job)
+        return True
+
+    # --- workers ---
+
+    cdef Worker* worker_of(self, Peer peer) except NULL:
+        cdef Party* party = self.party_of(peer)
+        if party.worker == NULL:
+            party.worker = worker_new(party)
+            if party.worker == NULL:
+                raise MemoryError("no memory for another worker")
+        return party.worker
+
+    cdef int can_do(self, Peer peer, Slice name, int64_t timeout) except -1:
+        cdef Worker* worker = self.worker_of(peer)
+        return roster_can_do(&self.roster, worker, roster_function(&self.roster, name), timeout)
+
+    cdef int cant_do(self, Peer peer, Slice name, double now) except -1:
+        cdef Party* party = peer.party
+        cdef Function* function = roster_find(&self.roster, name)
+        cdef Function* woken_for
+        cdef Ability* ability = NULL
+        if party != NULL and party.worker != NULL and function != NULL:
+            ability = roster_ability(&self.roster, party.worker, function)
+        if ability == NULL:
+            return 0
+        woken_for = party.worker.woken_for
+        roster_cant_do(&self.roster, ability)
+        ring_leave(&ability.of_worker)
+        ring_append(&party.given_up, &ability.of_worker)
+        self.take_back(party, now)
+        if woken_for == function:
+            self.wake_for(function, 1, now)
+        return 0
+
+    cdef int reset_abilities(self, Peer peer, double now) except -1:
+        cdef Party* party = peer.party
+        cdef bint asleep
+        if party == NULL or party.worker == NULL:
+            return 0
+        asleep = party.worker.asleep and not worker_is_woken(party.worker)
+        self.discard_worker(party, now)
+        if asleep:                                 # it sleeps on, whatever it says that it can do next
+            self.sleep(peer)
+        return 0
+
+    cdef Job* grab(self, Peer peer, double now) except? NULL:
+        cdef Worker* worker = NULL if peer.party == NULL else peer.party.worker
+        cdef Ability* ability
+        cdef Function* woken_for
+        cdef int priority
+        cdef Job* job = NULL
+        if worker == NULL:
+            return NULL
+        ability = NULL if self.withholds() else roster_next(&self.roster, worker, &priority)
+        if ability != NULL:
+            job = ability.function.lanes.lane[priority].head
+            self.start(job, ability, now)
+            rotation_to_end(&worker.rotation, &ability.seat)
+        woken_for = roster_rouse(&self.roster, worker)
+        if ability != NULL and woken_for != NULL and woken_for != ability.function:
+            self.wake_for(woken_for, 1, now)       # what it was woken for still waits
+        return job
+
+    cdef int sleep(self, Peer peer) except -1:
+        cdef Worker* worker = self.worker_of(peer)
+        cdef int priority
+        if self.withholds() or roster_next(&self.roster, worker, &priority) == NULL:
+            roster_sleep(&self.roster, worker)
+            return True
+        if not worker_is_woken(worker):            # else it answers for a job until it grabs
+            roster_rouse(&self.roster, worker)
+        return False
+
+    cdef Reported report(self, Peer peer, uint64_t number, Report kind, const char* body, size_t size) noexcept:
+        cdef Party* party = peer.party
+        cdef Job* job = self.find(number)
+        cdef bint held
+        if party == NULL:
+            return UNKNOWN
+        held = job != NULL and holds(party, job)
+        if not held and (job == NULL or not late_has(&party.late, number)):
+            return LATE if late_expects(&party.late, number, kind == FAIL, kind >= COMPLETE) else UNKNOWN
+        if job.waiters != NULL:
+            self.steps += tell(&self.waiters, job, kind, body, size)
+        if kind >= COMPLETE:
+            if not held or kind != COMPLETE:
+                self.note_result(job, party, kind)
+            self.release(job)
+        elif job.waiters == NULL and not is_background(job):
+            self.abandon(job)                      # its clients do not listen any more
+        return TAKEN
+
+    cdef Reported progress(self, Peer peer, uint64_t number, uint32_t numerator, uint32_t denominator,
+                           const char* body, size_t size) noexcept:
+        cdef Job* job = self.find(number)
+        if job != NULL and peer.party != NULL and holds(peer.party, job):
+            job.place.run.numerator = numerator
+            job.place.run.denominator = denominator
+        return self.report(peer, number, STATUS, body, size)
+
+    # --- both ---
+
+    cdef void disconnect(self, Peer peer, double now) noexcept:
+        cdef Party* party = peer.party
+        if party == NULL:
+            return
+        peer.party = NULL
+        party.peer = NULL
+        self.take_back(party, now)
+
+    # --- what is taken from a party ---
+
+    cdef void discard_worker(self, Party* party, double now) noexcept:
+        """All that it can do is given up; another sleeper answers for what it was woken for."""
+        cdef Worker* worker = party.worker
+        cdef Function* woken_for = roster_rouse(&self.roster, worker)
+        party.worker = NULL
+        ring_append_all(&party.given_up, &worker.abilities)
+        worker.discarded = True
+        if worker.rotation.count == 0:
+            worker_free(worker)
+        self.take_back(party, now)
+        if woken_for != NULL:
+            self.wake_for(woken_for, 1, now)
+
+    cdef void take_back(self, Party* party, double now) noexcept:
+        """Much of what it has given up or left behind; if that is not all, ticks go on with it."""
+        cdef int step
+        if party.peer == NULL and party.worker != NULL:
+            self.discard_worker(party, now)
+            return
+        for step in range(BATCH):
+            self.steps += 1
+            if party.peer == NULL and not ring_empty(&party.waits):      # first: some it may have submitted itself
+                self.stop_waiting(<Waiter*>party.waits.next.owner)
+            elif not ring_empty(&party.given_up):
+                self.take_one_back(party.given_up.next, now)
+            else:
+                self.taken_back(party)
+                return
+        ring_leave(&party.among)
+        ring_append(&self.leaving, &party.among)
+
+    cdef void taken_back(self, Party* party) noexcept:
+        ring_leave(&party.among)
+        if party.peer == NULL:
+            party_free(party)
+        else:
+            ring_append(&self.parties, &party.among)
+
+    cdef void stop_waiting(self, Waiter* waiter) noexcept:
+        cdef Job* job = waiter.job
+        detach(&self.waiters, waiter)
+        if job.waiters == NULL and not is_background(job):
+            self.abandon(job)
+
+    cdef void take_one_back(self, Ring* link, double now) noexcept:
+        """An ability, step by step: out of the roster, then job by job, newest first, then for good."""
+        cdef Ability* ability
+        if is_place(link):
+            ring_leave(link)
+            return
+        ability = <Ability*>link.owner
+        if ability.worker != NULL:
+            roster_cant_do(&self.roster, ability)
+        elif not ring_empty(&ability.runs):
+            self.requeue(<Run*>ability.runs.next.owner, now)
+        else:
+            ability_free(ability)
+
+    # --- time ---
+
+    cdef void pass_time(self, double now, double wall) noexcept:
+        cdef int left
+        cdef Job* job
+        cdef Run* run
+        for left in range(BATCH):
+            job = <Job*>heap_pop_due(&self.delayed, wall)
+            if job == NULL:
+                break
+            (<Function*>job.home).delayed[job.priority] -= 1
+            self.enqueue(job, now)
+        for left in range(BATCH):
+            run = <Run*>heap_pop_due(&self.deadlines, now)
+            if run == NULL:
+                break
+            run.deadline = 0
+            self.endings.note(run.job, (<Function*>run.job.home).name, TIMED_OUT)
+            self.requeue(run, now)
+        for left in range(BATCH):
+            if not self.pass_over(now):
+                break
+        if not ring_empty(&self.leaving):
+            self.take_back(<Party*>self.leaving.next.owner, now)
+        roster_forget(&self.roster, now, self.function_rest)
+
+    cdef bint pass_over(self, double now) noexcept:
+        """Another sleeper for what one was woken for that has not grabbed in time; False: there is none such."""
+        cdef Worker* worker
+        cdef Function* woken_for
+        if ring_empty(&self.roster.woken):
+            return False
+        worker = <Worker*>self.roster.woken.next.owner
+        if worker.woken_at + self.wakeup_grace > now:
+            return False
+        woken_for = roster_rouse(&self.roster, worker)
+        if woken_for != NULL:
+            self.wake_for(woken_for, 1, now)
+        return True
+
+    cpdef double wait(self, double now, double wall) noexcept:
+        cdef double soonest = min(heap_soonest(&self.delayed) - wall, heap_soonest(&self.deadlines) - now)
+        if not ring_empty(&self.roster.woken):
+            soonest = min(soonest, (<Worker*>self.roster.woken.next.owner).woken_at + self.wakeup_grace - now)
+        if not (ring_empty(&self.leaving) and ring_empty(&self.forgotten)):
+            return 0.0
+        return max(min(soonest, roster_forgets(&self.roster) - now), 0.0)
+
+    def tick(self, double now, double wall):
+        self.enter()
+        self.pass_time(now, wall)
+        self.rest()
+
+    # --- what an administrator sees and does ---
+
+    @property
+    def job_count(self):
+        return self.jobs.count
+
+    @property
+    def delayed_count(self):
+        return self.delayed.count
+
+    @property
+    def soonest(self):
+        return heap_soonest(&self.delayed)
+
+    def scan_functions(self, cursor, int most):
+        return function_rows(&self.roster.functions, cursor, most)
+
+    def scan_jobs(self, cursor, int most):
+        return job_rows(&self.jobs, self.handles, cursor, most)
+
+    def create_function(self, bytes name not None):
+        cdef Function* function
+        self.enter()
+        try:
+            function = roster_function(&self.roster, slice_of(name))
+            function.wanted = True
+            roster_use(&self.roster, function)
+        finally:
+            self.rest()
+
+    def drop_function(self, bytes name not None):
+        cdef bytes folded = name.lower()           # a slice holds no reference
+        self.enter()
+        try:
+            return self.drop(slice_of(name), slice_of(folded))
+        finally:
+            self.rest()
+
+    cdef object drop(self, Slice name, Slice folded):
+        cdef Function* function = roster_find(&self.roster, name)
+        if function == NULL:                       # or any that differs only in case (protocol section 4.4)
+            function = roster_find_folded(&self.roster, folded)
+        if function == NULL:
+            return NO_SUCH_FUNCTION
+        if function.workers > 0 or function.total > 0:
+            return IN_USE
+        roster_drop(&self.roster, function)
+        return DROPPED
+
+    def limit_function(self, bytes name not None, tuple limits not None):
+        cdef Function* function
+        cdef size_t limit[PRIORITIES]
+        limit[0], limit[1], limit[2] = limits
+        self.enter()
+        function = roster_find(&self.roster, slice_of(name))
+        if function != NULL:
+            roster_limit(&self.roster, function, limit)
+        self.rest()
+
+    def cancel_job(self, bytes handle not None):
+        self.enter()
+        cancelled = self.cancel(self.handles.parse(handle, len(handle)))
+        self.rest()
+        return cancelled
+
+
+cdef inline Slice slice_of(bytes data):
+    return Slice(<const char*>data, len(data))

@@ -1,0 +1,85 @@
+"""Functions, jobs, and what a worker can do, a slice at a time (protocol section 4.2)."""
+
+from gearfast.ground.collector cimport hold_collector, release_collector
+from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
+from gearfast.broker.job cimport Job, job_unique
+from gearfast.broker.keeping cimport is_background
+from gearfast.broker.numbers cimport SCAN_LEAST, numbers_scan
+from gearfast.ground.ring cimport ring_leave, ring_open, ring_prepend
+from gearfast.broker.roster cimport Ability, Function, function_of_node, is_place
+from gearfast.broker.rotation cimport PRIORITIES
+from gearfast.ground.slice cimport Slice
+
+cdef enum:
+    FEWEST = 64           # rows one slice has room for
+    MOST = 1000
+
+
+cdef tuple function_rows(const Index* functions, object start, int most):
+    cdef Cursor cursor = cursor_of(start)
+    cdef Node* found[MOST]
+    cdef int count = index_scan(functions, &cursor, found, min(max(most, FEWEST), MOST)), at
+    cdef bint collects = hold_collector()
+    try:
+        return cursor_number(cursor), [function_row(function_of_node(found[at])) for at in range(count)]
+    finally:
+        release_collector(collects)
+
+
+cdef tuple job_rows(const Numbers* jobs, Handles handles, object start, int most):
+    cdef Cursor cursor = cursor_of(start)
+    cdef Job* found[MOST]
+    cdef int count = numbers_scan(jobs, &cursor, found, min(max(most, SCAN_LEAST), MOST)), at
+    cdef bint collects = hold_collector()
+    try:
+        return cursor_number(cursor), [job_row(handles, found[at]) for at in range(count)]
+    finally:
+        release_collector(collects)
+
+
+cdef tuple function_row(const Function* function):
+    queued = tuple([function.lanes.lane[priority].count + function.delayed[priority] for priority in range(PRIORITIES)])
+    return function.name.data[:function.name.size], function.total, function.running, function.workers, queued
+
+
+cdef tuple job_row(Handles handles, const Job* job):
+    cdef Slice unique = job_unique(job)
+    background = bool(is_background(job))
+    orphan = job.waiters == NULL and not background
+    return handles.format(job.number), job.attempts, orphan, background, unique.data[:unique.size]
+
+
+cdef inline bint is_shown(const Ring* link) noexcept nogil:
+    """Whether it is an ability that its worker still has."""
+    return not is_place(link) and (<const Ability*>link.owner).worker != NULL
+
+
+cdef class Abilities:
+    def __cinit__(self):
+        ring_open(&self.place, &self.place)
+
+    def __dealloc__(self):
+        if self.place.next != NULL:                        # else it was not made: its arguments were wrong
+            ring_leave(&self.place)
+
+    @staticmethod
+    cdef Abilities of(Worker* worker):
+        cdef Abilities abilities = Abilities.__new__(Abilities)
+        if worker != NULL:
+            ring_prepend(&worker.abilities, &abilities.place)
+        return abilities
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef Ring* link = self.place.next
+        cdef Function* function
+        while link != &self.place and link.owner != NULL and not is_shown(link):
+            link = link.next
+        if link == &self.place or link.owner == NULL:      # its worker is gone, or this is the end
+            raise StopIteration
+        ring_leave(&self.place)
+        ring_prepend(link, &self.place)
+        function = (<Ability*>link.owner).function
+        return function.name.data[:function.name.size]

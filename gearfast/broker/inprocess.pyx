@@ -1,0 +1,213 @@
+"""A peer inside this process (protocol sections 2 and 3, without the packets)."""
+
+cimport cython
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy
+
+from gearfast.broker.broker cimport QUEUE_FULL
+from gearfast.broker.job cimport RUNNING, Job, job_payload, job_unique
+from gearfast.broker.life cimport Submission
+from gearfast.broker.peer cimport DATA, EXCEPTION, FAIL, STATUS
+from gearfast.broker.roster cimport Function
+from gearfast.ground.slice cimport Slice
+
+from gearfast.broker.broker import Reported as ReportedName
+from gearfast.broker.peer import Report as ReportName
+
+cdef enum:
+    WAKE = -1
+
+cdef tuple KINDS = tuple(ReportName)
+
+
+cdef inline Slice slice_of(bytes data):
+    return Slice(<const char*>data, len(data))
+
+
+@cython.no_gc_clear
+cdef class InProcessPeer(Peer):
+    def __cinit__(self, Broker broker not None):
+        self.broker = broker
+        self.news = []
+
+    def __dealloc__(self):
+        if self.broker is not None:                # else it was not made: its arguments were wrong
+            self.broker.forget(self)
+        free(self.told)
+
+    # --- what the broker tells it ---
+
+    cdef void wake(self) noexcept:
+        self.keep(Told(WAKE, 1, 0, 0, True), NULL)
+
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept:
+        self.keep(Told(kind, count, number, size, body == NULL), body)
+        return True
+
+    cdef void keep(self, Told told, const char* body) noexcept nogil:
+        cdef size_t room = self.room
+        cdef char* larger
+        while room < self.size + sizeof(Told) + told.size:
+            room = room * 2 + 256
+        if room > self.room:
+            larger = <char*>realloc(self.told, room)
+            if larger == NULL:
+                self.deaf = True
+                return
+            self.told = larger
+            self.room = room
+        memcpy(self.told + self.size, &told, sizeof(Told))
+        if told.size > 0:
+            memcpy(self.told + self.size + sizeof(Told), body, told.size)
+        self.size += sizeof(Told) + told.size
+
+    @property
+    def heard(self):
+        cdef char* all = self.told
+        cdef size_t size = self.size, at = 0
+        cdef Told told
+        self.told = NULL
+        self.size = self.room = 0
+        try:
+            while at < size:
+                memcpy(&told, all + at, sizeof(Told))
+                at += sizeof(Told)
+                self.news += [as_heard(self.broker, told, all + at)] * told.count
+                at += told.size
+        finally:
+            free(all)
+        if self.deaf:
+            self.deaf = False
+            raise MemoryError("there was no memory for all that the peer was told")
+        return self.news
+
+    # --- as a client ---
+
+    def submit(self, bytes function not None, bytes payload=b"", bytes unique=b"", *, int priority=1,
+               bint background=False, double due=0.0, double now=0.0):
+        cdef Submission wanted
+        cdef Job* job = NULL
+        wanted.function = slice_of(function)
+        wanted.unique = slice_of(unique)
+        wanted.reducer = Slice(NULL, 0)
+        wanted.payload = slice_of(payload)
+        wanted.priority = priority
+        wanted.background = background
+        wanted.due = due
+        if not 0 <= priority <= 2:
+            raise ValueError(f"a priority is 0 (high), 1 (normal) or 2 (low), not {priority}")
+        if len(unique) > 64:
+            raise ValueError(f"a unique id has at most 64 bytes, not {len(unique)}")
+        if due > 0 and not background:
+            raise ValueError("only a background job can be due later")
+        if not due < float("inf"):
+            raise ValueError(f"a job is due at some moment, not at {due}")
+        self.broker.enter()
+        try:
+            if self.broker.submit(self, &wanted, now, &job) >= QUEUE_FULL:
+                return None
+            return self.broker.handles.format(job.number)
+        finally:
+            self.broker.rest()
+
+    def status(self, bytes handle not None):
+        return status_of(self.broker.find(self.broker.handles.parse(handle, len(handle))))
+
+    def status_unique(self, bytes unique not None):
+        return status_of(self.broker.find_unique(slice_of(unique)))
+
+    # --- as a worker ---
+
+    def can_do(self, bytes function not None, int timeout=0):
+        self.broker.enter()
+        try:
+            self.broker.can_do(self, slice_of(function), timeout)
+        finally:
+            self.broker.rest()
+
+    def cant_do(self, bytes function not None, double now=0.0):
+        self.broker.enter()
+        try:
+            self.broker.cant_do(self, slice_of(function), now)
+        finally:
+            self.broker.rest()
+
+    def reset_abilities(self, double now=0.0):
+        self.broker.enter()
+        try:
+            self.broker.reset_abilities(self, now)
+        finally:
+            self.broker.rest()
+
+    def grab(self, double now=0.0):
+        cdef Job* job
+        cdef Slice function, unique, payload
+        self.broker.enter()
+        try:
+            job = self.broker.grab(self, now)
+            if job == NULL:
+                return None
+            function = (<Function*>job.home).name
+            unique = job_unique(job)
+            payload = job_payload(job)
+            return (self.broker.handles.format(job.number), function.data[:function.size],
+                    unique.data[:unique.size], payload.data[:payload.size])
+        finally:
+            self.broker.rest()
+
+    def sleep(self):
+        self.broker.enter()
+        try:
+            return bool(self.broker.sleep(self))
+        finally:
+            self.broker.rest()
+
+    def tell(self, bytes handle not None, int kind, bytes body=b""):
+        if not <int>DATA <= kind <= <int>EXCEPTION:
+            raise ValueError(f"a worker cannot report a {kind}")
+        if kind == STATUS:
+            raise ValueError("a STATUS has two numbers: use progress()")
+        # as a packet of the wire says it, whoever the clients are
+        cdef uint64_t number = self.broker.handles.parse(handle, len(handle))
+        cdef bytes whole = handle if kind == FAIL else handle + b"\0" + (body or b"")
+        self.broker.enter()
+        try:
+            return ReportedName(self.broker.report(self, number, <Report>kind, whole, len(whole)))
+        finally:
+            self.broker.rest()
+
+    def progress(self, bytes handle not None, uint32_t numerator, uint32_t denominator):
+        cdef uint64_t number = self.broker.handles.parse(handle, len(handle))
+        cdef bytes whole = b"%b\0%d\0%d" % (handle, numerator, denominator)
+        self.broker.enter()
+        try:
+            return ReportedName(self.broker.progress(self, number, numerator, denominator, whole, len(whole)))
+        finally:
+            self.broker.rest()
+
+    # --- as both ---
+
+    def disconnect(self, double now=0.0):
+        self.broker.enter()
+        self.broker.disconnect(self, now)
+        self.broker.rest()
+
+
+cdef object as_heard(Broker broker, Told told, const char* body):
+    cdef bytes handle
+    if told.kind == WAKE:
+        return ("wake",)
+    handle = broker.handles.format(told.number)
+    if told.empty or told.kind == FAIL:
+        return KINDS[told.kind], handle, None if told.empty else b""
+    return KINDS[told.kind], handle, body[len(handle) + 1:told.size]          # behind the handle and its NUL
+
+
+cdef object status_of(Job* job):
+    """(running, numerator, denominator, waiting clients), or None for an unknown job."""
+    if job == NULL:
+        return None
+    if job.state != RUNNING:
+        return False, 0, 0, job.waiting
+    return True, job.place.run.numerator, job.place.run.denominator, job.waiting

@@ -1,0 +1,96 @@
+# ROOM 2  JOB   the record of a job, and the lanes in which jobs wait.
+#
+# Three first-in-first-out lanes per function. What is due later waits in a heap (heap.pxd) and
+# is in nobody's way. A job is one allocation: its record, then its unique id, reducer, payload.
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from gearfast.ground.index cimport Node
+from gearfast.ground.ring cimport Ring
+from gearfast.broker.rotation cimport PRIORITIES
+from gearfast.ground.slice cimport Slice
+
+cpdef enum Priority:
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+cdef enum State:
+    QUEUED = 0            # in a lane; it has no worker
+    DELAYED = 1           # in the heap of what is due later
+    RUNNING = 2           # a worker holds it
+    NOWHERE = 3           # between two of these
+
+cdef struct Link:
+    Job* next
+    Job* prev
+
+cdef union Place:         # which of them holds is told by the job's state
+    Link lane
+    size_t due            # its position in the heap
+    Run* run
+
+cdef struct Job:
+    Place place
+    Lanes* home           # of its function
+    uint64_t number
+    Waiter* waiters       # foreground clients, each of them once
+    uint32_t waiting      # how often they asked, all together
+    uint32_t payload_size
+    uint16_t attempts     # how often a worker was given it and lost it
+    uint8_t unique_size
+    uint8_t reducer_size
+    uint8_t priority
+    uint8_t state
+    uint8_t kept          # why it is kept though nobody waits, and what the store knows of it (keeping.pxd)
+    uint8_t owns_unique   # it is what a submit with this unique id finds
+
+cdef struct Claim:        # stands behind the record of a job with a unique id
+    Node key              # in the index of functions and unique ids
+    Node text             # in the index of unique ids alone, if it stands there for its namesakes
+    Job* older            # its namesakes in other functions, in a circle
+    Job* newer
+    bint stands
+
+cdef struct Run:          # a job in a worker's hands
+    Job* job
+    void* ability         # of the worker, for this job's function (roster.pxd)
+    Ring of_ability
+    double deadline       # monotonic seconds; 0: none
+    size_t position       # in the heap of deadlines, if it has one
+    uint32_t numerator
+    uint32_t denominator
+
+cdef struct Waiter:       # a client that gets what the worker reports
+    Node node             # in the index of jobs and clients, but for the first one of a job
+    Job* job
+    void* client          # its party (party.pxd)
+    Waiter* next
+    Waiter* prev
+    Ring of_client
+    uint32_t count        # how often it asked; it is told as often
+    bint indexed
+
+cdef struct Lane:
+    Job* head
+    Job* tail
+    size_t count
+
+cdef struct Lanes:
+    Lane lane[PRIORITIES]
+
+# Raises MemoryError, and ValueError for 4 GiB and more. Nothing but unique, reducer and payload is set, the rest is zero.
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL
+cdef void job_free(Job* job) noexcept
+# With its waiters and its run, at the end of everything: its peers may be gone already, nothing of theirs is touched.
+cdef void job_bury(Job* job) noexcept
+cdef size_t job_size(const Job* job) noexcept nogil               # bytes of its one allocation
+cdef Claim* job_claim(const Job* job) noexcept nogil
+cdef Job* job_of_claim(const Claim* claim) noexcept nogil
+cdef Slice job_unique(const Job* job) noexcept nogil
+cdef Slice job_reducer(const Job* job) noexcept nogil
+cdef Slice job_payload(const Job* job) noexcept nogil
+
+# Each returns whether the lane was, or is now, empty.
+cdef bint lane_push(Lanes* lanes, Job* job) noexcept nogil
+cdef bint lane_remove(Lanes* lanes, Job* job) noexcept nogil

@@ -1,0 +1,104 @@
+"""The record of a job, and the three lanes in which jobs of one function wait."""
+
+from libc.string cimport memcpy, memset
+
+from gearfast.ground.pool cimport pool_give, pool_take
+
+cdef inline char* text_of(const Job* job) noexcept nogil:
+    """What follows the record: [claim and] unique, reducer, payload."""
+    return <char*>(job + 1) + (sizeof(Claim) if job.unique_size > 0 else 0)
+
+
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL:
+    cdef size_t claim = sizeof(Claim) if unique.size > 0 else 0
+    if payload.size > <uint32_t>-1:
+        raise ValueError(f"a payload has less than 4 GiB, not {payload.size} bytes")
+    cdef Job* job = <Job*>pool_take(sizeof(Job) + claim + unique.size + reducer.size + payload.size)
+    cdef char* at
+    if job == NULL:
+        raise MemoryError("no memory for another job")
+    memset(job, 0, sizeof(Job))
+    if claim > 0:
+        memset(job + 1, 0, claim)
+    job.unique_size = <uint8_t>unique.size
+    job.reducer_size = <uint8_t>reducer.size
+    job.payload_size = <uint32_t>payload.size
+    at = text_of(job)
+    if unique.size > 0:
+        memcpy(at, unique.data, unique.size)
+        at += unique.size
+    if reducer.size > 0:
+        memcpy(at, reducer.data, reducer.size)
+        at += reducer.size
+    if payload.size > 0:
+        memcpy(at, payload.data, payload.size)
+    return job
+
+
+cdef void job_free(Job* job) noexcept:
+    pool_give(job, job_size(job))
+
+
+cdef void job_bury(Job* job) noexcept:
+    cdef Waiter* waiter
+    while job.waiters != NULL:
+        waiter = job.waiters
+        job.waiters = waiter.next
+        pool_give(waiter, sizeof(Waiter))
+    if job.state == RUNNING:
+        pool_give(job.place.run, sizeof(Run))
+    job_free(job)
+
+
+cdef size_t job_size(const Job* job) noexcept nogil:
+    return text_of(job) - <const char*>job + job.unique_size + job.reducer_size + job.payload_size
+
+
+cdef Claim* job_claim(const Job* job) noexcept nogil:
+    return <Claim*>(job + 1)
+
+
+cdef Job* job_of_claim(const Claim* claim) noexcept nogil:
+    return <Job*>claim - 1
+
+
+cdef Slice job_unique(const Job* job) noexcept nogil:
+    return Slice(text_of(job), job.unique_size)
+
+
+cdef Slice job_reducer(const Job* job) noexcept nogil:
+    return Slice(text_of(job) + job.unique_size, job.reducer_size)
+
+
+cdef Slice job_payload(const Job* job) noexcept nogil:
+    return Slice(text_of(job) + job.unique_size + job.reducer_size, job.payload_size)
+
+
+cdef bint lane_push(Lanes* lanes, Job* job) noexcept nogil:
+    cdef Lane* lane = &lanes.lane[job.priority]
+    job.state = QUEUED
+    job.place.lane.next = NULL
+    job.place.lane.prev = lane.tail
+    if lane.tail == NULL:
+        lane.head = job
+    else:
+        lane.tail.place.lane.next = job
+    lane.tail = job
+    lane.count += 1
+    return lane.count == 1
+
+
+cdef bint lane_remove(Lanes* lanes, Job* job) noexcept nogil:
+    cdef Lane* lane = &lanes.lane[job.priority]
+    cdef Job* next = job.place.lane.next
+    cdef Job* prev = job.place.lane.prev
+    if prev == NULL:
+        lane.head = next
+    else:
+        prev.place.lane.next = next
+    if next == NULL:
+        lane.tail = prev
+    else:
+        next.place.lane.prev = prev
+    lane.count -= 1
+    return lane.count == 0

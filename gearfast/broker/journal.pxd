@@ -1,0 +1,64 @@
+# JOURNAL   what the store has yet to be told: jobs to keep, and jobs to forget.
+#
+# Jobs stand in lines by their number. One that was in a batch that failed goes to a line behind the
+# others, so that no other job has to wait for one that the store does not take.
+
+from libc.stdint cimport uint64_t
+
+from gearfast.broker.job cimport Job
+from gearfast.broker.keeping cimport Keeping, is_owed, keeping_strike
+from gearfast.broker.line cimport Entry, Line
+
+cpdef enum Waits:                 # the lines
+    FRESH = 0                     # not tried yet
+    AGAIN = 1                     # of a batch that failed: tried in smaller ones
+    SINGLY = 2                    # of such a smaller one: tried one at a time
+    HEAVY = 3                     # each as large as a batch may be, and so a batch by itself
+    ANEW = 4                      # the store had them, and has lost them
+
+cdef enum:
+    LINES = 5
+
+cdef class Journal:
+    cdef bint on                  # there is a store
+    cdef bint quiet               # it is told everything at the end
+    cdef public bint busy         # a batch is being written
+    cdef Keeping keeping
+    cdef uint64_t crowd           # a job with a higher number asks for more numbers; all bits set while there is no store
+    cdef Line line[LINES]
+    cdef size_t heavy             # bytes from which on a job is a batch by itself
+    cdef readonly size_t bytes, heavy_bytes    # of all jobs that wait: those that are not heavy, and those that are
+    cdef uint64_t* gone
+    cdef size_t gone_head, gone_count, gone_room, gone_flying
+
+    cdef inline bint has_news(self) noexcept:            # there is something for the store, and it is not at work
+        return self.on and not self.busy and not self.quiet and (self.line[<int>FRESH].count > 0 or self.gone_count > 0)
+
+    # Whether an answer that speaks of this job has to wait until the store has it.
+    cdef inline bint owes(self, const Job* job) noexcept:
+        return is_owed(&self.keeping, job)
+    cdef inline bint expects(self, const Job* job) noexcept:
+        return self.on and not self.quiet and self.owes(job)
+    cdef bint is_heavy(self, const Job* job) noexcept
+    # Bytes that wait, as far as who has submitted heavy jobs, or has not, is to wait for them to become fewer.
+    cdef inline size_t backlog(self, bint heavy) noexcept:
+        return max(self.bytes, self.heavy_bytes) if heavy else self.bytes
+
+    cdef int gather(self, Job* job, double now) except -1
+    cdef int gather_anew(self, Job* job) except -1             # it was promised; nobody waits for it
+    cdef void gather_again(self, Job* job, double now) noexcept      # it has changed
+    cdef void strike(self, uint64_t number) noexcept
+    cdef void pass_over(self, bint again) noexcept       # the first number to forget goes behind the others, or leaves
+    # It ends, or goes on as no background job.
+    cdef inline void forget(self, Job* job) noexcept:
+        if keeping_strike(&self.keeping, job):
+            self.strike(job.number)
+    # What goes into a batch: so many jobs of a line, of so many bytes, and so many numbers to forget at most.
+    cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept
+    cdef void land(self, int which) noexcept             # that batch is written: its entries and numbers leave
+    cdef void call_back(self, int which) noexcept        # it failed: they wait again
+    cdef void drop(self, int which, size_t count) noexcept           # the first ones leave without having been written
+    cdef bint move(self, int which, int to) noexcept     # the first one goes to another line, if there is memory
+    cdef void count_in(self, size_t size) noexcept       # it waits somewhere
+    cdef void count_out(self, size_t size) noexcept
+    cdef bint has_jobs(self) noexcept                    # for the store

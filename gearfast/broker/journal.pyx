@@ -1,0 +1,157 @@
+"""What the store has yet to be told."""
+
+from libc.math cimport INFINITY
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memmove
+
+from gearfast.broker.job cimport job_size
+from gearfast.broker.keeping cimport is_background, is_gathered, is_struck, keeping_gather, keeping_write_at_end
+from gearfast.broker.line cimport line_at, line_close, line_drop, line_push
+from gearfast.broker.roster cimport Function
+
+cdef enum:
+    SPARE_ROOM = 1 << 14      # numbers for which room is kept while there are none
+
+
+cdef inline size_t size_of(const Job* job) noexcept:
+    return job_size(job) + (<Function*>job.home).name.size
+
+
+cdef class Journal:
+    def __cinit__(self):
+        self.crowd = <uint64_t>-1
+        self.heavy = <size_t>-1
+
+    def __dealloc__(self):
+        cdef int which
+        for which in range(LINES):
+            line_close(&self.line[which])
+        free(self.gone)
+
+    # --- jobs to keep ---
+
+    cdef int gather(self, Job* job, double now) except -1:
+        cdef size_t at
+        if not self.on or self.quiet or is_gathered(job):
+            return 0
+        if is_struck(job):            # not to be forgotten any more: that might be written after it
+            for at in range(self.gone_head, self.gone_head + self.gone_count):
+                if self.gone[at] == job.number:
+                    self.gone[at] = 0
+        line_push(&self.line[<int>FRESH], Entry(job.number, now, size_of(job)))
+        self.count_in(size_of(job))
+        keeping_gather(job)
+        return 0
+
+    cdef void gather_again(self, Job* job, double now) noexcept:
+        if not is_background(job):
+            return
+        if self.on and self.quiet:
+            keeping_write_at_end(job)
+            return
+        try:
+            self.gather(job, now)
+        except MemoryError:           # the store keeps what it knew of it
+            pass
+
+    cdef int gather_anew(self, Job* job) except -1:
+        line_push(&self.line[<int>ANEW], Entry(job.number, INFINITY, size_of(job)))
+        keeping_gather(job)
+        return 0
+
+    cdef bint is_heavy(self, const Job* job) noexcept:
+        return size_of(job) >= self.heavy
+
+    cdef void count_in(self, size_t size) noexcept:
+        if size >= self.heavy:
+            self.heavy_bytes += size
+        else:
+            self.bytes += size
+
+    cdef void count_out(self, size_t size) noexcept:
+        if size >= self.heavy:
+            self.heavy_bytes -= size
+        else:
+            self.bytes -= size
+
+    # --- jobs to forget ---
+
+    cdef void strike(self, uint64_t number) noexcept:
+        cdef uint64_t* larger
+        if not self.on:
+            return
+        if self.gone_head + self.gone_count == self.gone_room:
+            larger = <uint64_t*>realloc(self.gone, (self.gone_room * 2 + 64) * sizeof(uint64_t))
+            if larger == NULL:        # it comes back at the next start: done twice, not lost
+                return
+            self.gone = larger
+            self.gone_room = self.gone_room * 2 + 64
+        self.gone[self.gone_head + self.gone_count] = number
+        self.gone_count += 1
+
+    cdef void pass_over(self, bint again) noexcept:
+        cdef uint64_t number
+        if self.gone_count == 0:
+            return
+        number = self.gone[self.gone_head]
+        self.gone_head += 1
+        self.gone_count -= 1
+        self.gone_flying = min(self.gone_flying, self.gone_count)
+        if again:
+            self.strike(number)
+
+    # --- batches ---
+
+    cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept:
+        cdef Line* line = &self.line[which]
+        cdef size_t taken = 0
+        line.flying = 0
+        while line.flying < min(line.count, jobs) and taken < bytes:
+            if line_at(line, line.flying).size >= self.heavy and line.flying > 0:
+                break
+            if which == FRESH and line_at(line, 0).size >= self.heavy and self.move(FRESH, HEAVY):
+                continue
+            taken += line_at(line, line.flying).size
+            line.flying += 1
+        self.gone_flying = min(self.gone_count, gone)
+
+    cdef void land(self, int which) noexcept:
+        self.drop(which, self.line[which].flying)
+        self.gone_head += self.gone_flying
+        self.gone_count -= self.gone_flying
+        self.gone_flying = 0
+        if self.gone_count == 0 and self.gone_room > SPARE_ROOM:
+            free(self.gone)
+            self.gone = NULL
+            self.gone_room = 0
+        elif self.gone_head > self.gone_count:             # rare enough to cost nothing per number
+            memmove(self.gone, self.gone + self.gone_head, self.gone_count * sizeof(uint64_t))
+        else:
+            return
+        self.gone_head = 0
+
+    cdef void call_back(self, int which) noexcept:
+        self.line[which].flying = self.gone_flying = 0
+
+    cdef void drop(self, int which, size_t count) noexcept:
+        cdef size_t at
+        if which != ANEW:             # nobody waits for those: they hold up no submits
+            for at in range(count):
+                self.count_out(line_at(&self.line[which], at).size)
+        line_drop(&self.line[which], count)
+
+    cdef bint move(self, int which, int to) noexcept:
+        try:
+            line_push(&self.line[to], line_at(&self.line[which], 0)[0])
+        except MemoryError:           # then it stays where it is
+            return False
+        line_drop(&self.line[which], 1)
+        return True
+
+    cdef bint has_jobs(self) noexcept:
+        cdef int which
+        for which in range(LINES):
+            if self.line[which].count > 0:
+                return True
+        return self.keeping.promised > 0

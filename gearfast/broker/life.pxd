@@ -1,0 +1,90 @@
+# ROOM 3  LIFE   the life of a job: every way from one of its states to another.
+#
+# It knows no bytes on a wire, no socket, no clock (the time is an argument) and no event loop.
+# Whoever takes part is a Peer (peer.pxd), as a client, as a worker, or as both.
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from gearfast.broker.endings cimport Endings
+from gearfast.protocol.handle cimport Handles
+from gearfast.ground.heap cimport Heap
+from gearfast.ground.index cimport Index
+from gearfast.broker.job cimport Job, Run
+from gearfast.broker.journal cimport Journal
+from gearfast.broker.numbers cimport Numbers
+from gearfast.broker.party cimport Party, attach
+from gearfast.broker.peer cimport Peer, Report
+from gearfast.ground.ring cimport Ring
+from gearfast.broker.roster cimport Ability, Function, Roster, roster_push
+from gearfast.ground.slice cimport Slice
+from gearfast.broker.unique cimport Uniques
+
+cdef struct Submission:
+    Slice function
+    Slice unique
+    Slice reducer
+    Slice payload
+    uint8_t priority
+    bint background
+    double due                    # wall clock seconds; 0: at once
+
+cdef class Life:
+    cdef readonly Handles handles
+    cdef readonly Journal journal
+    cdef readonly Endings endings
+    cdef Numbers jobs
+    cdef Uniques uniques
+    cdef Roster roster
+    cdef Index waiters            # clients that wait for one job together
+    cdef Ring parties             # of the peers that take part
+    cdef Ring leaving             # parties of which something is still to be taken
+    cdef Ring forgotten           # parties whose peers Python has forgotten, and that nothing was taken from yet
+    cdef Heap delayed             # jobs, by wall clock
+    cdef Heap deadlines           # runs, by monotonic clock
+    cdef readonly size_t held_bytes       # of all jobs
+    cdef size_t most_bytes                # the most of it since free memory was last given back
+    cdef size_t memory_step
+    cdef size_t steps             # what walks over jobs and peers have taken so far
+    cdef int job_retries, worker_wakeup, remembered_results
+    cdef double wakeup_grace, function_rest
+    cdef public bint closing      # the server ends: its workers are not to blame for what they lose
+    cdef public bint draining     # it ends soon, and another one goes on with what is in the store
+    cdef public bint crowded      # no further jobs: there is little memory left for them
+    cdef readonly size_t running  # jobs in workers' hands
+    cdef readonly size_t unkept   # jobs that are no background jobs
+
+    # Nothing is handed out any more, since nobody waits for a job that is in no store.
+    cdef inline bint withholds(self) noexcept:
+        return self.draining and self.unkept == 0
+    # The server may end.
+    cdef inline bint is_idle(self) noexcept:
+        return self.jobs.count == 0 or (self.withholds() and self.running == 0)
+
+    cdef Party* party_of(self, Peer peer) except NULL
+    # Numbers go on above `last`. Raises ValueError if the prefix is too long.
+    cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1
+    cdef double due_of(self, const Job* job) noexcept         # wall clock seconds; 0: it is not delayed
+    # --- its begin ---
+    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) except NULL
+    cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash, double now) except -1
+    cdef Job* restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) except NULL
+    cdef inline int wait_for(self, Job* job, Peer client) except -1:
+        if not attach(&self.waiters, job, self.party_of(client) if client.party == NULL else client.party):
+            raise MemoryError("no memory for another waiting client")
+        return 0
+    cdef int keep(self, Job* job, double now) except -1       # it is a background job, and the store is to know
+    cdef void unkeep(self, Job* job) noexcept                 # the store did not take it
+    # --- its way from state to state ---
+    cdef inline void enqueue(self, Job* job, double now) noexcept:
+        roster_push(&self.roster, job)
+        if self.roster.sleeping > 0:
+            self.wake_for(<Function*>job.home, self.worker_wakeup, now)
+    cdef void wake_for(self, Function* function, int most, double now) noexcept
+    cdef int start(self, Job* job, Ability* ability, double now) except -1
+    cdef void stop(self, Run* run) noexcept
+    cdef void forgive_holder(self, Job* job) noexcept
+    cdef void requeue(self, Run* run, double now) noexcept
+    cdef void abandon(self, Job* job) noexcept
+    cdef void note_result(self, Job* job, Party* party, Report kind) noexcept
+    cdef void fail(self, Job* job) noexcept
+    cdef void release(self, Job* job) noexcept

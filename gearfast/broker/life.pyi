@@ -1,0 +1,49 @@
+"""The life of a job: every way from one of its states to another (protocol sections 2 and 3)."""
+
+from typing_extensions import disjoint_base
+
+from gearfast.broker.endings import Endings
+from gearfast.broker.journal import Journal
+from gearfast.protocol.handle import Handles
+
+@disjoint_base
+class Life:
+    """All jobs of one server. Use `gearfast.broker.broker.Broker`, which is one."""
+
+    closing: bool
+    """The server ends: what a worker loses now counts as no attempt."""
+    crowded: bool
+    """No further jobs are taken, as there is little memory left for them. Set by who watches it; False at first."""
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of all jobs."""
+    draining: bool
+    """The server ends soon, and another one goes on with what is in the store: nothing is handed out any more unless
+    somebody waits for a job that is no background job."""
+    @property
+    def running(self) -> int:
+        """Jobs in workers' hands."""
+    @property
+    def unkept(self) -> int:
+        """Jobs that are no background jobs: somebody waits for them, or a worker does one for nobody."""
+    @property
+    def journal(self) -> Journal:
+        """What a store has yet to be told."""
+    @property
+    def endings(self) -> Endings:
+        """Jobs that were given up, for the log."""
+    @property
+    def handles(self) -> Handles:
+        """The maker of this broker's handles."""
+
+    def __new__(
+        cls,
+        handle_prefix: bytes = ...,
+        *,
+        job_retries: int = ...,
+        worker_wakeup: int = ...,
+        wakeup_grace: float = ...,
+        remembered_results: int = ...,
+        memory_step: int = ...,
+        function_rest: float = ...,
+    ) -> Life: ...

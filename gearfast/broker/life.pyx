@@ -1,0 +1,283 @@
+"""The life of a job (protocol sections 2 and 3).
+
+    from       by                                           to
+    ---------  -------------------------------------------  -------------------------------
+    (nothing)  submit; the start, if the store has it       QUEUED, or DELAYED if due later
+    DELAYED    tick at its due time                         QUEUED, workers woken
+    QUEUED     grab                                         RUNNING
+    RUNNING    report COMPLETE, FAIL, EXCEPTION             gone, its clients told
+    RUNNING    worker lost, deadline passed, CANT_DO        QUEUED with one attempt more; gone and
+                                                            FAIL to its clients after the last one
+    any        the same report of a worker that lost it     gone, its clients told
+    any        cancel                                       gone, FAIL to its clients
+    any        the store does not take it                   no background job any more: see the next two
+    QUEUED     last foreground client lost                  gone
+    RUNNING    last foreground client lost                  RUNNING as an orphan: gone with its worker
+
+A background job is never an orphan. An orphan no longer owns its unique id.
+"""
+
+from libc.math cimport INFINITY
+from libc.stdint cimport uint16_t
+
+from gearfast.ground.allocator cimport give_memory_back, keep_memory
+from gearfast.broker.endings cimport FAILED, LOST, RAISED
+from gearfast.ground.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
+from gearfast.ground.index cimport index_close, index_open
+from gearfast.broker.job cimport DELAYED, NOWHERE, QUEUED, RUNNING, job_free, job_new, job_size
+from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_restore
+from gearfast.broker.late cimport late_expects, late_remember
+from gearfast.broker.numbers cimport numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_reserve
+from gearfast.broker.party cimport detach, holds, parties_free, party_new
+from gearfast.broker.peer cimport COMPLETE, EXCEPTION, FAIL, tell
+from gearfast.ground.pool cimport pool_give, pool_take
+from gearfast.ground.ring cimport ring_append, ring_leave, ring_open, ring_prepend
+from gearfast.broker.roster cimport (
+    Worker, function_has_work, roster_close, roster_function, roster_open, roster_rest, roster_take, roster_use, roster_wake,
+)
+from gearfast.broker.unique cimport (
+    unique_find, unique_give_up, unique_hash, unique_key, unique_take, uniques_close, uniques_open,
+)
+
+
+cdef class Life:
+    def __cinit__(self, bytes handle_prefix=b"H:localhost", *, int job_retries=-1, int worker_wakeup=1,
+                  double wakeup_grace=0.05, int remembered_results=1000, size_t memory_step=16 * 1024 * 1024,
+                  double function_rest=60.0):
+        ring_open(&self.parties, NULL)
+        ring_open(&self.leaving, NULL)
+        ring_open(&self.forgotten, NULL)
+        self.handles = Handles(handle_prefix)
+        self.journal = Journal()
+        self.endings = Endings()
+        self.job_retries = job_retries
+        self.worker_wakeup = worker_wakeup
+        self.wakeup_grace = wakeup_grace
+        self.remembered_results = remembered_results
+        self.memory_step = memory_step
+        self.function_rest = function_rest
+        keep_memory(memory_step)
+        numbers_open(&self.jobs)
+        uniques_open(&self.uniques)
+        roster_open(&self.roster)
+        self.roster.forget_at = 0 if function_rest < INFINITY else INFINITY
+        index_open(&self.waiters)
+        heap_open(&self.delayed)
+        heap_open(&self.deadlines)
+
+    def __dealloc__(self):
+        if self.parties.next != NULL:              # else it was not made: its arguments were wrong
+            parties_free(&self.parties)
+            parties_free(&self.leaving)
+            parties_free(&self.forgotten)
+        numbers_close(&self.jobs)
+        uniques_close(&self.uniques)
+        roster_close(&self.roster)
+        index_close(&self.waiters)
+        heap_close(&self.delayed)
+        heap_close(&self.deadlines)
+
+    cdef Party* party_of(self, Peer peer) except NULL:
+        if peer.party == NULL:
+            peer.party = party_new(<void*>peer, &peer.party)
+            if peer.party == NULL:
+                raise MemoryError("no memory for another peer")
+            ring_append(&self.parties, &peer.party.among)
+        return peer.party
+
+    cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1:
+        self.handles = Handles(prefix)
+        self.handles.last = last
+        return 0
+
+    cdef double due_of(self, const Job* job) noexcept:
+        return heap_when(&self.delayed, job.place.due) if job.state == DELAYED else 0
+
+    # --- its begin ---
+
+    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) except NULL:
+        """A job that is nowhere yet."""
+        cdef Job* job
+        numbers_reserve(&self.jobs, number)
+        job = job_new(wanted.unique, wanted.reducer, wanted.payload)
+        job.home = &function.lanes
+        job.priority = wanted.priority
+        if wanted.background:
+            keeping_begin(job)
+        job.number = number
+        job.state = NOWHERE
+        numbers_add(&self.jobs, job)
+        function.total += 1
+        self.unkept += not wanted.background
+        roster_use(&self.roster, function)
+        self.held_bytes += job_size(job)
+        self.most_bytes = max(self.most_bytes, self.held_bytes)
+        return job
+
+    cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash,
+                  double now) except -1:
+        """To its unique id, to the client or the store that it is for, and to the time when it is due."""
+        try:
+            if unique:
+                unique_take(&self.uniques, job, hash)
+            if not wanted.background:
+                self.wait_for(job, client)
+            elif self.journal.on:
+                self.keep(job, now)
+            if wanted.due > 0:
+                heap_push(&self.delayed, wanted.due, job.number, job, &job.place.due)
+                job.state = DELAYED
+                (<Function*>job.home).delayed[job.priority] += 1
+        except MemoryError:
+            self.release(job)
+            raise
+        return 0
+
+    cdef Job* restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) except NULL:
+        """What a store has kept; if its unique id is taken, it is not found by it."""
+        cdef Function* function = roster_function(&self.roster, wanted.function)
+        cdef Slice key = unique_key(wanted.unique, wanted.payload)
+        cdef uint64_t hash = unique_hash(key) if key.size > 0 else 0
+        cdef bint unique = key.size > 0 and unique_find(
+            &self.uniques, function, wanted.unique, wanted.payload, hash) == NULL
+        cdef Job* job = self.create(function, wanted, number)
+        job.attempts = attempts
+        keeping_restore(job)
+        self.bind(job, None, wanted, unique, hash, 0)
+        if job.state != DELAYED:
+            self.enqueue(job, 0)
+        return job
+
+    cdef int keep(self, Job* job, double now) except -1:
+        self.journal.gather(job, now)
+        self.unkept -= not is_background(job)
+        keeping_begin(job)
+        return 0
+
+    cdef void unkeep(self, Job* job) noexcept:
+        self.unkept += is_background(job)
+        self.journal.forget(job)
+        if job.waiters == NULL:
+            self.abandon(job)
+
+    # --- its way from state to state ---
+
+    cdef void wake_for(self, Function* function, int most, double now) noexcept:
+        """Wake up to `most` sleepers (0: all) if the function has work."""
+        cdef Worker* sleeper
+        cdef void* peer
+        if self.withholds() or not function_has_work(function):
+            return
+        while True:
+            sleeper = roster_wake(&self.roster, function, now)
+            if sleeper == NULL:
+                return
+            peer = (<Party*>sleeper.party).peer
+            if peer != NULL:
+                (<Peer>peer).wake()
+            self.steps += 1
+            most -= 1
+            if most == 0:
+                return
+
+    cdef int start(self, Job* job, Ability* ability, double now) except -1:
+        cdef Run* run = <Run*>pool_take(sizeof(Run))
+        if run == NULL:
+            raise MemoryError("no memory to run another job")
+        run.job = job
+        run.ability = ability
+        run.numerator = run.denominator = 0
+        run.deadline = 0
+        if ability.timeout > 0:
+            try:
+                heap_push(&self.deadlines, now + ability.timeout / 1000.0, job.number, run, &run.position)
+            except MemoryError:
+                pool_give(run, sizeof(Run))
+                raise
+            run.deadline = now + ability.timeout / 1000.0
+        roster_take(&self.roster, job)
+        job.state = RUNNING
+        job.place.run = run
+        ability.function.running += 1
+        self.running += 1
+        ring_open(&run.of_ability, run)
+        ring_prepend(&ability.runs, &run.of_ability)
+        return 0
+
+    cdef void stop(self, Run* run) noexcept:
+        """Out of its worker's hands, into nobody's yet."""
+        run.job.state = NOWHERE
+        (<Function*>run.job.home).running -= 1
+        self.running -= 1
+        ring_leave(&run.of_ability)
+        if run.deadline > 0:
+            heap_remove(&self.deadlines, run.position)
+        pool_give(run, sizeof(Run))
+
+    cdef void forgive_holder(self, Job* job) noexcept:
+        """Whoever runs it is not told that it ends, and what it will say of it is no mistake."""
+        cdef Party* party
+        if job.state == RUNNING:
+            party = <Party*>(<Ability*>job.place.run.ability).party
+            late_remember(&party.late, job.number, False, self.remembered_results)
+
+    cdef void requeue(self, Run* run, double now) noexcept:
+        """The worker lost it (protocol section 3.6)."""
+        cdef Job* job = run.job
+        self.forgive_holder(job)
+        self.stop(run)
+        if job.attempts < <uint16_t>-1 and not self.closing:
+            job.attempts += 1
+        if job.waiters == NULL and not is_background(job):
+            self.release(job)
+        elif self.job_retries >= 0 and job.attempts >= self.job_retries and not self.closing:
+            self.endings.note(job, (<Function*>job.home).name, LOST)
+            self.fail(job)
+        else:
+            self.journal.gather_again(job, now)
+            self.enqueue(job, now)
+
+    cdef void abandon(self, Job* job) noexcept:
+        """Its last client is gone, and it is no background job."""
+        if job.state == RUNNING:
+            unique_give_up(&self.uniques, job)
+        else:
+            self.release(job)
+
+    cdef void note_result(self, Job* job, Party* party, Report kind) noexcept:
+        """The first result counts, whoever held the job (protocol section 2.8): another holder's is swallowed."""
+        if not holds(party, job):
+            late_expects(&party.late, job.number, kind == FAIL, True)
+            self.forgive_holder(job)
+        if kind == EXCEPTION:                      # the Perl worker says WORK_FAIL as well
+            late_remember(&party.late, job.number, True, self.remembered_results)
+        if kind != COMPLETE and is_background(job):
+            self.endings.note(job, (<Function*>job.home).name, FAILED if kind == FAIL else RAISED)
+
+    cdef void fail(self, Job* job) noexcept:
+        self.steps += tell(&self.waiters, job, FAIL, NULL, 0)
+        self.release(job)
+
+    cdef void release(self, Job* job) noexcept:
+        """The end, from any state."""
+        cdef Function* function = <Function*>job.home
+        if job.state == QUEUED:
+            roster_take(&self.roster, job)
+        elif job.state == DELAYED:
+            heap_remove(&self.delayed, job.place.due)
+            function.delayed[job.priority] -= 1
+        elif job.state == RUNNING:
+            self.stop(job.place.run)
+        while job.waiters != NULL:
+            detach(&self.waiters, job.waiters)
+        unique_give_up(&self.uniques, job)
+        self.unkept -= not is_background(job)
+        self.journal.forget(job)
+        numbers_remove(&self.jobs, job)
+        function.total -= 1
+        roster_rest(&self.roster, function)
+        self.held_bytes -= job_size(job)
+        job_free(job)
+        if self.most_bytes - self.held_bytes > self.memory_step:     # in steps: a spike is not given back in one pause
+            self.most_bytes = self.held_bytes
+            give_memory_back()

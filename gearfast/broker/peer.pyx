@@ -1,0 +1,46 @@
+"""Whoever takes part in the life of jobs."""
+
+from gearfast.broker.census cimport Abilities
+from gearfast.broker.job cimport Waiter
+from gearfast.broker.party cimport detach
+from gearfast.broker.roster cimport Ability, Worker, worker_ability
+
+
+cdef class Peer:
+    def __dealloc__(self):
+        if self.party != NULL:                     # nobody has said that it leaves: its broker must not call it
+            self.party.peer = NULL
+
+    cdef void wake(self) noexcept:
+        pass
+
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept:
+        return True
+
+    def abilities(self):
+        cdef uint32_t at = 0
+        cdef Worker* worker = NULL if self.party == NULL else self.party.worker
+        cdef Ability* ability = NULL if worker == NULL else worker_ability(worker, &at)
+        names = []
+        while ability != NULL:
+            names.append(ability.function.name.data[:ability.function.name.size])
+            ability = worker_ability(worker, &at)
+        return names
+
+    def each_ability(self):
+        return Abilities.of(NULL if self.party == NULL else self.party.worker)
+
+
+cdef size_t tell(Index* waiters, Job* job, Report kind, const char* body, size_t size) noexcept:
+    cdef Waiter* waiter = job.waiters
+    cdef Waiter* next
+    cdef void* client
+    cdef size_t told = 0
+    while waiter != NULL:
+        next = waiter.next
+        client = (<Party*>waiter.client).peer
+        if client == NULL or not (<Peer>client).report(kind, job.number, body, size, waiter.count):
+            detach(waiters, waiter)
+        told += 1
+        waiter = next
+    return told

@@ -1,0 +1,120 @@
+# ROSTER   who can do what, and who sleeps: functions and workers brought together.
+#
+# Neither side is ever walked whole. A worker's rotation marks the functions that may have work;
+# one that is found empty is parked with its function, which marks it again when work comes.
+# A function's ring of callable workers holds those that may sleep; one that is found awake
+# waits with its worker, which puts it back when it goes to sleep. So each step of a search is
+# paid for by the event that made it necessary, and the next search does not repeat it.
+
+from libc.stdint cimport int64_t, uint32_t
+
+from gearfast.ground.index cimport Index, Node
+from gearfast.broker.job cimport Job, Lanes
+from gearfast.ground.ring cimport Ring, ring_empty
+from gearfast.broker.rotation cimport PRIORITIES, Rotation, Seat
+from gearfast.ground.slice cimport Slice
+
+cdef struct Function:
+    Lanes lanes                   # first: a job's `home` is its function
+    Node node                     # second: by name
+    Node folded_node              # third: by name in lower case, if it stands there for its namesakes
+    Ring namesakes                # functions whose names differ from its own only in case, in a circle
+    bint stands
+    size_t total                  # jobs of every state
+    size_t running
+    size_t delayed[PRIORITIES]
+    size_t workers                # abilities
+    size_t limit[PRIORITIES]      # of `total`, for a new job of that priority; 0: none
+    bint wanted                   # by an administrator: known though nobody uses it
+    Ring idle                     # in the roster's, while it has no jobs, workers or limits
+    Ring parked[PRIORITIES]       # abilities whose mark is off since the lane was found empty
+    Ring callable                 # abilities whose worker may be asleep, longest not looked at first
+    Slice name
+    Slice folded
+
+cdef struct Worker:
+    void* party                   # whose it is (party.pxd)
+    Rotation rotation
+    Ring abilities                # newest first, and places of those who look through them
+    Ring awake                    # its abilities that a search found while it was not asleep
+    Ring woken                    # in the roster's ring, from its NOOP to its next GRAB or PRE_SLEEP
+    Function* woken_for
+    double woken_at
+    bint asleep
+    bint discarded                # its party has another one, or is gone: it ends with its last ability
+
+cdef struct Ability:
+    Node node                     # first
+    Seat seat                     # second
+    Worker* worker                # NULL: it is out of the roster, and has jobs that are still to be taken from it
+    void* party                   # the worker's
+    Function* function
+    int64_t timeout               # milliseconds a job may run; 0: no limit
+    Ring parked[PRIORITIES]
+    Ring call                     # in its function's `callable`, or its worker's `awake`
+    Ring of_worker
+    Ring runs                     # jobs of this function in this worker's hands, newest first
+
+cdef struct Roster:
+    Index functions
+    Function* latest              # the one found last by its exact name: likely the next as well
+    Index folded                  # the same, whatever the case of their names
+    Index abilities
+    size_t busy[PRIORITIES]       # functions with a job in that lane
+    size_t sleeping               # workers asleep that have no NOOP on the way
+    Ring woken                    # workers, by `woken_at`
+    Ring idle                     # functions that nobody uses, the longest first
+    Ring forgotten                # and those that are forgotten next
+    size_t idle_bytes             # of both
+    double forget_at              # monotonic seconds
+
+# Whether a link among abilities is none of theirs, but the place up to which somebody has looked: it owns itself.
+cdef inline bint is_place(const Ring* link) noexcept nogil:
+    return link.owner == <const void*>link
+
+cdef int roster_open(Roster* roster) except -1
+cdef void roster_close(Roster* roster) noexcept
+
+cdef Function* function_of_node(Node* node) noexcept nogil
+cdef Function* roster_find(const Roster* roster, Slice name) noexcept nogil
+# Any whose name is this in lower case.
+cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept nogil
+cdef Function* roster_function(Roster* roster, Slice name) except NULL        # made if it is new
+cdef void roster_drop(Roster* roster, Function* function) noexcept nogil      # it has no jobs and no workers
+cdef void roster_limit(Roster* roster, Function* function, const size_t* limits) noexcept nogil
+# It may have been used for the last time: one without jobs, workers and limits is forgotten after a while.
+cdef inline void roster_rest(Roster* roster, Function* function) noexcept nogil:
+    if function.total == 0 and function.workers == 0:
+        roster_lay_off(roster, function)
+cdef inline void roster_use(Roster* roster, Function* function) noexcept nogil:
+    if not ring_empty(&function.idle):
+        roster_take_on(roster, function)
+cdef void roster_lay_off(Roster* roster, Function* function) noexcept nogil
+cdef void roster_take_on(Roster* roster, Function* function) noexcept nogil
+# Forget functions that have been idle for `rest` seconds, and sooner when their names need much room.
+cdef void roster_forget(Roster* roster, double now, double rest) noexcept nogil
+cdef double roster_forgets(const Roster* roster) noexcept nogil               # when that is to be called next
+
+cdef Worker* worker_new(void* party) noexcept nogil                           # NULL: there is no memory
+cdef void worker_free(Worker* worker) noexcept nogil                          # with its abilities
+cdef void abilities_free(Ring* abilities) noexcept nogil                      # those of a ring; nothing else gets to know
+cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const Function* function) noexcept nogil
+cdef int roster_can_do(Roster* roster, Worker* worker, Function* function, int64_t timeout) except -1
+# Out of the roster; it stays where its worker had it until `ability_free`.
+cdef void roster_cant_do(Roster* roster, Ability* ability) noexcept nogil
+cdef void ability_free(Ability* ability) noexcept nogil                       # it has no jobs
+
+cdef void roster_push(Roster* roster, Job* job) noexcept nogil                # into its lane
+cdef void roster_take(Roster* roster, Job* job) noexcept nogil                # out of its lane
+# The ability whose function holds the job this worker gets next, and its priority; or NULL.
+cdef Ability* roster_next(Roster* roster, Worker* worker, int* priority) noexcept nogil
+
+cdef bint worker_is_woken(const Worker* worker) noexcept nogil
+cdef void roster_sleep(Roster* roster, Worker* worker) noexcept nogil
+# Not asleep, not woken any more. Returns what it had been woken for, or NULL.
+cdef Function* roster_rouse(Roster* roster, Worker* worker) noexcept nogil
+# The worker to wake for `function`, marked as woken; NULL if none sleeps.
+cdef Worker* roster_wake(Roster* roster, Function* function, double now) noexcept nogil
+cdef bint function_has_work(const Function* function) noexcept nogil
+# The abilities of a worker in the order in which they are looked at: start at 0; NULL is the end.
+cdef Ability* worker_ability(const Worker* worker, uint32_t* at) noexcept nogil

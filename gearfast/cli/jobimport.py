@@ -1,0 +1,219 @@
+"""Brings the jobs of a file into a store: the whole file is checked before the first of them is written."""
+
+import asyncio
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import BinaryIO, Self
+
+from gearfast.cli.jobfile import Entry, LineError, read_first_line, read_line
+from gearfast.cli.progress import Progress
+from gearfast.config import HANDLE_PREFIX_SIZE, MIB
+from gearfast.errors import ConfigError, StoreError
+from gearfast.store.contract import CEILING, PREFIX, Batch, Store, StoredJob, ceiling_of
+
+BATCH_JOBS = 5000
+"""Jobs written together: a commit costs as much for one."""
+
+BATCH_BYTES = 16 * MIB
+"""Bytes of payload from which on a batch takes no further job: what lies in memory is bounded."""
+
+BREATH = 1000
+"""Lines after which the event loop gets a turn, so that Ctrl-C ends this at once."""
+
+NAMED = 20
+"""Bad lines that are named one by one."""
+
+LAST_NUMBER = (1 << 63) - 1
+
+Complain = Callable[[str], None]
+
+
+class Input:
+    """A file of jobs that can be read more than once."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.file = file
+        self.name = name
+        self.start = file.tell()
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: str) -> Iterator[Self]:
+        """Open a file, or standard input for ``-``; what cannot be read twice is copied to disk first.
+
+        Raises ConfigError when there is none.
+        """
+        with contextlib.ExitStack() as files:
+            try:
+                file: BinaryIO = sys.stdin.buffer if path == "-" else files.enter_context(open(path, "rb"))
+                if not file.seekable():
+                    copy = files.enter_context(tempfile.TemporaryFile())
+                    shutil.copyfileobj(file, copy)
+                    copy.seek(0)
+                    file = copy
+                source = cls(file, "standard input" if path == "-" else path)
+            except OSError as error:
+                raise ConfigError(f"{path} cannot be read ({error.strerror})") from None
+            yield source
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield every line that is not empty, with its number from 1 on."""
+        self.file.seek(self.start)
+        for number, line in enumerate(self.file, 1):
+            if line.strip():
+                yield number, line
+
+
+class Import:
+    """One import: what is known of the store and of the file, and what became of each job."""
+
+    def __init__(self, store: Store, facts: Mapping[str, str], prefix: str) -> None:
+        """Begin; ``prefix`` is that of handles, if neither store nor file have one."""
+        self.store = store
+        self.ceiling = ceiling_of(facts)
+        """No number above it was ever given out by the store's server."""
+        self.noted_prefix = facts.get(PREFIX, "")
+        self.default_prefix = prefix
+        self.file_prefix = ""
+        self.top = self.ceiling
+        """The highest number that is known of, in the store or in the file."""
+        self.known: dict[int, int] = {}
+        """What jobs are there already: their numbers, and a fingerprint of the rest."""
+        self.added = self.there = self.renumbered = self.bad = 0
+        self.finished = False
+
+    # --- the file ---
+
+    async def survey(self, source: Input, complain: Complain | None) -> None:
+        """Check every line.
+
+        Raises ConfigError for the first that is bad; with ``complain`` it gets to hear of them instead.
+        """
+        with Progress("lines checked") as progress:
+            for at, entry in enumerate(self.entries(source, complain)):
+                if at % BREATH == 0:
+                    await asyncio.sleep(0)
+                self.top = max(self.top, entry.job.number)
+                progress.add(1)
+        if complain is not None and self.bad > NAMED:
+            complain(f"{source.name}: {counted(self.bad - NAMED, 'more bad line')}")
+
+    def entries(self, source: Input, complain: Complain | None) -> Iterator[Entry]:
+        """Yield the jobs of the file."""
+        self.bad = 0
+        first = True
+        for number, line in source.lines():
+            try:
+                if first:
+                    first = False
+                    prefix = read_first_line(line)
+                    if prefix is not None:
+                        self.file_prefix = checked_prefix(prefix)
+                        continue
+                entry = read_line(line)
+                self.check_size(entry.job)
+            except LineError as error:
+                self.bad += 1
+                text = f"{source.name}, line {number}: {error}"
+                if complain is None:
+                    raise ConfigError(f"{text}. Nothing was imported; --skip-bad leaves such lines out") from None
+                if self.bad <= NAMED:
+                    complain(text)
+                continue
+            yield entry
+
+    def check_size(self, job: StoredJob) -> None:
+        """Raise LineError if the store does not take jobs that large."""
+        size = len(job.function) + len(job.unique) + len(job.payload)
+        if size > self.store.largest:
+            raise LineError(f"the job has {size:,} bytes, and this store takes {self.store.largest:,} at most")
+
+    # --- the store ---
+
+    async def write(self, source: Input, existing: AsyncIterator[StoredJob]) -> None:
+        """Add the jobs of the file, in its order; ``existing`` are those that the store has."""
+        async for job in existing:
+            self.known[job.number] = fingerprint(job)
+            self.top = max(self.top, job.number)
+        adds: list[StoredJob] = []
+        size = 0
+        with Progress("jobs imported") as progress:
+            for at, entry in enumerate(self.entries(source, lambda _: None)):
+                if at % BREATH == 0:
+                    await asyncio.sleep(0)
+                placed = self.place(entry)
+                if placed is None:
+                    continue
+                adds.append(placed)
+                size += len(placed.payload)
+                if len(adds) >= BATCH_JOBS or size >= BATCH_BYTES:
+                    await self.flush(adds)
+                    progress.add(len(adds))
+                    adds, size = [], 0
+            await self.flush(adds)
+        self.finished = True
+
+    def place(self, entry: Entry) -> StoredJob | None:
+        """Return the job under the number it is to have; None if it is there already.
+
+        A number is kept when it is free: no job of the store has it, and no other ever had it, which is so above the
+        ceiling, and when the handle is one of the store's own.
+        """
+        job = entry.job
+        if job.number:
+            there = self.known.get(job.number)
+            mark = fingerprint(job)
+            if there == mark:
+                self.there += 1
+                return None
+            if there is None and (job.number > self.ceiling or entry.prefix == self.prefix):
+                self.known[job.number] = mark
+                return job
+            self.renumbered += 1
+        if self.top == LAST_NUMBER:
+            raise StoreError("there are no job numbers left in this store: export it, and import into a new one")
+        self.top += 1
+        return job._replace(number=self.top)
+
+    async def flush(self, adds: list[StoredJob]) -> None:
+        """Write a batch."""
+        if not adds:
+            return
+        facts = {CEILING: str(self.top)}
+        if self.file_prefix and not self.noted_prefix:
+            facts[PREFIX] = self.file_prefix
+        await self.store.write(Batch([], sorted(adds), facts))
+        self.added += len(adds)
+
+    @property
+    def prefix(self) -> bytes:
+        """Of the store's handles."""
+        return (self.noted_prefix or self.file_prefix or self.default_prefix).encode("utf-8", "surrogateescape")
+
+    def summary(self) -> str:
+        """Return what became of the jobs, in one line."""
+        parts = [f"{counted(self.added, 'job')} imported"]
+        parts += [f"{self.renumbered:,} of them renumbered"] * (self.renumbered > 0)
+        parts += [f"{self.there:,} already there"] * (self.there > 0)
+        parts += [f"{counted(self.bad, 'bad line')} left out"] * (self.bad > 0)
+        return ", ".join(parts)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return so many of them, such as ``2 jobs``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def checked_prefix(prefix: str) -> str:
+    """Return the prefix of a file. Raises LineError when handles could not begin so."""
+    if len(prefix.encode("utf-8", "surrogateescape")) > HANDLE_PREFIX_SIZE:
+        raise LineError(f"the prefix has more than {HANDLE_PREFIX_SIZE} bytes")
+    return prefix
+
+
+def fingerprint(job: StoredJob) -> int:
+    """Return a number that two jobs share when they are the same but for their own numbers."""
+    return hash(job[1:])

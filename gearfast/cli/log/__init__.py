@@ -1,0 +1,1 @@
+"""The program's log: a thread writes it, and nothing is written past it."""

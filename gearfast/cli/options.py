@@ -1,0 +1,402 @@
+"""Every option of the command line, in one table, and the text of ``--help``.
+
+Names, letters, defaults and what is accepted are stock gearmand's (protocol section 5.1); what
+gearfast adds or reads differently says so in its own line of the table.
+"""
+
+import re
+import socket
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gearfast.cli import machine
+from gearfast.config import DAY, INT, LEAST_MEMORY, TIMEOUT_UNITS
+from gearfast.config import SIZE as MOST_SIZE
+
+LOG_FILE = "/var/log/gearmand.log"
+PID_FILE = "/var/gearmand.pid"
+PID_FILE_NAME = "gearmand.pid"
+CONFIG_FILE = "/etc/gearmand.conf"
+SSL_CA_FILE = "/etc/ssl/certs/gearmand-ca.pem"
+SSL_CERTIFICATE = "/etc/ssl/certs/gearmand.pem"
+SSL_KEY = "/etc/ssl/certs/gearmand.key"
+
+OWN = "[gearfast]"
+"""The end of the help of an option that gearmand has not."""
+SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """Return a reader of decimal integers between ``low`` and ``high``; it raises ValueError for all else."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]+", text) or not low <= int(text) <= high:
+            raise ValueError(text)
+        return int(text)
+
+    return read
+
+
+def unsigned(bits: int) -> Callable[[str], int]:
+    """Return a reader of integers of so many bits; stock lets ``-1`` wrap round to the highest one."""
+    read_signed = integer(1 - (1 << bits), (1 << bits) - 1)
+    return lambda text: read_signed(text) % (1 << bits)
+
+
+int32 = integer(-(1 << 31), (1 << 31) - 1)
+milliseconds = integer(1, 60_000)
+natural = integer(0, INT)
+
+
+def wakeup(text: str) -> int:
+    """Read ``--worker-wakeup``: how many sleepers one job wakes; 0 for ``all``."""
+    return 0 if text == "all" else unsigned(32)(text)
+
+
+def seconds(text: str) -> float:
+    """Read a time in seconds, with or without a fraction: above 0, and at most a day."""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) or not 0 < float(text) <= DAY:
+        raise ValueError(text)
+    return float(text)
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a reader that takes these words and raises ValueError for all else."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return read
+
+
+def size(text: str) -> int:
+    """Read a size in bytes, with an optional K, M or G (1024 each); below 4 GiB, the most a packet's header can say."""
+    value = size_of(text, "KMG")
+    if not 1 <= value < 1 << 32:
+        raise ValueError(text)
+    return value
+
+
+def size_of(text: str, units: str) -> int:
+    """Read a number of bytes with an optional unit. Raises ValueError."""
+    match = re.fullmatch(rf"([0-9]{{1,15}})([{units}]?)", text)
+    if match is None:
+        raise ValueError(text)
+    return int(match[1]) * SIZE_UNITS[match[2]]
+
+
+def memory_size(text: str) -> int:
+    """Read a size of memory: bytes with an optional K, M, G or T, or a percentage of what the process may have."""
+    match = re.fullmatch(r"([0-9]{1,3})%", text)
+    value = size_of(text, "KMGT") if match is None else machine.memory() * int(match[1]) // 100
+    if (match is not None and not 1 <= int(match[1]) <= 100) or not (value == 0 or LEAST_MEMORY <= value <= MOST_SIZE):
+        raise ValueError(text)
+    return value
+
+
+def port_of(text: str) -> int | None:
+    """Return the TCP port of a number or a service's name; None for what is neither."""
+    if re.fullmatch("[+-]?[0-9]+", text):
+        return int(text) if 0 <= int(text) <= 65535 else None
+    try:
+        return socket.getservbyname(text, "tcp")
+    except (OSError, UnicodeError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: a row of the table."""
+
+    name: str
+    """The long name, without dashes."""
+    short: str = ""
+    """Its letter, or empty."""
+    value: str = ""
+    """What stands for its value in ``--help``; empty: it takes none."""
+    default: str = ""
+    """The value, as text, when it is not given."""
+    help: str = ""
+    """What it does, for ``--help``; empty: not shown there."""
+    read: Callable[[str], object] = str
+    """Turns the value's text into the value; raises ValueError."""
+    many: bool = False
+    """It may be given several times."""
+    argv_only: bool = False
+    """It is not allowed in the config file."""
+    store_only: bool = False
+    """It belongs to the words of ``gearfast store``, and is none of the server's."""
+
+    def usage(self) -> str:
+        """How it is written: ``-p, --port P``."""
+        letter = f"-{self.short}, " if self.short else "    "
+        return f"{letter}--{self.name}{' ' + self.value if self.value else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Options that stand together in ``--help``."""
+
+    title: str
+    options: tuple[Option, ...]
+
+
+# fmt: off
+NETWORK = Group(
+    "Where it listens",
+    (
+        Option("listen", "L", "ADDR", "",
+               "Name or address to listen on, or unix:/path; may be given several times. Default: all addresses.",
+               many=True),
+        Option("port", "p", "P", "4730",
+               "Number or service name; 0 takes a free one. When it is 4730, GEARMAND_PORT is used instead."),
+        Option("backlog", "b", "N", "32", "Connections that may wait to be accepted.", int32),
+        Option("max-connections", "", "N", "0",
+               "Connections that may be open; a few more may send admin lines. 0: as many as there are descriptors "
+               "for. [gearfast]", natural),
+        Option("max-connections-per-address", "", "N", "0",
+               "The same of one address; 0: no limit of its own. [gearfast]", natural),
+        Option("keepalive", "", "", "", "Accepted; connections always have TCP keepalive on."),
+        Option("keepalive-idle", "", "N", "60",
+               "Seconds of silence before the first keepalive probe; -1: the system's figure, gearmand's default.",
+               int32),
+        Option("keepalive-interval", "", "N", "15",
+               "Seconds between keepalive probes; -1: the system's figure.", int32),
+        Option("keepalive-count", "", "N", "4",
+               "Unanswered probes that end a connection; -1: the system's figure.", int32),
+        Option("idle-packet-timeout", "", "S", "60",
+               "Seconds, with fractions, without a further byte of an unfinished packet that end a connection. "
+               "[gearfast]", seconds),
+        Option("max-packet-size", "", "SIZE", "256M",
+               "Largest packet a peer may send, in bytes; K, M and G are understood. [gearfast]", size),
+        Option("max-memory", "", "SIZE", "0",
+               "Memory of the whole process: bytes, with K, M, G or T, or a percentage of what machine or container "
+               "has, such as 80%; 0: no limit. Above 80 % of it submits are refused, above 90 % the largest unfinished "
+               "packets and unread answers are cut off. [gearfast]", memory_size),
+    ),
+)
+
+JOBS = Group(
+    "Jobs and workers",
+    (
+        Option("job-retries", "j", "N", "-1",
+               "Attempts a job has before it fails for good: -1 no limit, 0 no retries, or 1 to 255.", int32),
+        Option("job-handle-prefix", "", "S", "",
+               "What stands before the number in a job handle. Default: H:<host name>."),
+        Option("worker-wakeup", "w", "N", "1",
+               "Sleeping workers woken per job; all (or 0) wakes every one, which is gearmand's default.", wakeup),
+        Option("worker-wakeup-grace", "", "MS", "50",
+               "Milliseconds a woken worker has to ask for its job before the next is woken. [gearfast]", milliseconds),
+        Option("exceptions", "", "", "", "Every connection starts with the option 'exceptions' on."),
+        Option("timeout-unit", "", "UNIT", "ms",
+               "What the time-outs count that workers give their functions: ms, milliseconds, of which there are "
+               "always a thousand at least; or s, seconds, as PHP's manual has it. [gearfast]",
+               one_of(*TIMEOUT_UNITS)),
+    ),
+)
+
+DURABLE = Group(
+    "Durable queues: where background jobs are kept, so that they survive the end of the server",
+    (
+        Option("store", "", "URL", "",
+               "sqlite:FILE, postgresql://..., mysql://..., redis://..., or what an installed package adds. "
+               "Default: memory. [gearfast]"),
+        Option("durability", "", "WORD", "full",
+               "What a job that was acknowledged survives. full: a power cut. normal: the end of the server at any "
+               "moment, kill -9 included; a power cut may cost up to the last 16 MB. off: the end of the server as "
+               "with normal, but nothing is forced to disk: a crash of the machine may cost the newest jobs or, with "
+               "SQLite, the file. [gearfast]", one_of("full", "normal", "off")),
+        Option("store-timeout", "", "S", "5",
+               "Seconds, with fractions, that a submit waits for a store that is away before it is refused. [gearfast]",
+               seconds),
+        Option("store-password-file", "", "FILE", "",
+               "File with the store's password, so that it need not stand in the URL, where everybody on the machine "
+               "can read it; or GEARFAST_STORE_PASSWORD in the environment. [gearfast]"),
+        Option("store-queue-on-shutdown", "", "", "",
+               "Write nothing while the server runs, and all jobs that are left when it ends in order; any store."),
+        Option("queue-type", "q", "NAME", "builtin",
+               "gearmand's name for the store: builtin (memory), libsqlite3, MySQL, Postgres or redis."),
+    ),
+)
+
+TLS = Group(
+    "TLS",
+    (
+        Option("ssl", "", "", "", "Serve TLS 1.2 and 1.3 only."),
+        Option("ssl-ca-file", "", "FILE", "",
+               "PEM file of the authority that signs client certificates; or GEARMAND_CA_CERTIFICATE."),
+        Option("ssl-certificate", "", "FILE", SSL_CERTIFICATE,
+               "PEM file of the server's certificate chain; or GEARMAND_SERVER_PEM."),
+        Option("ssl-key", "", "FILE", SSL_KEY, "PEM file of the server's private key; or GEARMAND_SERVER_KEY."),
+        Option("ssl-verify-client", "", "", "",
+               "Refuse clients without a certificate signed by --ssl-ca-file. [gearfast]"),
+    ),
+)
+
+LOGGING = Group(
+    "Log",
+    (
+        Option("log-file", "l", "FILE", LOG_FILE,
+               "File to write the log to; stderr, none for no log, or an open descriptor such as /dev/stdout."),
+        Option("verbose", "", "LEVEL", "ERROR", "FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO or DEBUG."),
+        Option("syslog", "", "", "", "Log to syslog too."),
+    ),
+)
+
+START = Group(
+    "Start",
+    (
+        Option("daemon", "d", "", "", "Run in the background; returns once the server is serving."),
+        Option("pid-file", "P", "FILE", PID_FILE, "File to write the process id to; in a directory: gearmand.pid."),
+        Option("user", "u", "USER", "", "User to switch to; only root can."),
+        Option("file-descriptors", "f", "N", "", "Limit of open files. Default: as it is.", unsigned(64)),
+        Option("drain-timeout", "", "S", "",
+               "Seconds after which a drain (SIGUSR1) is given up, whatever still runs. Default: never. [gearfast]",
+               seconds),
+        Option("config-file", "", "FILE", CONFIG_FILE,
+               "File with more options, written as here; gearmand's names may be shortened. The command line wins."),
+        Option("check-args", "", "", "",
+               "Read the command line and the config file, say whether a start would be refused for them, and what in "
+               "them is ignored, and end.",
+               argv_only=True),
+        Option("help", "h", "", "", "Print this help."),
+        Option("version", "V", "", "", "Print the version."),
+    ),
+)
+
+WITHOUT_EFFECT = Group(
+    "Accepted, and without effect here",
+    (
+        Option("threads", "t", "N", "4", "gearfast serves every connection on one thread.", unsigned(32)),
+        Option("hashtable-buckets", "", "N", "991", "Its tables grow by themselves.", unsigned(32)),
+        Option("round-robin", "R", "", "", "A worker's functions are always served in turn."),
+        Option("coredump", "", "", "", "It installs no crash handler."),
+    ),
+)
+
+QUEUE = Group(
+    "Queues and protocols of gearmand's plugins",
+    (
+        Option("protocol", "r", "NAME", "", "A protocol beside Gearman's own: this version has none."),
+        Option("http-port", "", "P", "8080"),
+        Option("libsqlite3-db", "", "FILE"),
+        Option("libsqlite3-table", "", "S", "gearman_queue"),
+        Option("mysql-host", "", "S", "localhost"),
+        Option("mysql-port", "", "P", "3306", "", unsigned(16)),
+        Option("mysql-user", "", "S"),
+        Option("mysql-password", "", "S"),
+        Option("mysql-db", "", "S"),
+        Option("mysql-table", "", "S", "gearman_queue"),
+        Option("libpq-conninfo", "", "S"),
+        Option("libpq-table", "", "S", "queue"),
+        Option("redis-server", "", "S", "127.0.0.1"),
+        Option("redis-port", "", "P", "6379"),
+        Option("redis-password", "", "S"),
+        Option("redis-prefix", "", "S", "_gear_"),
+        Option("libmemcached-servers", "", "S"),
+        Option("libmemcached-prefix", "", "S", "gear_"),
+    ),
+)
+
+OTHER_BUILDS = Group(
+    "Queues that Debian's gearmand is built without",
+    (
+        Option("libtokyocabinet-file", "", "FILE"),
+        Option("libtokyocabinet-optimize"),
+        Option("libdrizzle-host", "", "S"),
+        Option("libdrizzle-port", "", "P"),
+        Option("libdrizzle-uds", "", "S"),
+        Option("libdrizzle-user", "", "S"),
+        Option("libdrizzle-password", "", "S"),
+        Option("libdrizzle-db", "", "S", "gearman"),
+        Option("libdrizzle-table", "", "S", "queue"),
+        Option("libdrizzle-mysql"),
+    ),
+)
+
+STORE_WORDS = Group(
+    "Words of their own",
+    (
+        Option("function", "", "NAME", "", "list, count, export: only the jobs of this function.", store_only=True),
+        Option("json", "", "", "", "list: one JSON object per line.", store_only=True),
+        Option("output", "", "FILE", "", "export: write this file instead of standard output, all of it or nothing.",
+               store_only=True),
+        Option("to", "", "gearmand", "",
+               "export: give the jobs back to gearmand's own table, for gearmand to start with.", one_of("gearmand"),
+               store_only=True),
+        Option("take-over", "", "", "",
+               "list, count, export: open the store as a server does, and make the jobs that gearmand has there its "
+               "own; else nothing is changed.", store_only=True),
+        Option("skip-bad", "", "", "", "import: leave out lines that cannot be read, and say which.", store_only=True),
+    ),
+)
+# fmt: on
+
+STORE_HELP = {
+    "list": "One line per job: handle, priority, when it is due, attempts, bytes of payload, function, unique id. "
+    "Jobs that gearmand has there, and a start would take over, have no handle.",
+    "count": "How many jobs there are, by function and priority.",
+    "export": "Every job as a line of JSON.",
+    "import [FILE|-]": "Read such lines, from standard input unless there is a FILE, and add the jobs to the store. "
+    "Nothing is written when a line cannot be read.",
+}
+"""The words behind ``gearfast store``."""
+
+GROUPS = (NETWORK, JOBS, DURABLE, TLS, LOGGING, START, WITHOUT_EFFECT, QUEUE)
+OPTIONS = {option.name: option for group in (*GROUPS, OTHER_BUILDS, STORE_WORDS) for option in group.options}
+SHORTENED = sorted(
+    option.name
+    for group in GROUPS
+    for option in group.options
+    if not option.help.endswith(OWN) and not option.argv_only
+)
+"""Names of Debian's gearmand, which may be shortened in the config file, in the order in which it tells them."""
+LETTERS = {option.short: option for option in OPTIONS.values() if option.short}
+
+
+def help_text() -> str:
+    """Return what ``--help`` prints: the groups of the table, with defaults."""
+    lines = ["Usage: gearfast [options]", "       gearfast store list|count|export|import [options]", ""]
+    lines += ["A Gearman job server. Options are gearmand's; those marked [gearfast] are its own."]
+    lines += ["The second form looks into a store, and moves jobs: see gearfast store --help."]
+    for group in GROUPS:
+        lines += ["", f"{group.title}:"]
+        for option in group.options:
+            if option.help:
+                lines += describe(option)
+    return "\n".join(lines + of_plugins())
+
+
+def store_help_text() -> str:
+    """Return what ``gearfast store --help`` prints."""
+    lines = ["Usage: gearfast store WORD [options]", ""]
+    lines += ["list, count and export change nothing. While a server runs they can read a database, or"]
+    lines += ["gearmand's SQLite file; a SQLite file of gearfast's, and all that writes, when it is stopped.", ""]
+    for word, text in STORE_HELP.items():
+        first, *rest = textwrap.wrap(text, 74)
+        lines += [f"  {word:<20}{first}", *(" " * 22 + line for line in rest)]
+    lines += ["", f"{STORE_WORDS.title}:"]
+    for option in STORE_WORDS.options:
+        lines += describe(option)
+    lines += ["", "Which store, as for the server itself; its config file is read too:"]
+    for name in ("store", "store-password-file", "queue-type", "user", "config-file", "help"):
+        lines += describe(OPTIONS[name])
+    return "\n".join(lines + of_plugins())
+
+
+def of_plugins() -> list[str]:
+    """Return the lines that name the options of gearmand's plugins."""
+    hidden = [f"--{option.name}" for option in (*QUEUE.options, *OTHER_BUILDS.options) if not option.help]
+    plugins = "and the options of gearmand's plugins: " + " ".join(hidden)
+    return textwrap.wrap(plugins, 96, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)
+
+
+def describe(option: Option) -> list[str]:
+    """Return an option's lines of help, 96 columns wide."""
+    text = f"{option.help} (default: {option.default})" if option.default else option.help
+    usage, texts = option.usage(), textwrap.wrap(text, 64, break_on_hyphens=False)
+    start = [f"  {usage:<30}{texts.pop(0)}"] if len(usage) < 30 else [f"  {usage}"]
+    return [*start, *(" " * 32 + line for line in texts)]

@@ -1,0 +1,1 @@
+"""Bytes to packets and back, and the names of jobs."""

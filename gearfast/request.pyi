@@ -1,9 +1,0 @@
-"""What each packet type asks of the broker, and what it is answered (protocol section 2)."""
-
-from gearfast.session import Service
-
-def answer_requests(service: Service, timeout_unit: str = "ms") -> None:
-    """Have the sessions of this service answer all requests of the protocol from now on.
-
-    ``timeout_unit``: what CAN_DO_TIMEOUT counts, one of ``config.TIMEOUT_UNITS``.
-    """

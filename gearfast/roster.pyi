@@ -1,5 +1,0 @@
-"""Functions and workers, brought together without walking either.
-
-It has no Python face: it is used from Cython by ``cimport`` (see ``roster.pxd``), and seen from
-Python in what a `gearfast.broker.Broker` does.
-"""

@@ -1,0 +1,1 @@
+"""One connection's talk, bytes in and out, the turn of the loop, listeners, and the contract of plugins."""

@@ -1,0 +1,109 @@
+"""Answers that wait for the store."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from gearfast.broker.broker cimport Broker
+from gearfast.server.fence cimport Fence, fences_add, fences_close, fences_pass
+from gearfast.protocol.packet cimport HEADER_SIZE, JOB_CREATED, UNFENCED, PacketWriter, body_size
+from gearfast.server.session cimport NO_MEMORY
+
+
+cdef int send_after_store(Session session, const Job* job) except -1:
+    cdef uint64_t place = session.out.base + session.out.size
+    fences_add(&session.fences, Fence(job.number, place))
+    session.heavy = session.heavy or session.service.broker.journal.is_heavy(job)
+    try:
+        if session.fences.count == 1:
+            session.out.fence = place
+            session.service.fenced.append(session)
+        return session.send_handle(JOB_CREATED, job.number)
+    except MemoryError:                            # a fence is never without its packet
+        session.fences.count -= 1
+        if session.fences.count == 0:
+            session.out.fence = UNFENCED
+        raise
+
+
+cdef void set_fence(Session session) noexcept:
+    """Before the first answer that waits."""
+    if session.fences.count > 0:
+        session.out.fence = session.fences.fence[session.fences.first].place
+        return
+    session.out.fence = UNFENCED
+    session.heavy = False
+    fences_close(&session.fences)                  # an idle peer holds nothing
+
+
+# --- the store has written something ---
+
+cdef int pass_fences(Service service) except -1:
+    cdef Session session
+    cdef list fenced = service.fenced
+    service.fenced = []
+    for session in fenced:
+        if not let_go(session):
+            service.fenced.append(session)
+    return 0
+
+
+cdef bint let_go(Session session) noexcept:
+    """Returns whether none of its answers waits for the store any more."""
+    cdef Broker broker = session.service.broker
+    cdef uint32_t before = session.fences.count
+    cdef Job* job
+    while session.fences.count > 0:
+        job = broker.find(session.fences.fence[session.fences.first].number)
+        if job != NULL and broker.journal.owes(job):
+            break
+        fences_pass(&session.fences)
+    set_fence(session)
+    if session.fences.count < before:
+        session.outlet.ready()
+    return session.fences.count == 0
+
+
+def is_waited_for(Service service not None, uint64_t last):
+    cdef Session session
+    for session in service.fenced:
+        if session.fences.count > 0 and session.fences.fence[session.fences.first].number <= last:
+            return True
+    return False
+
+
+# --- it did not take some jobs ---
+
+def refuse_jobs(Service service not None, set numbers not None, bytes text not None):
+    cdef Session session
+    for session in service.fenced:
+        try:
+            answer_anew(session, numbers, text)
+        except MemoryError:                        # half written anew: nothing of it may be sent
+            session.cut_off(NO_MEMORY)
+
+
+cdef int answer_anew(Session session, set numbers, bytes text) except -1:
+    """Write the answers once more from the first fence on: an ERROR in place of each JOB_CREATED for one of these jobs."""
+    cdef PacketWriter old = session.out, to = session.to, new = session.writer()
+    cdef Fence* fence = session.fences.fence + session.fences.first
+    cdef uint32_t count = session.fences.count, at
+    cdef size_t place = old.sent, start, size
+    new.base = old.base + old.sent
+    session.out = session.to = new
+    session.fences.count = 0
+    for at in range(count):
+        start = <size_t>(fence[at].place - old.base)
+        size = HEADER_SIZE + body_size(old.data + start)
+        new.write(old.data + place, start - place)
+        place = start + size
+        if fence[at].number in numbers:
+            session.refuse(b"QUEUE_ERROR", text)
+        else:
+            fence[session.fences.count] = fence[at]
+            fence[session.fences.count].place = new.base + new.size
+            session.fences.count += 1
+            new.write(old.data + start, size)
+    new.write(old.data + place, old.size - place)
+    if to is not old:                              # a long answer goes on, and packets wait behind it
+        session.to = to
+    set_fence(session)
+    return 0

@@ -1,0 +1,319 @@
+"""The server: listeners, sessions, drain, and the lives of its plugins."""
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from gearfast.broker.broker import Broker
+from gearfast.config import Config, default_handle_prefix
+from gearfast.errors import ConfigError, ListenError, StoreError
+from gearfast.logs import NOTICE
+from gearfast.server.door import Door, origin_of, turn_away
+from gearfast.server.drain import Drain
+from gearfast.server.fenced import is_waited_for, refuse_jobs
+from gearfast.server.listener import close_listener, handed_over, host_of, is_tcp, name_of, open_listeners
+from gearfast.server.plugin import Plugin, plugins_of
+from gearfast.server.refusals import Refusals
+from gearfast.server.request import answer_requests
+from gearfast.server.secure import TlsTransport
+from gearfast.server.session import Service, Session
+from gearfast.server.tls import server_context
+from gearfast.server.transport import SocketTransport, Transport
+from gearfast.server.turn import Turn
+from gearfast.server.visitor import make_visitor
+from gearfast.store.checked import store_of
+from gearfast.store.contract import Store
+from gearfast.store.keeper import Keeper
+
+log = logging.getLogger("gearfast")
+
+
+class Server:
+    """A Gearman job server on the running event loop.
+
+    It installs no signal handlers and keeps nothing global: several may run in one process. All of it belongs to the
+    thread of the loop that it is started on; from another one, RuntimeError is raised.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        plugins: Sequence[Plugin] = (),
+        store: Store | None = None,
+        listeners: Sequence[socket.socket] = (),
+    ) -> None:
+        """Make it; nothing is opened yet. With ``listeners``, which listen already, no address of the config is bound.
+
+        Raises ConfigError when an argument is not what it has to be.
+        """
+        if not isinstance(config, Config | None):
+            raise ConfigError(f"{config!r} is no Config: write Server(Config(port=4730))")
+        self.config = config = config or Config()
+        self.plugins = plugins_of(plugins)
+        store = store_of(store)
+        prefix = config.job_handle_prefix or default_handle_prefix()
+        self.broker = Broker(
+            prefix.encode("utf-8", "surrogateescape"),
+            job_retries=config.job_retries,
+            worker_wakeup=config.worker_wakeup,
+            wakeup_grace=config.wakeup_grace,
+            remembered_results=config.remembered_results,
+            memory_step=config.memory_step,
+            function_rest=config.function_rest,
+        )
+        self.service = Service(self.broker, config, log)
+        answer_requests(self.service, config.timeout_unit)
+        self.keeper = None if store is None else Keeper(store, self.broker, config, partial(refuse_jobs, self.service))
+        self.started: list[Plugin] = []
+        self.handed = handed_over(listeners)
+        self.listeners: list[socket.socket] = []
+        self.context: ssl.SSLContext | None = None
+        self.running = False
+        self.thread = 0  # the loop's, once it is started
+        self.replaying: asyncio.Task[None] | None = None
+        self.keeping: Keeper | None = None  # once it has the jobs
+        self.draining: Drain | None = None
+        self.addresses: list[str] = []
+        self.ending = asyncio.Event()
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Replay what the store holds, start the plugins, bind and listen.
+
+        Raises ListenError, ConfigError or StoreError (also when it is told to stop while the store still replays);
+        nothing is left running then. Raises RuntimeError if it runs already.
+        """
+        self.check_thread()
+        if self.running:
+            raise RuntimeError("the server runs already: make another one with Server()")
+        self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
+        self.turn = Turn(self.service, self.loop, self.config)
+        if self.config.max_memory > 0 and not self.turn.memory.can_measure():
+            raise ConfigError("--max-memory (Config.max_memory) needs /proc, to see how much the process has")
+        self.door = Door(self.config, self.service.sessions)
+        self.refusals = Refusals(self.loop)
+        if self.config.max_connections > self.door.first_kept:
+            log.error(
+                "--max-connections=%d is more than there are descriptors for, about %d: raise --file-descriptors",
+                self.config.max_connections,
+                self.door.first_kept,
+            )
+        self.running = True
+        self.service.notes.log_jobs(log.isEnabledFor(NOTICE))
+        try:
+            if self.config.ssl:
+                self.context = server_context(self.config)
+            if self.keeper is not None:
+                await self.replay(self.keeper)
+            for plugin in self.plugins:
+                await plugin.start(self)
+                self.started.append(plugin)
+            self.listeners = self.handed or open_listeners(self.config)
+        except BaseException:
+            self.listeners = self.listeners or self.handed
+            await self.close()
+            raise
+        self.addresses = [name_of(listener) for listener in self.listeners]
+        for listener in self.listeners:
+            self.accept_from(listener)
+
+    async def replay(self, keeper: Keeper) -> None:
+        """Have the store's jobs; `stop` ends that too."""
+        self.replaying = asyncio.ensure_future(keeper.start(self.turn.settle))
+        try:
+            await self.replaying
+        except asyncio.CancelledError:
+            if not self.ending.is_set():
+                raise
+            raise StoreError("the server was told to stop before it had read all jobs") from None
+        self.service.keep_in(keeper.store.largest, keeper.begin)
+        self.keeping = keeper
+
+    def drain(self) -> None:
+        """Accept nobody any more, serve who is there, and stop when no job has to be waited for (see ``Drain``)."""
+        self.check_thread()
+        self.stop_listening()
+        if not self.running or (self.keeper is not None and self.keeping is None):
+            self.stop()
+        elif self.draining is None:
+            self.broker.draining = self.keeping is not None
+            self.draining = Drain(self.broker, self.config, self.stop)
+            self.turn.when_idle(self.stop)
+
+    def reload(self) -> None:
+        """Read the TLS files again, for connections that come from now on; files that cannot be used change nothing."""
+        self.check_thread()
+        if self.context is None:
+            return
+        try:
+            self.context = server_context(self.config)
+        except ListenError as error:
+            log.error("The TLS files could not be read again, and those from before stay in use: %s", error)
+        else:
+            log.log(NOTICE, "The TLS files were read again")
+
+    @property
+    def replayed(self) -> int:
+        """Jobs that came from the store at the start."""
+        return 0 if self.keeper is None else self.keeper.replayed
+
+    def stop(self) -> None:
+        """End at once; what is in memory only is lost."""
+        if self.running:
+            self.turn.memory.spend_last_reserve()
+        self.check_thread()
+        if self.replaying is not None:
+            self.replaying.cancel()
+        self.ending.set()
+
+    def spend_reserves(self) -> None:
+        """Have all memory that is kept: for a loop that has none left to hear that it is to stop."""
+        if self.running:
+            self.turn.spend_reserve()
+            self.turn.memory.spend_last_reserve()
+
+    async def closed(self) -> None:
+        """Wait for the end, then give everything back. Raises StoreError if something could not be written.
+
+        A task that is cancelled while it waits here, as by Ctrl-C, ends the server in the same order.
+        """
+        try:
+            await self.ending.wait()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Tell who waits for the store, close every connection, and stop the plugins and the store."""
+        self.check_thread()
+        self.stop_listening()
+        if self.draining is not None:
+            self.draining.end()
+        if self.keeping is not None:
+            await self.keeping.flush(partial(is_waited_for, self.service))
+            self.broker.closing = True
+            self.keeping.hold()
+        for session in list(self.service.sessions.values()):
+            session.hang_up()
+        if self.running:
+            self.running = False
+            self.turn.close()
+            self.refusals.tell()
+        while self.started:
+            await self.started.pop().stop()
+        if self.keeping is not None:
+            try:
+                await self.keeping.stop()
+            finally:
+                self.keeping = None
+
+    def check_thread(self) -> None:
+        """Raise RuntimeError in another thread than the loop's: that one might notice nothing, or be at work."""
+        if self.thread not in (0, threading.get_ident()):
+            raise RuntimeError("a server belongs to the thread of its loop: use loop.call_soon_threadsafe(server.stop)")
+
+    def unwritten(self) -> str:
+        """Return what the store would not have if the server ended now; empty: nothing is missing."""
+        return "" if self.keeping is None else self.keeping.unwritten()
+
+    # --- for the plugins ---
+
+    @property
+    def sessions(self) -> dict[int, Session]:
+        """Every connection by its serial number, the oldest first."""
+        return self.service.sessions
+
+    def memory(self) -> dict[str, int]:
+        """What the process has of it, in bytes (see ``Memory.figures``)."""
+        return self.turn.memory.figures()
+
+    def answer_lines(self, admin: Callable[[Session, bytes], bytes | Iterator[bytes] | None]) -> None:
+        """Have admin lines answered by this function: bytes, an iterator of slices, or None to close."""
+        self.service.admin = admin
+
+    # --- peers ---
+
+    def accept_from(self, listener: socket.socket) -> None:
+        """Take connections from this listener whenever there are some."""
+        if listener in self.listeners:
+            self.loop.add_reader(listener.fileno(), self.accept, listener)
+
+    def stop_listening(self) -> None:
+        """Close the listeners; connections stay."""
+        for listener in self.listeners:
+            self.loop.remove_reader(listener.fileno())
+            close_listener(listener)
+        self.listeners = []
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take the connections that wait, a bounded number of them."""
+        for _ in range(self.config.accept_burst):
+            try:
+                connection, address = listener.accept()
+                self.welcome(connection, host_of(address[0]).encode() if is_tcp(listener) else b"unix")
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self.pause_accepting(listener, error)
+                return
+            except MemoryError:
+                self.turn.spend_reserve()
+                self.pause_accepting(listener, OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
+                return
+
+    def pause_accepting(self, listener: socket.socket, error: OSError) -> None:
+        """Do not spin while there are no descriptors, or no memory; who waits in the backlog is taken later."""
+        advice = " Raise --file-descriptors (or ulimit -n)." if error.errno in {errno.EMFILE, errno.ENFILE} else ""
+        log.error("accept: %s; new peers wait.%s", error.strerror, advice)
+        self.loop.call_later(self.config.accept_pause, self.accept_from, listener)  # first: it may fail
+        self.loop.remove_reader(listener.fileno())
+
+    def welcome(self, connection: socket.socket, address: bytes) -> None:
+        """Start a session on a new connection, if there is room for it."""
+        connection.setblocking(False)
+        reason = self.door.full(address, connection.fileno())
+        if not reason:
+            self.door.entered(self.serve(connection, address))
+            return
+        self.refusals.note(address, reason)
+        origin = origin_of(connection)
+        if self.door.has_place(origin):
+            visitor = self.serve(connection, address)
+            make_visitor(visitor.session)
+            self.door.visited(visitor, origin)
+        else:
+            turn_away(connection, in_plain=self.context is None or not is_tcp(connection))
+
+    def serve(self, connection: socket.socket, address: bytes) -> Transport:
+        """Give a session to a connection; whatever happens, its descriptor is the transport's from now on."""
+        tcp = is_tcp(connection)
+        if tcp:
+            self.tune(connection)
+        given = (self.turn, self.loop, connection.detach(), address, self.config.linger)
+        if self.context is None or not tcp:
+            return SocketTransport(*given)
+        return TlsTransport(*given, self.context, self.config.ssl_handshake_timeout)
+
+    def tune(self, connection: socket.socket) -> None:
+        """No delay for small packets, and keepalive as configured (protocol section 1.6)."""
+        wanted = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        idle = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", None)
+        for option, value in (
+            (idle, self.config.keepalive_idle),
+            (getattr(socket, "TCP_KEEPINTVL", None), self.config.keepalive_interval),
+            (getattr(socket, "TCP_KEEPCNT", None), self.config.keepalive_count),
+        ):
+            if option is not None and value is not None:
+                wanted.append((socket.IPPROTO_TCP, option, value))
+        try:
+            for level, option, value in wanted:
+                connection.setsockopt(level, option, value)
+        except OSError as error:  # the peer is gone already; its session will find out
+            log.debug("setsockopt: %s", error.strerror)

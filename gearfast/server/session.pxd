@@ -1,0 +1,110 @@
+# ROOM 4  SESSION   one connection's talk: requests in, packets and admin text out.
+#
+# A session knows no socket: bytes are given to its reader, answers wait in its writer, and its
+# Outlet is told that there is something to send at the end of the turn. What each packet type
+# asks for stands in a table (request.pyx) that is handed in.
+
+cimport cython
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from gearfast.broker.broker cimport Broker, Reported
+from gearfast.ground.clock cimport Clock
+from gearfast.server.fence cimport Fences
+from gearfast.server.notes cimport Notes
+from gearfast.server.outlet cimport Outlet
+from gearfast.protocol.packet cimport Packet, PacketReader, PacketWriter
+from gearfast.broker.peer cimport Peer, Report
+from gearfast.ground.slice cimport Slice
+
+ctypedef int (*Handler)(Session session, const Packet* packet, const Row* row) except -1
+
+cdef struct Row:                          # what one packet type asks for
+    Handler handler
+    uint8_t priority                      # of a submit
+    bint background
+    Report report                         # of a WORK_* packet
+    const char* not_found                 # what a WORK_* for an unknown job is answered
+
+cdef class Service:                       # what all sessions of one server share
+    cdef readonly Broker broker
+    cdef readonly dict sessions           # by serial number, oldest first
+    cdef readonly uint64_t opened         # sessions so far
+    cdef const Row* table                 # by packet type; no handler: INVALID_COMMAND
+    cdef int64_t timeout_unit             # milliseconds of 1 in CAN_DO_TIMEOUT
+    cdef public object admin                     # (session, line) -> bytes, an iterator of bytes, or None to close
+    cdef readonly Notes notes
+    cdef bint exceptions
+    cdef size_t max_packet_size, output_pause, output_limit
+    cdef Clock clock                      # the machine's
+    cdef double now                       # monotonic seconds, of this turn
+    cdef double until                     # when a peer has had its share of this turn
+    cdef size_t work                      # done in this turn so far: packets, and what they cost beyond one's usual cost
+    cdef list fenced                      # sessions that owe answers to the store
+    cdef size_t store_backlog
+    cdef readonly size_t largest          # bytes of a job that the store takes
+    cdef public object write              # has the store take what is gathered for it
+
+    cdef inline int tell_store(self) except -1:          # at the end of every turn
+        if self.broker.has_news() and self.write is not None:    # while the store still starts there is none yet
+            self.write()
+        return 0
+
+cdef enum Trouble:                        # why a session is cut off while the broker works
+    NONE = 0
+    DEAF = 1                              # it does not read its results
+    NO_MEMORY = 2
+    IN_THE_WAY = 3                        # memory is short, and its buffers are the largest
+
+@cython.final
+cdef class Session(Peer):
+    cdef Service service
+    cdef const Row* table                 # its service's, or a visitor's
+    cdef Outlet outlet
+    cdef PacketReader reader
+    cdef PacketWriter out                 # to be sent
+    cdef PacketWriter held                # packets that wait behind a long answer
+    cdef PacketWriter to                  # where packets go: out, or held
+    cdef object answer                    # the rest of a long admin answer
+    cdef Fences fences                    # in `out`
+    cdef bint heavy                       # one of them stands for a job that is a batch by itself
+    cdef readonly uint64_t serial
+    cdef readonly int fd
+    cdef readonly bytes address           # as `workers` shows it
+    cdef readonly bytes client_id
+    cdef bint exceptions                  # it asked for WORK_EXCEPTION
+    cdef bint refused_before
+    cdef bint stopped                     # its requests are not looked at until output has drained, or its next share of time
+    cdef bint ended                       # nothing more is read; close when all is sent
+    cdef bint cut                         # close now
+    cdef Trouble trouble
+
+    # Handle what the reader has; what is left when `wants_input` turns false waits for `go_on`.
+    cdef void take(self) noexcept
+    cdef int take_packets(self) except -1
+    cdef int put_off(self) except -1                       # keep what has come for the next share of time
+    cdef void go_on(self) noexcept
+    cdef void closed(self) noexcept
+    cdef bint wants_input(self) noexcept
+    cdef bint has_more_to_do(self) noexcept
+
+    cdef PacketWriter writer(self)                         # a new one, whose memory is known to be this peer's
+    cdef int handle(self, const Packet* packet) except -1
+    cdef int handle_line(self, const Packet* packet) except -1
+    cdef int next_slice(self) except -1
+    cdef bytes fail_answer(self, object error)
+    # A packet so many times. False: there is no memory, and not all of it was written.
+    cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept
+    cdef bint deliver_large(self, uint32_t type, Slice body) noexcept
+    cdef size_t send_along(self, Slice rest) noexcept
+    cdef void cut_off(self, Trouble trouble) noexcept
+    cdef int send(self, uint32_t type, const char* body, size_t size) except -1
+    # A packet in two parts: the first `size` bytes of its body are for the caller to fill in, `rest` follows.
+    cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL
+    cdef int finish(self, Slice rest) except -1
+    cdef int send_handle(self, uint32_t type, uint64_t number) except -1
+    cdef int refuse(self, const char* code, const char* text) except -1
+    cdef int check(self, Reported reported, const char* text) except -1
+    cdef inline bint too_much_waits(self) noexcept:
+        return self.out.waiting() > self.service.output_pause or (self.fences.count > 0 and self.store_is_behind())
+    cdef bint store_is_behind(self) noexcept               # it has yet to write too much
+    cdef void give_up(self, object error) noexcept

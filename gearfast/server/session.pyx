@@ -1,0 +1,351 @@
+"""One connection's talk with the server: requests in, packets and admin text out (protocol section 1)."""
+
+cimport cython
+from libc.math cimport INFINITY
+from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memcpy, strlen
+
+from gearfast.broker.broker cimport UNKNOWN
+from gearfast.ground.clock cimport Clock, monotonic_time, wall_time
+from gearfast.server.fence cimport fences_close
+from gearfast.protocol.packet cimport (
+    ERROR, HEADER_SIZE, NOOP, READY, TEXT, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
+)
+from gearfast.broker.peer cimport EXCEPTION
+
+from gearfast import config as limits
+from gearfast import logs
+from gearfast.errors import ProtocolError
+from gearfast.protocol.packet import PacketType as PacketName
+
+cdef size_t LARGE = limits.LARGE_BODY
+cdef uint32_t[6] REPORT_TYPES = [WORK_DATA, WORK_WARNING, WORK_STATUS, WORK_COMPLETE, WORK_FAIL, WORK_EXCEPTION]
+
+cdef enum:
+    LOOK = 64             # packets' worth of work between two looks at the clock
+    PAGE = 12             # bits: a packet's body costs as much as a packet for every 4 KiB
+
+# What a peer does wrong a thousand times must not be put together as often.
+cdef dict TOO_FEW = {int(kind): b"Too few arguments for " + kind.name.encode() for kind in PacketName}
+
+cdef tuple TROUBLES = (
+    "", "it does not read its results, and more than output_limit bytes of them wait", "there is no memory for its results",
+    "memory is short, and what it has yet to send or to read takes more of it than that of any other peer",
+)
+cdef bytes FAILED_LINE = b"ERR INTERNAL_ERROR The+command+failed:+the+server's+log+says+why\r\n"
+
+
+cdef class Service:
+    def __cinit__(self, Broker broker not None, config not None, log not None, admin=None):
+        self.broker = broker
+        self.admin = admin
+        self.notes = Notes(log, broker)
+        self.sessions = {}
+        self.opened = 0
+        self.exceptions = config.exceptions
+        self.max_packet_size = config.max_packet_size
+        self.output_pause = config.output_pause
+        self.output_limit = config.output_limit
+        self.clock = Clock(monotonic_time, wall_time)
+        self.until = INFINITY                      # until there are turns
+        self.fenced = []
+        self.store_backlog = config.store_backlog
+        self.largest = <size_t>-1
+        self.write = None
+
+    def keep_in(self, size_t largest, write):
+        """There is a store: it takes jobs of so many bytes, and `write` has it take what is gathered."""
+        self.largest = largest
+        self.write = write
+
+
+@cython.final
+cdef class Session(Peer):
+    def __cinit__(self, Service service not None, Outlet outlet not None, int fd, bytes address not None):
+        self.service = service
+        self.table = service.table
+        self.outlet = outlet
+        self.reader = PacketReader(service.max_packet_size)
+        self.reader.hold.holder = <void*>self
+        self.out = self.to = self.writer()
+        self.fd = fd
+        self.address = address
+        self.client_id = b"-"
+        self.exceptions = service.exceptions
+        service.opened += 1
+        self.serial = service.opened
+        service.sessions[self.serial] = self
+
+    def __dealloc__(self):
+        fences_close(&self.fences)
+
+    cdef PacketWriter writer(self):
+        cdef PacketWriter writer = PacketWriter()
+        writer.hold.holder = <void*>self
+        return writer
+
+    # --- in ---
+
+    cdef void take(self) noexcept:
+        cdef Broker broker = self.service.broker
+        broker.working = True
+        try:
+            self.take_packets()
+            broker.working = False
+            self.reader.finish()
+        except Exception as error:
+            broker.working = False
+            self.give_up(error)
+
+    cdef int put_off(self) except -1:
+        self.stopped = True
+        return self.reader.finish()
+
+    cdef int take_packets(self) except -1:
+        """As many as its share of the turn allows; the clock is looked at by those who have sent many, or dear ones."""
+        cdef Service service = self.service
+        cdef Broker broker = service.broker
+        cdef Packet packet
+        cdef size_t work = 0, before = broker.steps
+        while self.wants_input() and self.reader.next(&packet) == READY:
+            if packet.type == TEXT:
+                self.handle_line(&packet)
+                work += LOOK
+            else:
+                self.handle(&packet)
+                work += 1 + (packet.body.size >> PAGE)
+            if self.too_much_waits():
+                self.stopped = True
+            if work + broker.steps - before >= LOOK:
+                service.work += work + broker.steps - before
+                work = 0
+                before = broker.steps
+                if service.clock.monotonic() >= service.until or service.notes.is_full():
+                    self.stopped = True
+        service.work += work
+        return 0
+
+    cdef void go_on(self) noexcept:
+        """Output has drained, or a slice of a long answer may follow, or its next share of time has come."""
+        try:
+            if self.answer is not None:
+                self.next_slice()
+        except Exception as error:
+            self.give_up(error)
+        if self.answer is not None:
+            return
+        self.stopped = self.too_much_waits()       # of what stood behind the answer, say: the input waits, too, then
+        if not self.stopped:
+            self.reader.again()
+            self.take()
+
+    cdef bint wants_input(self) noexcept:
+        return not (self.stopped or self.ended or self.cut or self.answer is not None)
+
+    cdef bint has_more_to_do(self) noexcept:
+        """Something can go on now that could not when it was stopped."""
+        return not self.cut and (self.answer is not None or self.stopped) and not self.too_much_waits()
+
+    cdef bint store_is_behind(self) noexcept:
+        return self.service.broker.journal.backlog(self.heavy) > self.service.store_backlog
+
+    cdef int handle(self, const Packet* packet) except -1:
+        cdef const Row* row = &self.table[packet.type]
+        if packet.response:
+            return self.refuse(b"INVALID_MAGIC", b"Request magic expected")
+        if packet.short_of_arguments:
+            return self.refuse(b"INVALID_PACKET", <bytes>TOO_FEW[packet.type])
+        if row.handler == NULL:
+            return self.refuse(b"INVALID_COMMAND", b"Command not expected")
+        return row.handler(self, packet, row)
+
+    # --- admin lines ---
+
+    cdef int handle_line(self, const Packet* packet) except -1:
+        """By somebody else's Python, which may call the broker."""
+        self.service.broker.working = False
+        try:
+            answer = None if self.service.admin is None else self.service.admin(
+                self, packet.body.data[:packet.body.size])
+            if not (answer is None or isinstance(answer, bytes) or hasattr(answer, "__next__")):
+                raise TypeError(f"the answer is a {type(answer).__name__}, not bytes, an iterator of bytes, or None")
+        except Exception as error:
+            answer = self.fail_answer(error)
+        self.service.broker.working = True
+        if answer is None:
+            self.ended = True
+        elif isinstance(answer, bytes):
+            self.to.write(<const char*>(<bytes>answer), len(<bytes>answer))
+        else:
+            self.answer = answer
+            self.held = self.to = self.writer()
+        self.outlet.ready()
+        return 0
+
+    cdef int next_slice(self) except -1:
+        """One slice of the answer into the output; packets held behind it follow when it is complete."""
+        cdef bint last = False
+        try:
+            part = next(self.answer, None)
+            last = part is None
+            if not last and not isinstance(part, bytes):
+                raise TypeError(f"a part of the answer is a {type(part).__name__}, not bytes")
+        except Exception as error:
+            part = self.fail_answer(error) + b".\n"
+            last = True
+        if part is not None:
+            self.out.write(<const char*>(<bytes>part), len(<bytes>part))
+        if last:
+            self.answer = None
+            self.to = self.out
+            self.out.append(self.held)
+            self.held = None
+        self.outlet.ready()
+        return 0
+
+    cdef bytes fail_answer(self, object error):
+        self.service.notes.blame(self.service.admin, error)
+        return FAILED_LINE
+
+    # --- out ---
+
+    cdef int send(self, uint32_t type, const char* body, size_t size) except -1:
+        cdef char* at
+        if size >= LARGE:
+            self.begin(type, 0, Slice(body, size))
+            return self.finish(Slice(body, size))
+        at = self.to.packet(type, size)
+        if size > 0:
+            memcpy(at, body, size)
+        self.outlet.ready()
+        return 0
+
+    cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept:
+        cdef char* at
+        if body.size >= LARGE and times == 1:
+            return self.deliver_large(type, body)
+        if not self.to.make_room((HEADER_SIZE + body.size) * times):
+            return False
+        at = self.to.packet(type, body.size)
+        if body.size > 0:
+            memcpy(at, body.data, body.size)
+        if times > 1:
+            self.to.repeat(HEADER_SIZE + body.size, times - 1)
+        self.outlet.ready()
+        return True
+
+    cdef bint deliver_large(self, uint32_t type, Slice body) noexcept:
+        cdef size_t gone
+        if not self.to.make_room(HEADER_SIZE):
+            return False
+        self.to.begin(type, body.size, 0)
+        gone = self.send_along(body)
+        self.outlet.ready()
+        if not self.to.make_room(body.size - gone):
+            return False
+        self.to.write(body.data + gone, body.size - gone)
+        return True
+
+    cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL:
+        return self.to.begin(type, size + rest.size, size)
+
+    cdef int finish(self, Slice rest) except -1:
+        cdef size_t gone = self.send_along(rest) if rest.size >= LARGE else 0
+        self.to.write(rest.data + gone, rest.size - gone)
+        self.outlet.ready()
+        return 0
+
+    cdef size_t send_along(self, Slice rest) noexcept:
+        """A large rest goes out at once, if it can, straight from where it lies: neither kept nor copied."""
+        return self.outlet.send_along(rest) if self.to is self.out and not self.cut else 0
+
+    cdef int send_handle(self, uint32_t type, uint64_t number) except -1:
+        cdef Slice handle = self.service.broker.handles.spell(number)
+        return self.send(type, handle.data, handle.size)
+
+    cdef int refuse(self, const char* code, const char* text) except -1:
+        """Answer with an ERROR; the stream stays in step. Logged once per connection, so that no peer can flood the log."""
+        cdef char* at = self.to.packet(ERROR, strlen(code) + 1 + strlen(text))
+        memcpy(at, code, strlen(code) + 1)
+        memcpy(at + strlen(code) + 1, text, strlen(text))
+        if not self.refused_before:
+            self.refused_before = True
+            self.service.notes.say(logs.WARNING, "%s: %s: %s", (self.address.decode(), code.decode(), text.decode()))
+        self.outlet.ready()
+        return 0
+
+    cdef int check(self, Reported reported, const char* text) except -1:
+        if reported == UNKNOWN:
+            return self.refuse(b"JOB_NOT_FOUND", text)
+        return 0
+
+    # --- the end ---
+
+    cdef void give_up(self, object error) noexcept:
+        """This peer cannot be served any further; the others never notice."""
+        cdef bytes code = b""
+        try:
+            if isinstance(error, ProtocolError):
+                code = error.code.encode()
+                self.service.notes.say(logs.WARNING, "%s: closed: %s", (self.address.decode(), error))
+            else:
+                self.service.notes.say(logs.ERROR, "%s: closed: %r", (self.address.decode(), error))
+            if code:
+                self.refused_before = True
+                self.refuse(code, str(error).encode())
+        except MemoryError:
+            self.cut = True
+        self.ended = True
+        self.outlet.ready()
+
+    cdef void cut_off(self, Trouble trouble) noexcept:
+        """While the broker works: `closed` says why."""
+        self.cut = True
+        self.trouble = trouble
+        self.outlet.ready()
+
+    cdef void closed(self) noexcept:
+        """The peer is gone, or as good as gone."""
+        cdef Broker broker = self.service.broker
+        self.ended = True
+        self.answer = None
+        try:
+            self.service.sessions.pop(self.serial, None)
+            if self.trouble != NONE:
+                self.service.notes.say(logs.WARNING, "%s: closed: %s", (self.address.decode(), TROUBLES[self.trouble]))
+            broker.enter()
+        except Exception as error:
+            self.service.notes.log.error("%s: %r", self.address, error)
+        broker.disconnect(self, self.service.now)
+        broker.rest()
+
+    def hang_up(self):
+        """Close the connection at once; at the end of the turn, if the broker is at work."""
+        if self.service.broker.working:
+            self.cut = True
+            self.outlet.ready()
+        else:
+            self.outlet.close()
+
+    # --- what the broker asks of a peer, while it works ---
+
+    cdef void wake(self) noexcept:
+        if not self.deliver(NOOP, Slice(NULL, 0), 1):
+            self.cut_off(NO_MEMORY)
+
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept:
+        cdef size_t waiting = self.out.waiting() + (0 if self.held is None else self.held.waiting())
+        cdef uint32_t type = REPORT_TYPES[<int>kind]
+        cdef Slice told = Slice(body, size)
+        if self.cut:
+            return False
+        if body == NULL or (kind == EXCEPTION and not self.exceptions):
+            type = WORK_FAIL
+            told = self.service.broker.handles.spell(number)
+        if waiting > self.service.output_limit or (
+            count > 1 and waiting + count * (HEADER_SIZE + told.size) > self.service.output_limit
+        ):
+            self.cut_off(DEAF)
+        elif not self.deliver(type, told, count):
+            self.cut_off(NO_MEMORY)
+        return not self.cut

@@ -1,0 +1,46 @@
+# TRANSPORT   how bytes come in and go out: plain sockets, TCP and Unix. What TLS adds stands in secure.pxd.
+
+from gearfast.server.session cimport Session
+from gearfast.server.turn cimport Member
+
+cdef class Transport(Member):
+    cdef readonly Session session
+    cdef object loop
+    cdef public object door       # is told when the descriptor is given back; None: nobody is
+    cdef double linger
+    cdef bint reading             # the loop tells us when there is something to read
+    cdef bint unread              # there is something to read, and it was put off to the end of the turn
+    cdef bint unwatched           # the loop gave the socket up: it is broken, what it still has is read
+    cdef bint blocked             # the peer takes nothing at the moment
+    cdef bint eof                 # the peer sends nothing more
+    cdef bint parted              # the broker has been told that the peer is gone
+    cdef bint open
+
+    cdef int take_in(self) except -1              # what has come
+    cdef int take_kept(self) except -1            # what has come already, and was not wanted then
+    cdef int finish_turn(self) except -1
+    cdef void read_on(self, bint on)              # ask, or do not ask, for input
+    cdef bint send_waiting(self) except -1        # False: the peer is gone
+    cdef bint can_send(self) noexcept
+    cdef bint owes(self) noexcept                 # something is still to be sent, now or later
+    cdef void sent(self, size_t size) noexcept
+    cdef int heard_all(self) except -1            # the peer sends nothing more
+    cdef void shut(self)                          # say that we send nothing more
+    cdef void release(self)                       # give the descriptor back
+    cdef int give_back(self) except -1            # what it holds in memory, and its place
+    cdef void part(self) noexcept
+    cdef void took(self) noexcept                 # the session has handled what it could of what has come
+    cdef void wait_for_rest(self) noexcept        # of a packet, if there is one
+    cdef void end_gently(self)
+    cdef void fail(self, object error) noexcept
+
+cdef class Watch:
+    cdef SocketTransport transport
+
+cdef class SocketTransport(Transport):
+    cdef int fd
+    cdef bint lingering
+
+    cdef int readable(self) except -1
+    cdef int taken_in(self) except -1
+    cdef void block(self)                         # until the peer takes more

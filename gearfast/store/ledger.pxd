@@ -1,0 +1,29 @@
+# LEDGER   what goes from the broker to the store, and back at the start.
+#
+# It is the side that Python sees of the journal: batches out, the outcome of each in.
+
+from libc.stdint cimport uint64_t
+
+from gearfast.broker.broker cimport Broker
+from gearfast.ground.index cimport Cursor
+from gearfast.broker.job cimport Job
+
+cdef class Ledger:
+    cdef readonly Broker broker
+    cdef bytes function           # the name asked for last: most often it is the next
+    cdef int which                # the line of the batch that is being written; LINES: none
+    cdef list flight              # numbers of its jobs
+    cdef bint lost                # the store has not even what it had
+    cdef Cursor promising         # how far the jobs have been looked through for what it does not have
+    cdef Cursor seeking           # how far they have been looked through for those that it is to have again
+    cdef int passes               # through all jobs, until none of them can have been overlooked
+
+    cdef Job* background(self, uint64_t number) noexcept
+    cdef Job* gathered(self, uint64_t number) noexcept
+    cdef object record(self, const Job* job)
+    cdef int restore_one(self, record) except -1
+    cdef int take(self, uint64_t number, list adds) except -1
+    cdef void skip_dead(self, int which) noexcept
+    cdef void recall(self, uint64_t number) noexcept
+    cdef object step_out(self, int which, uint64_t number)
+    cdef int look_through(self, int which, double before, dict numbers, list changes) except -1

@@ -1,0 +1,357 @@
+"""Batches of jobs to the store, and jobs from it at the start."""
+
+from libc.math cimport INFINITY
+from libc.stdint cimport uint64_t
+from libc.string cimport memcmp
+
+from gearfast.ground.collector cimport hold_collector, release_collector
+from gearfast.ground.index cimport Cursor
+from gearfast.broker.job cimport PRIORITIES
+from gearfast.broker.journal cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Journal
+from gearfast.broker.keeping cimport (
+    Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,
+    keeping_leave, keeping_look_for, keeping_promise, keeping_stored, keeping_take,
+)
+from gearfast.broker.life cimport Submission
+from gearfast.broker.line cimport Line, line_at
+from gearfast.broker.numbers cimport SCAN_LEAST
+from gearfast.store.record cimport read_more, record_of
+from gearfast.broker.roster cimport Function
+from gearfast.ground.slice cimport Slice
+
+from gearfast import config
+
+cdef enum:
+    MOST_SLICES = 40          # of the jobs, looked through in one go: less than a millisecond
+    ENOUGH = 1000             # jobs found in it
+
+cdef size_t MOST_UNIQUE = config.UNIQUE_SIZE
+# Where the jobs of a batch go that failed: those of a small one that fails again are asked for one by one.
+cdef int[LINES + 1] NEXT_LINE = [AGAIN, SINGLY, SINGLY, HEAVY, ANEW, LINES]
+
+
+cdef inline Slice slice_of(bytes data):
+    return Slice(<const char*>data, len(data))
+
+
+cdef class Ledger:
+    def __cinit__(self, Broker broker not None):
+        self.broker = broker
+        self.function = b""
+        self.flight = []
+
+    # --- the start ---
+
+    def restore(self, list records not None):
+        bad = []
+        for record in records:
+            try:
+                self.restore_one(record)
+            except (ValueError, TypeError, OverflowError) as error:
+                bad.append((record[0], str(error)))
+        return bad
+
+    cdef int restore_one(self, record) except -1:
+        cdef Submission wanted
+        cdef uint64_t number
+        cdef bytes name, unique, payload, more
+        number, name, unique, priority, due, attempts, payload, more = record
+        if number == 0 or self.broker.find(number) != NULL:
+            raise ValueError("its number is none, or another job's")
+        if <size_t>len(unique) > MOST_UNIQUE or not 0 <= priority < PRIORITIES or not 0 <= due < INFINITY:
+            raise ValueError(f"its unique id, priority or due time cannot be ({unique!r}, {priority}, {due})")
+        read_more(more, &wanted.reducer)
+        wanted.function, wanted.unique, wanted.payload = slice_of(name), slice_of(unique), slice_of(payload)
+        wanted.priority = priority
+        wanted.background = True
+        wanted.due = due
+        self.broker.restore(&wanted, number, min(max(attempts, 0), 0xFFFF))
+        return 0
+
+    def open(self, bytes prefix not None, uint64_t last, bint quiet, size_t heavy=<size_t>-1):
+        self.broker.adopt_handles(prefix, last)
+        self.broker.journal.heavy = heavy
+        self.broker.journal.on = True
+        self.broker.journal.quiet = quiet
+
+    def reserve(self, uint64_t crowd, uint64_t ceiling):
+        self.broker.journal.crowd = crowd
+        self.broker.handles.ceiling = ceiling
+
+    # --- batches ---
+
+    cdef Job* background(self, uint64_t number) noexcept:
+        """The job of that number, if it still is a background job."""
+        cdef Job* job = self.broker.find(number)
+        return job if job != NULL and is_background(job) else NULL
+
+    cdef Job* gathered(self, uint64_t number) noexcept:
+        """The same, if it still waits to be written."""
+        cdef Job* job = self.broker.find(number)
+        return job if job != NULL and is_gathered(job) else NULL
+
+    def collect(self, int which, size_t jobs, size_t size, size_t removes):
+        """(numbers to forget, jobs to keep): what is to be written next."""
+        cdef Journal journal = self.broker.journal
+        cdef bint collects
+        cdef size_t at
+        cdef list adds = []
+        check_line(which)
+        self.which = which
+        self.flight = []
+        if which != FRESH:
+            self.skip_dead(which)
+        journal.take_off(which, jobs, size, removes)
+        collects = hold_collector()
+        try:
+            for at in range(journal.line[which].flying):
+                self.take(line_at(&journal.line[which], at).number, adds)
+            return [journal.gone[journal.gone_head + at] for at in range(journal.gone_flying)], adds
+        finally:
+            release_collector(collects)
+
+    def collect_one(self, uint64_t number):
+        """The job, in a list, if it still waits to be written."""
+        cdef list adds = []
+        self.which = LINES
+        self.flight = []
+        self.take(number, adds)
+        return adds
+
+    cdef int take(self, uint64_t number, list adds) except -1:
+        cdef Job* job = self.gathered(number)
+        if job != NULL:
+            adds.append(self.record(job))
+            self.flight.append(number)
+            keeping_take(job)
+        return 0
+
+    cdef void skip_dead(self, int which) noexcept:
+        """Jobs that ended, or were written with others, are in no batch of their own."""
+        cdef Journal journal = self.broker.journal
+        cdef size_t dead = 0, count = journal.line[which].count
+        while dead < count and self.gathered(line_at(&journal.line[which], dead).number) == NULL:
+            dead += 1
+        journal.drop(which, dead)
+
+    cdef object record(self, const Job* job):
+        cdef Slice name = (<Function*>job.home).name
+        if <size_t>len(self.function) != name.size or memcmp(<const char*>self.function, name.data, name.size) != 0:
+            self.function = name.data[:name.size]
+        return record_of(job, self.function, self.broker.due_of(job))
+
+    def written(self):
+        cdef Journal journal = self.broker.journal
+        cdef Job* job
+        for number in self.flight:
+            job = self.broker.find(number)
+            if job != NULL:
+                keeping_stored(&journal.keeping, job)
+        self.flight = []
+        if self.which < LINES:
+            journal.land(self.which)
+
+    def failed(self, bint others=False):
+        """What the store did not take waits again, behind what it has not been asked yet."""
+        cdef Journal journal = self.broker.journal
+        cdef int which = self.which
+        cdef list flight = self.flight
+        cdef size_t at
+        cdef object alone = None
+        self.flight = []
+        if which == LINES:
+            for number in flight:
+                self.recall(number)
+            return None
+        for at in range(journal.line[which].flying):
+            self.recall(line_at(&journal.line[which], at).number)
+        if len(flight) == 1 and journal.gone_flying == 0 and not others:
+            alone = self.step_out(which, flight[0])
+        elif flight and NEXT_LINE[which] != which:
+            while journal.line[which].flying > 0 and journal.move(which, NEXT_LINE[which]):
+                pass
+        journal.call_back(which)
+        return alone
+
+    def call_back(self):
+        """The batch was not written, and none of its jobs is at fault."""
+        cdef Journal journal = self.broker.journal
+        cdef size_t at
+        if self.which < LINES:
+            for at in range(journal.line[self.which].flying):
+                self.recall(line_at(&journal.line[self.which], at).number)
+            journal.call_back(self.which)
+        for number in self.flight:
+            if self.which == LINES:
+                self.recall(number)
+        self.flight = []
+
+    def pass_over(self, bint again):
+        self.broker.journal.pass_over(again)
+
+    cdef void recall(self, uint64_t number) noexcept:
+        cdef Job* job = self.broker.find(number)
+        if job != NULL:
+            keeping_gather_again(job)
+
+    cdef object step_out(self, int which, uint64_t number):
+        """It is this job that cannot be written: out of its line, and still counted among what waits."""
+        cdef Line* line = &self.broker.journal.line[which]
+        cdef size_t at, size = 0
+        cdef double since = INFINITY
+        cdef bint found = False
+        cdef Job* job = self.gathered(number)
+        for at in range(line.flying):
+            if line_at(line, at).number == number:
+                since, size, found = line_at(line, at).since, line_at(line, at).size, True
+        self.broker.journal.drop(which, line.flying)
+        if job == NULL or not found:
+            return None
+        self.broker.journal.count_in(size)
+        return number, INFINITY if is_stored(job) or is_promised(job) else since, size, bool(is_stored(job))
+
+    # --- jobs that are in no line: each was not taken when it was all there was in a batch ---
+
+    def is_kept(self, uint64_t number):
+        return self.background(number) != NULL
+
+    def is_promised(self, uint64_t number):
+        cdef Job* job = self.background(number)
+        return job != NULL and bool(is_stored(job) or is_promised(job))
+
+    def is_stored(self, uint64_t number):
+        cdef Job* job = self.background(number)
+        return job != NULL and bool(is_stored(job)) and not self.broker.journal.owes(job)
+
+    def leave_out(self, uint64_t number):
+        cdef Job* job = self.broker.find(number)
+        if job != NULL:
+            keeping_leave(job)
+
+    def count_out(self, size_t size):
+        self.broker.journal.count_out(size)
+
+    # --- who has waited too long ---
+
+    def overdue(self, double before):
+        cdef dict numbers = {}                     # one that was lost by its worker meanwhile stands twice
+        cdef list changes = []
+        self.look_through(FRESH, before, numbers, changes)
+        self.look_through(AGAIN, before, numbers, changes)
+        self.look_through(SINGLY, before, numbers, changes)
+        self.look_through(HEAVY, before, numbers, changes)
+        return list(numbers), changes
+
+    cdef int look_through(self, int which, double before, dict numbers, list changes) except -1:
+        cdef Journal journal = self.broker.journal
+        cdef Line* line = &journal.line[which]
+        cdef size_t at = 0
+        cdef Job* job
+        while at < line.count and line_at(line, at).since <= before:
+            job = self.background(line_at(line, at).number)
+            if job == NULL or not is_written(job):
+                pass
+            elif is_promised(job):
+                keeping_look_for(job)
+                self.passes = 2
+            elif is_stored(job):
+                keeping_gather(job)
+                journal.count_in(line_at(line, at).size)
+                changes.append((job.number, line_at(line, at).size))
+            else:
+                numbers[job.number] = None
+            at += 1
+        journal.drop(which, at)
+        return 0
+
+    def unkeep(self, list numbers not None):
+        cdef Job* job
+        for number in numbers:
+            job = self.broker.find(number)
+            if job != NULL:
+                self.broker.unkeep(job)
+
+    # --- everything once more ---
+
+    def doubt(self, bint lost):
+        """What the store has is not known: nobody is told that it has a job, until it is known which are to be written."""
+        self.broker.journal.keeping.doubtful = True
+        self.lost = lost
+        self.promising = Cursor(0, 0)
+
+    def promise(self):
+        """One slice of the jobs: of what the store is to have, and does not. Returns whether there are more."""
+        cdef Keeping* keeping = &self.broker.journal.keeping
+        cdef Job* found[SCAN_LEAST]
+        cdef int count = self.broker.scan(&self.promising, found), at
+        for at in range(count):
+            keeping_promise(keeping, found[at], self.lost)
+        self.passes = 2
+        keeping.doubtful = self.promising.hash != 0 or self.promising.node != 0
+        return bool(keeping.doubtful)
+
+    def seek(self):
+        """Put some of the jobs that were promised into their line. Returns whether there may be more to be found."""
+        cdef Journal journal = self.broker.journal
+        cdef Job* found[SCAN_LEAST]
+        cdef int count, at, slices = 0
+        if journal.keeping.promised == 0 or journal.line[<int>ANEW].count > 0:
+            return False
+        while self.passes > 0 and slices < MOST_SLICES and journal.line[<int>ANEW].count < ENOUGH:
+            count = self.broker.scan(&self.seeking, found)
+            for at in range(count):
+                if is_promised(found[at]) and not is_gathered(found[at]):
+                    journal.gather_anew(found[at])
+            if self.seeking.hash == 0 and self.seeking.node == 0:
+                self.passes -= 1
+            slices += 1
+        return self.passes > 0 and journal.line[<int>ANEW].count == 0
+
+    # --- the end ---
+
+    def gather_all(self):
+        """Have every background job written that the store does not have."""
+        self.broker.journal.quiet = False
+        self.doubt(False)
+        while self.promise():
+            pass
+
+    def close(self):
+        """From now on nothing new is for the store; it may still be told what to forget."""
+        self.broker.journal.quiet = True
+
+    # --- what waits ---
+
+    @property
+    def last(self) -> int:
+        return self.broker.handles.last
+
+    @property
+    def crowded(self) -> bool:
+        return self.broker.handles.last > self.broker.journal.crowd
+
+    def count(self, int which):
+        check_line(which)
+        return self.broker.journal.line[which].count
+
+    @property
+    def removes(self) -> int:
+        return self.broker.journal.gone_count
+
+    @property
+    def keeping(self) -> bool:
+        return bool(self.broker.journal.has_jobs())
+
+    @property
+    def promised(self) -> int:
+        return self.broker.journal.keeping.promised
+
+    @property
+    def waits(self) -> bool:
+        return bool(self.broker.journal.has_jobs()) or self.broker.journal.gone_count > 0
+
+
+cdef int check_line(int which) except -1:
+    if not 0 <= which < LINES:
+        raise ValueError(f"a line is 0 to {LINES - 1} (see Waits), not {which}")
+    return 0
