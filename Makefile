@@ -43,11 +43,12 @@ lint: build $(VENV)/.testable
 
 # For a further Python, on which `make test` is not run: the rooms and the whole server. The rest hardly hangs on it: the
 # benchmarks, crashes and databases, what other servers do, and what only reads the sources.
-named = $(addprefix tests/test_, $(addsuffix .py, $(1)))
-BENCHES := $(call named, bench% compare flat instructions latency limit load_% report results)
-APART := $(BENCHES) $(call named, crash differential full_disk house layers memory peers wheel \
-    store_back_mysql store_give_back store_mysql% store_postgresql store_redis% store_stock% store_trouble)
-QUICK := $(filter-out $(APART), $(wildcard tests/test_*.py))
+in = $(foreach folder, $(1), $(wildcard tests/$(folder)/test_*.py))
+named = $(foreach name, $(1), $(wildcard tests/*/test_$(name).py))
+TESTS := $(call in, *)
+APART := $(call in, harness crash differential) $(call named, full_disk house layers memory peers wheel \
+    store_back_mysql store_give_back store_mysql* store_postgresql store_redis* store_stock* store_trouble)
+QUICK := $(filter-out $(APART), $(TESTS))
 
 test-quick: build $(VENV)/.testable
 	sh tests/peers.sh
@@ -82,7 +83,7 @@ fuzz: build $(VENV)/.testable
 # Which lines of gearfast/ are run, compiled ones and those of other processes too (of other users: hence the mode); what
 # is left out, and why, stands in pyproject.toml. A process that is killed cannot tell. Compiled code is some twenty times
 # slower when its lines are traced.
-COVERED := $(filter-out $(BENCHES) $(call named, crash house layers memory peers soak wheel), $(wildcard tests/test_*.py))
+COVERED := $(filter-out $(call in, harness crash) $(call named, house layers memory peers soak wheel), $(TESTS))
 COVERAGE := $(PYTHON) -m coverage
 
 coverage: $(VENV)/.testable

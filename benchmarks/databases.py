@@ -1,7 +1,7 @@
 """Private database servers: a real PostgreSQL, MariaDB or Redis on a free port, with data in a folder of its own.
 
 They are durable as in production (each commit is synced), but small. The benchmarks keep jobs in them; the tests, in
-tests/databases.py, also kill and freeze them.
+tests/support/databases.py, also kill and freeze them.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tests.crash.nursery import Nursery
 from tests.crash.place import DatabasePlace, Place, SqlitePlace
 from tests.crash.powercut import PowerCutPlace
 from tests.crash.world import World
-from tests.databases import MariaDb, PostgreSql, Redis
+from tests.support.databases import MariaDb, PostgreSql, Redis
 
 WRONG = (
     *("lost", "changed", "returned", "reused", "twice", "doubled", "strange", "refused", "closed", "damaged"),

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 from unittest import mock
 
-from tests.peers import END_SECONDS, PROJECT
+from tests.support.peers import END_SECONDS, PROJECT
 
 NAME = "gearfast"
 

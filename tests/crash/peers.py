@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
-from tests import wire
 from tests.crash.chronicle import Chronicle, Job, Submit
 from tests.crash.wishes import Wishes
+from tests.support import wire
 
 PREFIX = b"H:crash:"
 

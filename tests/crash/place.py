@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gearfast.plugins.stores import make_store
 from gearfast.store.contract import Batch, StoredJob, StoreSettings
-from tests.databases import Database
+from tests.support.databases import Database
 
 Facts = Mapping[str, str]
 

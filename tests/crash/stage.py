@@ -13,7 +13,7 @@ from tests.crash.chronicle import Chronicle, Job
 from tests.crash.nursery import Nursery
 from tests.crash.peers import Administrator, Client, Peer, Worker
 from tests.crash.wishes import FAR, FUNCTIONS, Wishes
-from tests.peers import HOST
+from tests.support.peers import HOST
 
 LONGEST = 60.0
 """Seconds after which a life that was to be short is an error."""

@@ -14,8 +14,8 @@ from gearfast.store.contract import StoredJob
 from tests.crash.nursery import Nursery
 from tests.crash.place import SqlitePlace
 from tests.crash.wishes import FAR
-from tests.peers import HOST, free_port
-from tests.wire import connect
+from tests.support.peers import HOST, free_port
+from tests.support.wire import connect
 
 STOCK = (
     "CREATE TABLE gearman_queue (unique_key TEXT, function_name TEXT, priority INTEGER, data BLOB,"

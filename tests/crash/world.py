@@ -16,7 +16,7 @@ from tests.crash.peers import Administrator, Client, Worker
 from tests.crash.place import Place
 from tests.crash.stage import Stage
 from tests.crash.wishes import FUNCTIONS
-from tests.peers import HOST, free_port
+from tests.support.peers import HOST, free_port
 
 KILLED = -signal.SIGKILL
 

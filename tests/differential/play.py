@@ -13,7 +13,7 @@ import time
 
 from tests.differential.script import Script, Step
 from tests.differential.transcript import Handles, render
-from tests.wire import ClosedError, Connection
+from tests.support.wire import ClosedError, Connection
 
 Exchange = tuple[str, ...]
 

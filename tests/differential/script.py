@@ -12,8 +12,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tests import wire
-from tests.wire import REQ
+from tests.support import wire
+from tests.support.wire import REQ
 
 H1, H2, H3 = "<h1>", "<h2>", "<h3>"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from tests.wire import HEADER, RES, Packet
+from tests.support.wire import HEADER, RES, Packet
 
 _HANDLE = re.compile(rb"(?:H:[^:\0\s]+|PRE):\d+")
 _MASKS = [

@@ -73,7 +73,7 @@ def show(path: Path) -> None:
 
 def tell(path: Path, step_by_step: bool = True) -> int:
     """Play an input in the ordinary build, in words."""
-    from tests.compiled import fuzz as rooms
+    from tests.support.compiled import fuzz as rooms
 
     if step_by_step:
         rooms().tell_all()

@@ -4,7 +4,7 @@ from libc.string cimport memchr, memset, strlen
 
 from gearfast.ground.slice cimport same_bytes
 
-from tests import wire
+from tests.support import wire
 
 cdef Kind TABLE[LAST_KIND + 1]
 ctypedef const char* Text

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tests.compiled import fuzz
 from tests.differential.script import Script, Step
 from tests.differential.scripts import SCRIPTS
 from tests.fuzz.sanitized import CORPUS
+from tests.support.compiled import fuzz
 
 Op: Any = fuzz().OpName
 

@@ -13,10 +13,10 @@ import time
 import traceback
 from pathlib import Path
 
-from tests.loglines import messages
-from tests.processes import MIB, SANITIZED, resident
 from tests.soak.ground import Ground, ground
 from tests.soak.scenes import CAST, FUNCTIONS, Scene
+from tests.support.loglines import messages
+from tests.support.processes import MIB, SANITIZED, resident
 
 MOST_GROWTH = 24 * MIB
 """Between two rests. 16 MiB of jobs have to end before free memory is given back (`memory_step`), and what the

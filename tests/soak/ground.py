@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests import wire
-from tests.peers import Server, start, until
-from tests.peers import free_port as port_for
-from tests.processes import resident
-from tests.test_tls import issue
-from tests.wire import Connection
+from tests.support import wire
+from tests.support.peers import Server, start, until
+from tests.support.peers import free_port as port_for
+from tests.support.processes import resident
+from tests.support.wire import Connection
+from tests.whole.test_tls import issue
 
 
 class Link(Connection):

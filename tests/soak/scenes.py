@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from tests import wire
 from tests.soak.ground import Ground, Link, reopen
-from tests.wire import Packet
+from tests.support import wire
+from tests.support.wire import Packet
 
 Scene = Callable[[Ground, random.Random], None]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.differential.script import H1, Collection, a, b, o, w
-from tests.wire import (
+from tests.support.wire import (
     CAN_DO,
     ECHO_REQ,
     GRAB_JOB,

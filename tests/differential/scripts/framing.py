@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests import wire
 from tests.differential.script import Collection, Step, a, o, w
-from tests.wire import (
+from tests.support import wire
+from tests.support.wire import (
     CAN_DO,
     CAN_DO_TIMEOUT,
     ECHO_REQ,

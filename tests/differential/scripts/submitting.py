@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.differential.script import Collection, a, b, o, w
-from tests.wire import (
+from tests.support.wire import (
     CAN_DO,
     GET_STATUS,
     GET_STATUS_UNIQUE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.differential.script import Collection, Step, a, b, o, v, w
-from tests.wire import (
+from tests.support.wire import (
     CAN_DO,
     CAN_DO_TIMEOUT,
     CANT_DO,

@@ -1,0 +1,1 @@
+"""Real clients and workers: PHP's, Perl's, and Debian's tools."""

@@ -1,0 +1,1 @@
+"""The benchmarks: they run, are complete, and notice what is wrong."""

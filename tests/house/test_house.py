@@ -1,0 +1,111 @@
+"""The rules of the house that a program can check."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HOUSE = ROOT / "gearfast"
+MOST_LINES = 450
+
+SOURCES = [path for path in sorted(HOUSE.rglob("*")) if path.suffix in (".py", ".pyx", ".pxd", ".pyi")]
+COMPILED = [path for path in SOURCES if path.suffix == ".pyx"]
+ENUM = re.compile(r"^cpdef enum (\w+):[^\n]*\n((?:    [^\n]*\n)+)", re.MULTILINE)
+
+
+def run(*arguments: str) -> None:
+    """A tool must have nothing to say."""
+    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_ruff_finds_nothing() -> None:
+    run("ruff", "check", ".")
+
+
+def test_every_file_is_formatted() -> None:
+    run("ruff", "format", "--check", ".")
+
+
+@pytest.mark.timeout(300)
+def test_mypy_is_content() -> None:
+    run("mypy")
+
+
+@pytest.mark.timeout(300)
+def test_the_stubs_say_what_is_there() -> None:
+    run("mypy.stubtest", "gearfast", "--allowlist", "tests/stubtest-allowlist.txt")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_no_file_outgrows_its_room(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES, "a room is missing: name it"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_every_file_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# " if path.suffix == ".pxd" else '"""'), "say it in the first line"
+
+
+@pytest.mark.parametrize("path", COMPILED, ids=relative)
+def test_every_compiled_module_has_a_stub(path: Path) -> None:
+    assert path.with_suffix(".pyi").exists()
+
+
+def test_the_rules_find_what_they_are_for() -> None:
+    """A pattern that finds nothing holds everything to be right."""
+    assert len(COMPILED) > 30
+    assert len(SOURCES) > 3 * len(COMPILED)
+    assert len(enums()) > 8
+
+
+def test_the_makefile_names_tests_that_are_there() -> None:
+    """A pattern that fits no file would leave nothing out, and say nothing."""
+    makefile = re.sub(r"\\\n", " ", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    names = [name for listed in re.findall(r"\$\(call named,([^()]+)\)", makefile) for name in listed.split()]
+    assert len(names) > 10
+    for name in names:
+        assert list((ROOT / "tests").glob(f"*/test_{name}.py")), name
+    folders = [name for listed in re.findall(r"\$\(call in,([^()]+)\)", makefile) for name in listed.split()]
+    assert len(folders) > 3
+    for folder in folders:
+        assert list((ROOT / "tests").glob(f"{folder}/test_*.py")), folder
+
+
+def enums() -> list[tuple[str, str, dict[str, int]]]:
+    """Module, name and members of every enum that the `.pxd` files show to Python."""
+    found = []
+    for path in sorted(HOUSE.rglob("*.pxd")):
+        for name, body in ENUM.findall(path.read_text(encoding="utf-8")):
+            members = {member: int(value) for member, value in re.findall(r"^    (\w+) = (\d+)", body, re.MULTILINE)}
+            found.append((".".join(path.relative_to(ROOT).with_suffix("").parts), name, members))
+    return found
+
+
+@pytest.mark.parametrize(("module", "name", "members"), enums(), ids=lambda value: str(value)[:20])
+def test_an_enum_has_the_members_of_its_declaration(module: str, name: str, members: dict[str, int]) -> None:
+    there = getattr(importlib.import_module(module), name)
+    assert {member.name: member.value for member in there} == members
+    stub = (ROOT / f"{module.replace('.', '/')}.pyi").read_text(encoding="utf-8")
+    declared = re.search(rf"^class {name}\(IntEnum\):\n((?:    .*\n|\n)+)", stub, re.MULTILINE)
+    assert declared is not None
+    assert dict(re.findall(r"^    (\w+) = (\d+)", declared[1], re.MULTILINE)) == {
+        member: str(value) for member, value in members.items()
+    }
+
+
+def test_no_source_names_a_place_on_somebodys_disk() -> None:
+    private = re.compile(r"/(?:home|root|Users)/\w")
+    for path in SOURCES:
+        assert not private.search(path.read_text(encoding="utf-8")), relative(path)

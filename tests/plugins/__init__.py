@@ -1,0 +1,1 @@
+"""The admin text, and each store on the real thing."""

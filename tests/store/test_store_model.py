@@ -1,0 +1,238 @@
+"""The model test once more, with a store that fails at random points, and a crash at any of them.
+
+What is promised: a job that was acknowledged and has not ended is in the store at every moment, with all it has;
+and when nothing is left to be written, the store holds exactly the background jobs that there are.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, precondition, rule
+
+from gearfast.broker.broker import Broker
+from gearfast.broker.journal import Waits
+from gearfast.store.contract import StoredJob
+from gearfast.store.ledger import Ledger
+from tests.broker.test_broker_model import BrokerAndModel, picks
+from tests.support import model
+from tests.support.model import PREFIX
+
+HEAVY = 100
+"""Bytes of a job that is a batch by itself: some of them are."""
+EXAMPLES = int(os.environ.get("GEARFAST_MODEL_EXAMPLES", "400"))
+
+
+def stored_form(job: model.Job) -> StoredJob:
+    """What the store should know of a job of the model."""
+    due = job.due if job.state == "delayed" else 0.0
+    return StoredJob(job.number, job.function.name, job.unique, job.priority, due, job.attempts, job.payload, b"")
+
+
+class BrokerModelAndStore(BrokerAndModel):
+    """As before, and from time to time a batch is written, or fails, written or not."""
+
+    @initialize(
+        job_retries=st.sampled_from([-1, -1, 0, 1, 3]),
+        worker_wakeup=st.sampled_from([1, 0]),
+        remembered_results=st.sampled_from([256, 2]),
+    )
+    def start(self, job_retries: int, worker_wakeup: int, remembered_results: int) -> None:
+        super().start(job_retries, worker_wakeup, remembered_results)
+        self.store: dict[int, StoredJob] = {}
+        self.batch: tuple[list[int], list[StoredJob]] | None = None
+        self.lone: dict[int, bool] = {}  # failed by themselves: by number, whether somebody waits
+        self.gone: set[int] = set()  # likewise, to be forgotten
+        self.outdated: set[int] = set()  # whose last attempts may never be written
+        self.ledger = Ledger(self.broker)
+        self.ledger.open(PREFIX, 0, False, HEAVY)
+
+    # --- the store at work ---
+
+    @precondition(lambda self: self.batch is None)
+    @rule(
+        line=st.sampled_from([Waits.FRESH, Waits.FRESH, *Waits]),
+        jobs=st.sampled_from([1, 2, 100]),
+        size=st.sampled_from([1, 1000]),
+        removes=st.sampled_from([0, 1, 2, 100]),
+    )
+    def begin_to_write(self, line: Waits, jobs: int, size: int, removes: int) -> None:
+        if line == Waits.ANEW:
+            while self.ledger.seek():
+                pass
+        self.batch = self.ledger.collect(line, jobs, size, removes)
+
+    @precondition(lambda self: self.batch is None and self.lone)
+    @rule(pick=picks)
+    def begin_to_write_one(self, pick: int) -> None:
+        number = list(self.lone)[pick % len(self.lone)]
+        adds = self.ledger.collect_one(number)
+        if adds:
+            self.batch = [], adds
+        else:
+            del self.lone[number]
+
+    @precondition(lambda self: self.batch is None and self.gone)
+    @rule(pick=picks)
+    def forget_one(self, pick: int) -> None:
+        number = self.gone.pop() if pick % 2 else min(self.gone)
+        self.gone.discard(number)
+        if not self.ledger.is_kept(number):
+            self.store.pop(number, None)
+
+    def apply(self) -> None:
+        assert self.batch is not None
+        removes, adds = self.batch
+        for number in removes:
+            self.store.pop(number, None)
+        self.store.update({job.number: job for job in adds})
+
+    @precondition(lambda self: self.batch is not None)
+    @rule()
+    def writing_succeeds(self) -> None:
+        assert self.batch is not None
+        self.apply()
+        self.ledger.written()
+        for job in self.batch[1]:
+            self.lone.pop(job.number, None)
+        self.batch = None
+
+    @precondition(lambda self: self.batch is not None)
+    @rule(applied=st.booleans(), others=st.booleans(), blame=st.booleans())
+    def writing_fails(self, applied: bool, others: bool, blame: bool) -> None:
+        assert self.batch is not None
+        removes, adds = self.batch
+        if applied:
+            self.apply()
+        if not blame:
+            self.ledger.call_back()
+        elif (alone := self.ledger.failed(others)) is not None:
+            number, since, size, stored = alone
+            assert [job.number for job in adds] == [number]
+            assert size > 0
+            assert stored <= (since == math.inf)
+            self.lone[number] = since < math.inf
+        elif len(removes) == 1 and not adds:
+            self.ledger.pass_over(others)
+            if not others:
+                self.gone.add(removes[0])
+        self.batch = None
+
+    @precondition(lambda self: self.lone)
+    @rule(pick=picks)
+    def a_change_is_left_out(self, pick: int) -> None:
+        number = list(self.lone)[pick % len(self.lone)]
+        if self.batch is None or number not in [job.number for job in self.batch[1]]:
+            self.outdated.add(number)
+            self.ledger.leave_out(number)
+
+    @precondition(lambda self: self.batch is None)
+    @rule(kept=st.integers(0, 3))
+    def the_store_loses_everything(self, kept: int) -> None:
+        """Or nearly so: some of it may be there again, as it was, or though it had been forgotten."""
+        self.store = {number: job for number, job in self.store.items() if kept and number % 4 < kept}
+        self.ledger.doubt(True)
+        assert not any(self.ledger.is_stored(job.number) for job in self.model.jobs if job.background)
+        while self.ledger.promise():
+            pass
+
+    @rule(age=st.sampled_from([0.0, 0.5, 2.0]))
+    def some_have_waited_too_long(self, age: float) -> None:
+        """Whether a batch is being written or not."""
+        numbers, changes = self.ledger.overdue(self.now - age)
+        for number, _ in changes:
+            self.lone.setdefault(number, False)
+        numbers += [number for number, waits in self.lone.items() if waits and number not in numbers]
+        for number in numbers:
+            self.lone.pop(number, None)
+            job = next((job for job in self.model.jobs if job.number == number and job.background), None)
+            if job is None:
+                continue
+            assert number not in self.acknowledged
+            job.background = False
+            if job.orphan and job.state == "running":
+                job.joinable = False
+            elif job.orphan:
+                self.model.jobs.remove(job)
+        self.ledger.unkeep(numbers)
+
+    @rule()
+    def all_is_written(self) -> None:
+        if self.batch is not None:
+            self.writing_succeeds()
+        for _ in range(1000):
+            for line in Waits:
+                while True:
+                    self.begin_to_write(line, 2, 1000, 2)
+                    assert self.batch is not None
+                    found = any(self.batch)
+                    self.writing_succeeds()
+                    if not found:
+                        break
+            while self.lone:
+                self.begin_to_write_one(0)
+                if self.batch is not None:
+                    self.writing_succeeds()
+            while self.gone:
+                self.forget_one(1)
+            if not self.ledger.waits:
+                break
+        assert not self.ledger.waits
+        wanted = {job.number: stored_form(job) for job in self.model.jobs if job.background}
+        assert self.store.keys() == wanted.keys()
+        for number, job in wanted.items():
+            there = self.store[number]
+            if number in self.outdated:
+                assert there.attempts <= job.attempts
+                job = job._replace(attempts=there.attempts)
+            if there.due <= self.wall:  # it is due: when it became so is not written
+                job = job._replace(due=there.due)
+            assert there == job
+
+    # --- what is promised at every moment ---
+
+    @invariant()
+    def what_is_said_to_be_in_the_store_is_there(self) -> None:
+        self.acknowledged = set()
+        for job in self.model.jobs:
+            if not job.background:
+                continue
+            if self.ledger.is_promised(job.number):
+                self.acknowledged.add(job.number)
+            if self.ledger.is_stored(job.number):
+                there = self.store[job.number]
+                wanted = stored_form(job)
+                assert there._replace(attempts=0, due=0) == wanted._replace(attempts=0, due=0)
+                assert there.due >= wanted.due
+                assert there.attempts <= wanted.attempts
+
+    @rule(applied=st.booleans())
+    def a_crash(self, applied: bool) -> None:
+        """What another server would find; then this one goes on."""
+        jobs = dict(self.store)
+        if applied and self.batch is not None:
+            removes, adds = self.batch
+            jobs = {number: job for number, job in jobs.items() if number not in removes}
+            jobs.update({job.number: job for job in adds})
+        other = Broker(PREFIX)
+        ledger = Ledger(other)
+        assert ledger.restore([jobs[number] for number in sorted(jobs)]) == []
+        _, rows = other.scan_jobs(0, 1000)
+        assert {(row[0], row[1], row[4]) for row in rows} == {
+            (b"%s:%d" % (PREFIX, job.number), job.attempts, job.unique) for job in jobs.values()
+        }
+        ledger.open(PREFIX, self.model.numbers, False)
+        assert not ledger.waits
+
+
+TestBrokerModelAndStore = pytest.mark.timeout(600)(BrokerModelAndStore.TestCase)
+TestBrokerModelAndStore.settings = settings(
+    deadline=None,
+    max_examples=EXAMPLES,
+    stateful_step_count=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)

@@ -1,0 +1,1 @@
+"""A server as its peers, and the machine, see it."""
