@@ -30,7 +30,7 @@ cdef class Sink(Outlet):
     """Nobody: what is to be sent is taken by `Conversation.answer`."""
     cdef bint is_ready
 
-    cdef void ready(self) noexcept:
+    cdef void ready(self) noexcept nogil:
         self.is_ready = True
 
 
@@ -64,6 +64,8 @@ cdef class Conversation(Benchmark):
         """What `recv` and the transport do with what has come."""
         cdef size_t room
         cdef char* at = session.reader.begin(self.buffer, RECEIVED, &room)
+        if at == NULL:
+            raise session.reader.error()
         memcpy(at, <const char*>request, len(request))
         session.reader.received(at, len(request))
         session.take()

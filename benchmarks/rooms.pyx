@@ -8,7 +8,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from gearfast.broker.broker cimport CREATED, TAKEN, Broker
+from gearfast.broker.broker cimport ASLEEP, CREATED, TAKEN, Broker
 from gearfast.protocol.handle cimport Handles
 from gearfast.ground.heap cimport Heap, heap_close, heap_open, heap_pop_due, heap_push
 from gearfast.ground.index cimport Index, Node, index_add, index_chain, index_close, index_open, index_remove, keyed_hash
@@ -230,6 +230,8 @@ cdef class Lane(Benchmark):
 
     cdef int push(self) except -1:
         cdef Job* job = job_new(NOTHING, NOTHING, slice_of(PAYLOAD))
+        if job == NULL:
+            raise MemoryError()
         job.priority = 1
         lane_push(&self.lanes, job)
         return 0
@@ -291,7 +293,8 @@ cdef class Brokered(Benchmark):
 
     cdef int work(self) except -1:
         """Grab and complete."""
-        cdef Job* job = self.broker.grab(self.worker, 1.0)
+        cdef Job* job
+        self.broker.grab(self.worker, 1.0, &job)
         if job == NULL or self.broker.report(self.worker, job.number, COMPLETE, NULL, 0) != TAKEN:
             raise UnexpectedError("there was no job, or its end was not taken")
         return 0
@@ -363,12 +366,14 @@ cdef class Wake(Brokered):
 
     cdef int operate(self, int n) except -1:
         cdef int i
+        cdef Job* job
         for i in range(n):
-            if not self.broker.sleep(self.worker):
+            if self.broker.sleep(self.worker) != ASLEEP:
                 raise UnexpectedError("a worker did not go to sleep")
             self.submit()
             self.work()
-            if self.broker.grab(self.worker, 1.0) != NULL:
+            self.broker.grab(self.worker, 1.0, &job)
+            if job != NULL:
                 raise UnexpectedError("a job came from nowhere")
         return 0
 

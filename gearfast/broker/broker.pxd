@@ -21,6 +21,12 @@ cpdef enum Submitted:
     QUEUE_FULL = 2
     NO_NUMBERS = 3                # until the store is back
     NO_MEMORY_LEFT = 4            # for further jobs
+    NO_MEMORY = 5                 # the system gave none
+
+cdef enum Slept:
+    ASLEEP = 0
+    HAS_WORK = 1                  # it is not to sleep
+    NO_ROOM_TO_SLEEP = 2          # no memory
 
 cpdef enum Reported:
     TAKEN = 0
@@ -49,43 +55,43 @@ cdef class Broker(Life):
     cdef void rest(self) noexcept
     # Python has forgotten a peer: maybe in another thread, maybe in the middle of a verb, which then goes on unharmed.
     cdef void forget(self, Peer peer) noexcept
-    cdef void take_from_forgotten(self) noexcept
+    cdef void take_from_forgotten(self) noexcept nogil
 
     # There is something for the store, and it is not at work.
-    cdef inline bint has_news(self) noexcept:
+    cdef inline bint has_news(self) noexcept nogil:
         return self.journal.has_news() or (self.handles.last > self.journal.crowd and not self.journal.busy)
 
     # --- clients ---
-    cdef int submit(self, Peer client, const Submission* wanted, double now, Job** job) except -1    # Submitted
-    cdef int join(self, Job* job, Peer client, const Submission* wanted, double now) except -1
-    cdef Job* find(self, uint64_t number) noexcept
-    cdef int scan(self, Cursor* cursor, Job** found) noexcept    # as index_scan; up to SCAN_LEAST of all jobs
-    cdef Job* find_unique(self, Slice unique) noexcept
-    cdef bint cancel(self, uint64_t number) noexcept
-    # --- workers ---
-    cdef Worker* worker_of(self, Peer peer) except NULL
-    cdef int can_do(self, Peer worker, Slice function, int64_t timeout) except -1
-    cdef int cant_do(self, Peer worker, Slice function, double now) except -1
-    cdef int reset_abilities(self, Peer worker, double now) except -1
-    cdef Job* grab(self, Peer worker, double now) except? NULL
-    cdef int sleep(self, Peer worker) except -1          # False: there is work, do not sleep
-    cdef Reported report(self, Peer worker, uint64_t number, Report kind, const char* body, size_t size) noexcept
+    cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** job) noexcept nogil
+    cdef bint join(self, Job* job, Peer client, const Submission* wanted, double now) noexcept nogil
+    cdef Job* find(self, uint64_t number) noexcept nogil
+    cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil    # as index_scan; up to SCAN_LEAST of all jobs
+    cdef Job* find_unique(self, Slice unique) noexcept nogil
+    cdef bint cancel(self, uint64_t number) noexcept nogil
+    # --- workers ---  (NULL, and False: there is no memory)
+    cdef Worker* worker_of(self, Peer peer) noexcept nogil
+    cdef bint can_do(self, Peer worker, Slice function, int64_t timeout) noexcept nogil
+    cdef void cant_do(self, Peer worker, Slice function, double now) noexcept nogil
+    cdef bint reset_abilities(self, Peer worker, double now) noexcept nogil
+    cdef bint grab(self, Peer worker, double now, Job** job) noexcept nogil        # NULL: there is none
+    cdef Slept sleep(self, Peer worker) noexcept nogil
+    cdef Reported report(self, Peer worker, uint64_t number, Report kind, const char* body, size_t size) noexcept nogil
     cdef Reported progress(self, Peer worker, uint64_t number, uint32_t numerator, uint32_t denominator,
-                           const char* body, size_t size) noexcept
+                           const char* body, size_t size) noexcept nogil
     # --- both ---
-    cdef void disconnect(self, Peer peer, double now) noexcept
+    cdef void disconnect(self, Peer peer, double now) noexcept nogil
 
     # --- what is taken from a party ---
-    cdef void discard_worker(self, Party* party, double now) noexcept
-    cdef void take_back(self, Party* party, double now) noexcept
-    cdef void taken_back(self, Party* party) noexcept
-    cdef void stop_waiting(self, Waiter* waiter) noexcept
-    cdef void take_one_back(self, Ring* link, double now) noexcept
+    cdef void discard_worker(self, Party* party, double now) noexcept nogil
+    cdef void take_back(self, Party* party, double now) noexcept nogil
+    cdef void taken_back(self, Party* party) noexcept nogil
+    cdef void stop_waiting(self, Waiter* waiter) noexcept nogil
+    cdef void take_one_back(self, Ring* link, double now) noexcept nogil
 
     # --- time ---
-    cdef void pass_time(self, double now, double wall) noexcept
-    cdef bint pass_over(self, double now) noexcept
+    cdef void pass_time(self, double now, double wall) noexcept nogil
+    cdef bint pass_over(self, double now) noexcept nogil
     # Seconds until time has something to do again; infinity if nothing is due ever.
-    cpdef double wait(self, double now, double wall) noexcept
+    cpdef double wait(self, double now, double wall) noexcept nogil
 
     cdef object drop(self, Slice name, Slice folded)     # Dropped

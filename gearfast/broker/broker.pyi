@@ -38,6 +38,8 @@ class Submitted(IntEnum):
     """It was refused: all numbers that the store knows to be in use are in use, and it is away."""
     NO_MEMORY_LEFT = 4
     """The server is short of memory: see ``crowded``."""
+    NO_MEMORY = 5
+    """The system gave none."""
 
 class Reported(IntEnum):
     """What became of a worker's report."""

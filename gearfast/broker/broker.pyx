@@ -79,24 +79,25 @@ cdef class Broker(Life):
         self.take_from_forgotten()
         self.working = False
 
-    cdef void take_from_forgotten(self) noexcept:
+    cdef void take_from_forgotten(self) noexcept nogil:
         while not ring_empty(&self.forgotten):
             self.take_back(<Party*>self.forgotten.next.owner, 0.0)
 
     # --- clients ---
 
-    cdef int submit(self, Peer client, const Submission* wanted, double now, Job** out) except -1:
+    cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** out) noexcept nogil:
         cdef Function* function = roster_function(&self.roster, wanted.function)
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
         cdef uint64_t hash = 0
         cdef Job* job
+        if function == NULL:
+            return NO_MEMORY
         if key.size > 0:
             hash = unique_hash(key)
             job = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
             if job != NULL:
-                self.join(job, client, wanted, now)
                 out[0] = job
-                return COALESCED
+                return COALESCED if self.join(job, client, wanted, now) else NO_MEMORY
         if 0 < function.limit[wanted.priority] <= function.total:
             return QUEUE_FULL
         if self.handles.last >= self.handles.ceiling:
@@ -104,32 +105,33 @@ cdef class Broker(Life):
         if self.crowded:
             return NO_MEMORY_LEFT
         job = self.create(function, wanted, self.handles.last + 1)
+        if job == NULL:
+            return NO_MEMORY
         self.handles.last += 1
         if key.size > 0 or not wanted.background or wanted.due > 0 or self.journal.on:
-            self.bind(job, client, wanted, key.size > 0, hash, now)
+            if not self.bind(job, client, wanted, key.size > 0, hash, now):
+                return NO_MEMORY
         if job.state != DELAYED:
             self.enqueue(job, now)
         out[0] = job
         return CREATED
 
-    cdef int join(self, Job* job, Peer client, const Submission* wanted, double now) except -1:
+    cdef bint join(self, Job* job, Peer client, const Submission* wanted, double now) noexcept nogil:
         """One more who wants what is a job already (protocol section 3.3)."""
         if not wanted.background:
-            self.wait_for(job, client)
-        elif not is_background(job):
-            self.keep(job, now)
-        return 0
+            return self.wait_for(job, client)
+        return is_background(job) or self.keep(job, now)
 
-    cdef Job* find(self, uint64_t number) noexcept:
+    cdef Job* find(self, uint64_t number) noexcept nogil:
         return numbers_find(&self.jobs, number)
 
-    cdef int scan(self, Cursor* cursor, Job** found) noexcept:
+    cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil:
         return numbers_scan(&self.jobs, cursor, found, SCAN_LEAST)
 
-    cdef Job* find_unique(self, Slice unique) noexcept:
+    cdef Job* find_unique(self, Slice unique) noexcept nogil:
         return unique_find_anywhere(&self.uniques, unique)
 
-    cdef bint cancel(self, uint64_t number) noexcept:
+    cdef bint cancel(self, uint64_t number) noexcept nogil:
         cdef Job* job = self.find(number)
         if job == NULL:
             return False
@@ -140,19 +142,20 @@ cdef class Broker(Life):
 
     # --- workers ---
 
-    cdef Worker* worker_of(self, Peer peer) except NULL:
+    cdef Worker* worker_of(self, Peer peer) noexcept nogil:
         cdef Party* party = self.party_of(peer)
+        if party == NULL:
+            return NULL
         if party.worker == NULL:
             party.worker = worker_new(party)
-            if party.worker == NULL:
-                raise MemoryError("no memory for another worker")
         return party.worker
 
-    cdef int can_do(self, Peer peer, Slice name, int64_t timeout) except -1:
+    cdef bint can_do(self, Peer peer, Slice name, int64_t timeout) noexcept nogil:
         cdef Worker* worker = self.worker_of(peer)
-        return roster_can_do(&self.roster, worker, roster_function(&self.roster, name), timeout)
+        cdef Function* function = roster_function(&self.roster, name)
+        return worker != NULL and function != NULL and roster_can_do(&self.roster, worker, function, timeout)
 
-    cdef int cant_do(self, Peer peer, Slice name, double now) except -1:
+    cdef void cant_do(self, Peer peer, Slice name, double now) noexcept nogil:
         cdef Party* party = peer.party
         cdef Function* function = roster_find(&self.roster, name)
         cdef Function* woken_for
@@ -160,7 +163,7 @@ cdef class Broker(Life):
         if party != NULL and party.worker != NULL and function != NULL:
             ability = roster_ability(&self.roster, party.worker, function)
         if ability == NULL:
-            return 0
+            return
         woken_for = party.worker.woken_for
         roster_cant_do(&self.roster, ability)
         ring_leave(&ability.of_worker)
@@ -168,48 +171,50 @@ cdef class Broker(Life):
         self.take_back(party, now)
         if woken_for == function:
             self.wake_for(function, 1, now)
-        return 0
 
-    cdef int reset_abilities(self, Peer peer, double now) except -1:
+    cdef bint reset_abilities(self, Peer peer, double now) noexcept nogil:
         cdef Party* party = peer.party
         cdef bint asleep
         if party == NULL or party.worker == NULL:
-            return 0
+            return True
         asleep = party.worker.asleep and not worker_is_woken(party.worker)
         self.discard_worker(party, now)
-        if asleep:                                 # it sleeps on, whatever it says that it can do next
-            self.sleep(peer)
-        return 0
+        return not asleep or self.sleep(peer) != NO_ROOM_TO_SLEEP     # it sleeps on, whatever it says that it can do next
 
-    cdef Job* grab(self, Peer peer, double now) except? NULL:
+    cdef bint grab(self, Peer peer, double now, Job** out) noexcept nogil:
         cdef Worker* worker = NULL if peer.party == NULL else peer.party.worker
         cdef Ability* ability
         cdef Function* woken_for
         cdef int priority
-        cdef Job* job = NULL
+        cdef Job* job
+        out[0] = NULL
         if worker == NULL:
-            return NULL
+            return True
         ability = NULL if self.withholds() else roster_next(&self.roster, worker, &priority)
         if ability != NULL:
             job = ability.function.lanes.lane[priority].head
-            self.start(job, ability, now)
+            if not self.start(job, ability, now):
+                return False
             rotation_to_end(&worker.rotation, &ability.seat)
+            out[0] = job
         woken_for = roster_rouse(&self.roster, worker)
         if ability != NULL and woken_for != NULL and woken_for != ability.function:
             self.wake_for(woken_for, 1, now)       # what it was woken for still waits
-        return job
+        return True
 
-    cdef int sleep(self, Peer peer) except -1:
+    cdef Slept sleep(self, Peer peer) noexcept nogil:
         cdef Worker* worker = self.worker_of(peer)
         cdef int priority
+        if worker == NULL:
+            return NO_ROOM_TO_SLEEP
         if self.withholds() or roster_next(&self.roster, worker, &priority) == NULL:
             roster_sleep(&self.roster, worker)
-            return True
+            return ASLEEP
         if not worker_is_woken(worker):            # else it answers for a job until it grabs
             roster_rouse(&self.roster, worker)
-        return False
+        return HAS_WORK
 
-    cdef Reported report(self, Peer peer, uint64_t number, Report kind, const char* body, size_t size) noexcept:
+    cdef Reported report(self, Peer peer, uint64_t number, Report kind, const char* body, size_t size) noexcept nogil:
         cdef Party* party = peer.party
         cdef Job* job = self.find(number)
         cdef bint held
@@ -229,7 +234,7 @@ cdef class Broker(Life):
         return TAKEN
 
     cdef Reported progress(self, Peer peer, uint64_t number, uint32_t numerator, uint32_t denominator,
-                           const char* body, size_t size) noexcept:
+                           const char* body, size_t size) noexcept nogil:
         cdef Job* job = self.find(number)
         if job != NULL and peer.party != NULL and holds(peer.party, job):
             job.place.run.numerator = numerator
@@ -238,7 +243,7 @@ cdef class Broker(Life):
 
     # --- both ---
 
-    cdef void disconnect(self, Peer peer, double now) noexcept:
+    cdef void disconnect(self, Peer peer, double now) noexcept nogil:
         cdef Party* party = peer.party
         if party == NULL:
             return
@@ -248,7 +253,7 @@ cdef class Broker(Life):
 
     # --- what is taken from a party ---
 
-    cdef void discard_worker(self, Party* party, double now) noexcept:
+    cdef void discard_worker(self, Party* party, double now) noexcept nogil:
         """All that it can do is given up; another sleeper answers for what it was woken for."""
         cdef Worker* worker = party.worker
         cdef Function* woken_for = roster_rouse(&self.roster, worker)
@@ -261,7 +266,7 @@ cdef class Broker(Life):
         if woken_for != NULL:
             self.wake_for(woken_for, 1, now)
 
-    cdef void take_back(self, Party* party, double now) noexcept:
+    cdef void take_back(self, Party* party, double now) noexcept nogil:
         """Much of what it has given up or left behind; if that is not all, ticks go on with it."""
         cdef int step
         if party.peer == NULL and party.worker != NULL:
@@ -279,20 +284,20 @@ cdef class Broker(Life):
         ring_leave(&party.among)
         ring_append(&self.leaving, &party.among)
 
-    cdef void taken_back(self, Party* party) noexcept:
+    cdef void taken_back(self, Party* party) noexcept nogil:
         ring_leave(&party.among)
         if party.peer == NULL:
             party_free(party)
         else:
             ring_append(&self.parties, &party.among)
 
-    cdef void stop_waiting(self, Waiter* waiter) noexcept:
+    cdef void stop_waiting(self, Waiter* waiter) noexcept nogil:
         cdef Job* job = waiter.job
         detach(&self.waiters, waiter)
         if job.waiters == NULL and not is_background(job):
             self.abandon(job)
 
-    cdef void take_one_back(self, Ring* link, double now) noexcept:
+    cdef void take_one_back(self, Ring* link, double now) noexcept nogil:
         """An ability, step by step: out of the roster, then job by job, newest first, then for good."""
         cdef Ability* ability
         if is_place(link):
@@ -308,7 +313,7 @@ cdef class Broker(Life):
 
     # --- time ---
 
-    cdef void pass_time(self, double now, double wall) noexcept:
+    cdef void pass_time(self, double now, double wall) noexcept nogil:
         cdef int left
         cdef Job* job
         cdef Run* run
@@ -332,7 +337,7 @@ cdef class Broker(Life):
             self.take_back(<Party*>self.leaving.next.owner, now)
         roster_forget(&self.roster, now, self.function_rest)
 
-    cdef bint pass_over(self, double now) noexcept:
+    cdef bint pass_over(self, double now) noexcept nogil:
         """Another sleeper for what one was woken for that has not grabbed in time; False: there is none such."""
         cdef Worker* worker
         cdef Function* woken_for
@@ -346,7 +351,7 @@ cdef class Broker(Life):
             self.wake_for(woken_for, 1, now)
         return True
 
-    cpdef double wait(self, double now, double wall) noexcept:
+    cpdef double wait(self, double now, double wall) noexcept nogil:
         cdef double soonest = min(heap_soonest(&self.delayed) - wall, heap_soonest(&self.deadlines) - now)
         if not ring_empty(&self.roster.woken):
             soonest = min(soonest, (<Worker*>self.roster.woken.next.owner).woken_at + self.wakeup_grace - now)
@@ -384,6 +389,8 @@ cdef class Broker(Life):
         self.enter()
         try:
             function = roster_function(&self.roster, slice_of(name))
+            if function == NULL:
+                raise MemoryError("no memory for another function")
             function.wanted = True
             roster_use(&self.roster, function)
         finally:

@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
-from gearfast.broker.broker cimport QUEUE_FULL
+from gearfast.broker.broker cimport ASLEEP, NO_MEMORY, NO_ROOM_TO_SLEEP, QUEUE_FULL
 from gearfast.broker.job cimport RUNNING, Job, job_payload, job_unique
 from gearfast.broker.life cimport Submission
 from gearfast.broker.peer cimport DATA, EXCEPTION, FAIL, STATUS
@@ -17,6 +17,8 @@ from gearfast.broker.peer import Report as ReportName
 
 cdef enum:
     WAKE = -1
+
+cdef size_t MOST_PAYLOAD = 0xFFFFFFFF
 
 cdef tuple KINDS = tuple(ReportName)
 
@@ -38,10 +40,10 @@ cdef class InProcessPeer(Peer):
 
     # --- what the broker tells it ---
 
-    cdef void wake(self) noexcept:
+    cdef void wake(self) noexcept nogil:
         self.keep(Told(WAKE, 1, 0, 0, True), NULL)
 
-    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept:
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
         self.keep(Told(kind, count, number, size, body == NULL), body)
         return True
 
@@ -103,11 +105,14 @@ cdef class InProcessPeer(Peer):
             raise ValueError("only a background job can be due later")
         if not due < float("inf"):
             raise ValueError(f"a job is due at some moment, not at {due}")
+        if len(payload) > MOST_PAYLOAD:
+            raise ValueError(f"a payload has less than 4 GiB, not {len(payload)} bytes")
         self.broker.enter()
         try:
-            if self.broker.submit(self, &wanted, now, &job) >= QUEUE_FULL:
-                return None
-            return self.broker.handles.format(job.number)
+            submitted = self.broker.submit(self, &wanted, now, &job)
+            if submitted == NO_MEMORY:
+                raise MemoryError("no memory for another job")
+            return self.broker.handles.format(job.number) if submitted < QUEUE_FULL else None
         finally:
             self.broker.rest()
 
@@ -122,7 +127,8 @@ cdef class InProcessPeer(Peer):
     def can_do(self, bytes function not None, int timeout=0):
         self.broker.enter()
         try:
-            self.broker.can_do(self, slice_of(function), timeout)
+            if not self.broker.can_do(self, slice_of(function), timeout):
+                raise MemoryError("no memory for another ability")
         finally:
             self.broker.rest()
 
@@ -136,7 +142,8 @@ cdef class InProcessPeer(Peer):
     def reset_abilities(self, double now=0.0):
         self.broker.enter()
         try:
-            self.broker.reset_abilities(self, now)
+            if not self.broker.reset_abilities(self, now):
+                raise MemoryError("no memory for another worker")
         finally:
             self.broker.rest()
 
@@ -145,7 +152,8 @@ cdef class InProcessPeer(Peer):
         cdef Slice function, unique, payload
         self.broker.enter()
         try:
-            job = self.broker.grab(self, now)
+            if not self.broker.grab(self, now, &job):
+                raise MemoryError("no memory to run another job")
             if job == NULL:
                 return None
             function = (<Function*>job.home).name
@@ -159,7 +167,10 @@ cdef class InProcessPeer(Peer):
     def sleep(self):
         self.broker.enter()
         try:
-            return bool(self.broker.sleep(self))
+            slept = self.broker.sleep(self)
+            if slept == NO_ROOM_TO_SLEEP:
+                raise MemoryError("no memory for another worker")
+            return slept == ASLEEP
         finally:
             self.broker.rest()
 

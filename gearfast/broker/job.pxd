@@ -79,11 +79,11 @@ cdef struct Lane:
 cdef struct Lanes:
     Lane lane[PRIORITIES]
 
-# Raises MemoryError, and ValueError for 4 GiB and more. Nothing but unique, reducer and payload is set, the rest is zero.
-cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL
-cdef void job_free(Job* job) noexcept
+# Nothing but unique, reducer and payload (less than 4 GiB) is set, the rest is zero. NULL: there is no memory.
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload) noexcept nogil
+cdef void job_free(Job* job) noexcept nogil
 # With its waiters and its run, at the end of everything: its peers may be gone already, nothing of theirs is touched.
-cdef void job_bury(Job* job) noexcept
+cdef void job_bury(Job* job) noexcept nogil
 cdef size_t job_size(const Job* job) noexcept nogil               # bytes of its one allocation
 cdef Claim* job_claim(const Job* job) noexcept nogil
 cdef Job* job_of_claim(const Claim* claim) noexcept nogil

@@ -9,14 +9,12 @@ cdef inline char* text_of(const Job* job) noexcept nogil:
     return <char*>(job + 1) + (sizeof(Claim) if job.unique_size > 0 else 0)
 
 
-cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL:
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload) noexcept nogil:
     cdef size_t claim = sizeof(Claim) if unique.size > 0 else 0
-    if payload.size > <uint32_t>-1:
-        raise ValueError(f"a payload has less than 4 GiB, not {payload.size} bytes")
     cdef Job* job = <Job*>pool_take(sizeof(Job) + claim + unique.size + reducer.size + payload.size)
     cdef char* at
     if job == NULL:
-        raise MemoryError("no memory for another job")
+        return NULL
     memset(job, 0, sizeof(Job))
     if claim > 0:
         memset(job + 1, 0, claim)
@@ -35,11 +33,11 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload) except NULL:
     return job
 
 
-cdef void job_free(Job* job) noexcept:
+cdef void job_free(Job* job) noexcept nogil:
     pool_give(job, job_size(job))
 
 
-cdef void job_bury(Job* job) noexcept:
+cdef void job_bury(Job* job) noexcept nogil:
     cdef Waiter* waiter
     while job.waiters != NULL:
         waiter = job.waiters

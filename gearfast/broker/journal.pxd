@@ -31,34 +31,34 @@ cdef class Journal:
     cdef uint64_t* gone
     cdef size_t gone_head, gone_count, gone_room, gone_flying
 
-    cdef inline bint has_news(self) noexcept:            # there is something for the store, and it is not at work
+    cdef inline bint has_news(self) noexcept nogil:            # there is something for the store, and it is not at work
         return self.on and not self.busy and not self.quiet and (self.line[<int>FRESH].count > 0 or self.gone_count > 0)
 
     # Whether an answer that speaks of this job has to wait until the store has it.
-    cdef inline bint owes(self, const Job* job) noexcept:
+    cdef inline bint owes(self, const Job* job) noexcept nogil:
         return is_owed(&self.keeping, job)
-    cdef inline bint expects(self, const Job* job) noexcept:
+    cdef inline bint expects(self, const Job* job) noexcept nogil:
         return self.on and not self.quiet and self.owes(job)
-    cdef bint is_heavy(self, const Job* job) noexcept
+    cdef bint is_heavy(self, const Job* job) noexcept nogil
     # Bytes that wait, as far as who has submitted heavy jobs, or has not, is to wait for them to become fewer.
-    cdef inline size_t backlog(self, bint heavy) noexcept:
+    cdef inline size_t backlog(self, bint heavy) noexcept nogil:
         return max(self.bytes, self.heavy_bytes) if heavy else self.bytes
 
-    cdef int gather(self, Job* job, double now) except -1
-    cdef int gather_anew(self, Job* job) except -1             # it was promised; nobody waits for it
-    cdef void gather_again(self, Job* job, double now) noexcept      # it has changed
-    cdef void strike(self, uint64_t number) noexcept
-    cdef void pass_over(self, bint again) noexcept       # the first number to forget goes behind the others, or leaves
+    cdef bint gather(self, Job* job, double now) noexcept nogil            # False: there is no memory
+    cdef bint gather_anew(self, Job* job) noexcept nogil             # it was promised; nobody waits for it
+    cdef void gather_again(self, Job* job, double now) noexcept nogil      # it has changed
+    cdef void strike(self, uint64_t number) noexcept nogil
+    cdef void pass_over(self, bint again) noexcept nogil       # the first number to forget goes behind the others, or leaves
     # It ends, or goes on as no background job.
-    cdef inline void forget(self, Job* job) noexcept:
+    cdef inline void forget(self, Job* job) noexcept nogil:
         if keeping_strike(&self.keeping, job):
             self.strike(job.number)
     # What goes into a batch: so many jobs of a line, of so many bytes, and so many numbers to forget at most.
-    cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept
-    cdef void land(self, int which) noexcept             # that batch is written: its entries and numbers leave
-    cdef void call_back(self, int which) noexcept        # it failed: they wait again
-    cdef void drop(self, int which, size_t count) noexcept           # the first ones leave without having been written
-    cdef bint move(self, int which, int to) noexcept     # the first one goes to another line, if there is memory
-    cdef void count_in(self, size_t size) noexcept       # it waits somewhere
-    cdef void count_out(self, size_t size) noexcept
-    cdef bint has_jobs(self) noexcept                    # for the store
+    cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept nogil
+    cdef void land(self, int which) noexcept nogil             # that batch is written: its entries and numbers leave
+    cdef void call_back(self, int which) noexcept nogil        # it failed: they wait again
+    cdef void drop(self, int which, size_t count) noexcept nogil           # the first ones leave without having been written
+    cdef bint move(self, int which, int to) noexcept nogil     # the first one goes to another line, if there is memory
+    cdef void count_in(self, size_t size) noexcept nogil       # it waits somewhere
+    cdef void count_out(self, size_t size) noexcept nogil
+    cdef bint has_jobs(self) noexcept nogil                    # for the store

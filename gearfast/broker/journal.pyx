@@ -14,7 +14,7 @@ cdef enum:
     SPARE_ROOM = 1 << 14      # numbers for which room is kept while there are none
 
 
-cdef inline size_t size_of(const Job* job) noexcept:
+cdef inline size_t size_of(const Job* job) noexcept nogil:
     return job_size(job) + (<Function*>job.home).name.size
 
 
@@ -31,45 +31,44 @@ cdef class Journal:
 
     # --- jobs to keep ---
 
-    cdef int gather(self, Job* job, double now) except -1:
+    cdef bint gather(self, Job* job, double now) noexcept nogil:
         cdef size_t at
         if not self.on or self.quiet or is_gathered(job):
-            return 0
+            return True
+        if not line_push(&self.line[<int>FRESH], Entry(job.number, now, size_of(job))):
+            return False
         if is_struck(job):            # not to be forgotten any more: that might be written after it
             for at in range(self.gone_head, self.gone_head + self.gone_count):
                 if self.gone[at] == job.number:
                     self.gone[at] = 0
-        line_push(&self.line[<int>FRESH], Entry(job.number, now, size_of(job)))
         self.count_in(size_of(job))
         keeping_gather(job)
-        return 0
+        return True
 
-    cdef void gather_again(self, Job* job, double now) noexcept:
+    cdef void gather_again(self, Job* job, double now) noexcept nogil:
         if not is_background(job):
             return
         if self.on and self.quiet:
             keeping_write_at_end(job)
             return
-        try:
-            self.gather(job, now)
-        except MemoryError:           # the store keeps what it knew of it
-            pass
+        self.gather(job, now)         # or the store keeps what it knew of it
 
-    cdef int gather_anew(self, Job* job) except -1:
-        line_push(&self.line[<int>ANEW], Entry(job.number, INFINITY, size_of(job)))
+    cdef bint gather_anew(self, Job* job) noexcept nogil:
+        if not line_push(&self.line[<int>ANEW], Entry(job.number, INFINITY, size_of(job))):
+            return False
         keeping_gather(job)
-        return 0
+        return True
 
-    cdef bint is_heavy(self, const Job* job) noexcept:
+    cdef bint is_heavy(self, const Job* job) noexcept nogil:
         return size_of(job) >= self.heavy
 
-    cdef void count_in(self, size_t size) noexcept:
+    cdef void count_in(self, size_t size) noexcept nogil:
         if size >= self.heavy:
             self.heavy_bytes += size
         else:
             self.bytes += size
 
-    cdef void count_out(self, size_t size) noexcept:
+    cdef void count_out(self, size_t size) noexcept nogil:
         if size >= self.heavy:
             self.heavy_bytes -= size
         else:
@@ -77,7 +76,7 @@ cdef class Journal:
 
     # --- jobs to forget ---
 
-    cdef void strike(self, uint64_t number) noexcept:
+    cdef void strike(self, uint64_t number) noexcept nogil:
         cdef uint64_t* larger
         if not self.on:
             return
@@ -90,7 +89,7 @@ cdef class Journal:
         self.gone[self.gone_head + self.gone_count] = number
         self.gone_count += 1
 
-    cdef void pass_over(self, bint again) noexcept:
+    cdef void pass_over(self, bint again) noexcept nogil:
         cdef uint64_t number
         if self.gone_count == 0:
             return
@@ -103,7 +102,7 @@ cdef class Journal:
 
     # --- batches ---
 
-    cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept:
+    cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept nogil:
         cdef Line* line = &self.line[which]
         cdef size_t taken = 0
         line.flying = 0
@@ -116,7 +115,7 @@ cdef class Journal:
             line.flying += 1
         self.gone_flying = min(self.gone_count, gone)
 
-    cdef void land(self, int which) noexcept:
+    cdef void land(self, int which) noexcept nogil:
         self.drop(which, self.line[which].flying)
         self.gone_head += self.gone_flying
         self.gone_count -= self.gone_flying
@@ -131,25 +130,23 @@ cdef class Journal:
             return
         self.gone_head = 0
 
-    cdef void call_back(self, int which) noexcept:
+    cdef void call_back(self, int which) noexcept nogil:
         self.line[which].flying = self.gone_flying = 0
 
-    cdef void drop(self, int which, size_t count) noexcept:
+    cdef void drop(self, int which, size_t count) noexcept nogil:
         cdef size_t at
         if which != ANEW:             # nobody waits for those: they hold up no submits
             for at in range(count):
                 self.count_out(line_at(&self.line[which], at).size)
         line_drop(&self.line[which], count)
 
-    cdef bint move(self, int which, int to) noexcept:
-        try:
-            line_push(&self.line[to], line_at(&self.line[which], 0)[0])
-        except MemoryError:           # then it stays where it is
+    cdef bint move(self, int which, int to) noexcept nogil:
+        if not line_push(&self.line[to], line_at(&self.line[which], 0)[0]):
             return False
         line_drop(&self.line[which], 1)
         return True
 
-    cdef bint has_jobs(self) noexcept:
+    cdef bint has_jobs(self) noexcept nogil:
         cdef int which
         for which in range(LINES):
             if self.line[which].count > 0:

@@ -54,37 +54,37 @@ cdef class Life:
     cdef readonly size_t unkept   # jobs that are no background jobs
 
     # Nothing is handed out any more, since nobody waits for a job that is in no store.
-    cdef inline bint withholds(self) noexcept:
+    cdef inline bint withholds(self) noexcept nogil:
         return self.draining and self.unkept == 0
     # The server may end.
-    cdef inline bint is_idle(self) noexcept:
+    cdef inline bint is_idle(self) noexcept nogil:
         return self.jobs.count == 0 or (self.withholds() and self.running == 0)
 
-    cdef Party* party_of(self, Peer peer) except NULL
+    cdef Party* party_of(self, Peer peer) noexcept nogil        # NULL, and False below: there is no memory
     # Numbers go on above `last`. Raises ValueError if the prefix is too long.
     cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1
-    cdef double due_of(self, const Job* job) noexcept         # wall clock seconds; 0: it is not delayed
+    cdef double due_of(self, const Job* job) noexcept nogil         # wall clock seconds; 0: it is not delayed
     # --- its begin ---
-    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) except NULL
-    cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash, double now) except -1
-    cdef Job* restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) except NULL
-    cdef inline int wait_for(self, Job* job, Peer client) except -1:
-        if not attach(&self.waiters, job, self.party_of(client) if client.party == NULL else client.party):
-            raise MemoryError("no memory for another waiting client")
-        return 0
-    cdef int keep(self, Job* job, double now) except -1       # it is a background job, and the store is to know
-    cdef void unkeep(self, Job* job) noexcept                 # the store did not take it
+    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) noexcept nogil
+    # Without memory the job ends.
+    cdef bint bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash, double now) noexcept nogil
+    cdef bint restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) noexcept nogil
+    cdef inline bint wait_for(self, Job* job, Peer client) noexcept nogil:
+        cdef Party* party = self.party_of(client) if client.party == NULL else client.party
+        return party != NULL and attach(&self.waiters, job, party)
+    cdef bint keep(self, Job* job, double now) noexcept nogil       # it is a background job, and the store is to know
+    cdef void unkeep(self, Job* job) noexcept nogil                 # the store did not take it
     # --- its way from state to state ---
-    cdef inline void enqueue(self, Job* job, double now) noexcept:
+    cdef inline void enqueue(self, Job* job, double now) noexcept nogil:
         roster_push(&self.roster, job)
         if self.roster.sleeping > 0:
             self.wake_for(<Function*>job.home, self.worker_wakeup, now)
-    cdef void wake_for(self, Function* function, int most, double now) noexcept
-    cdef int start(self, Job* job, Ability* ability, double now) except -1
-    cdef void stop(self, Run* run) noexcept
-    cdef void forgive_holder(self, Job* job) noexcept
-    cdef void requeue(self, Run* run, double now) noexcept
-    cdef void abandon(self, Job* job) noexcept
-    cdef void note_result(self, Job* job, Party* party, Report kind) noexcept
-    cdef void fail(self, Job* job) noexcept
-    cdef void release(self, Job* job) noexcept
+    cdef void wake_for(self, Function* function, int most, double now) noexcept nogil
+    cdef bint start(self, Job* job, Ability* ability, double now) noexcept nogil
+    cdef void stop(self, Run* run) noexcept nogil
+    cdef void forgive_holder(self, Job* job) noexcept nogil
+    cdef void requeue(self, Run* run, double now) noexcept nogil
+    cdef void abandon(self, Job* job) noexcept nogil
+    cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil
+    cdef void fail(self, Job* job) noexcept nogil
+    cdef void release(self, Job* job) noexcept nogil

@@ -57,13 +57,12 @@ cdef class Life:
         self.memory_step = memory_step
         self.function_rest = function_rest
         keep_memory(memory_step)
-        numbers_open(&self.jobs)
-        uniques_open(&self.uniques)
-        roster_open(&self.roster)
-        self.roster.forget_at = 0 if function_rest < INFINITY else INFINITY
-        index_open(&self.waiters)
         heap_open(&self.delayed)
         heap_open(&self.deadlines)
+        if not (numbers_open(&self.jobs) and uniques_open(&self.uniques) and roster_open(&self.roster)
+                and index_open(&self.waiters)):
+            raise MemoryError("no memory for a broker")
+        self.roster.forget_at = 0 if function_rest < INFINITY else INFINITY
 
     def __dealloc__(self):
         if self.parties.next != NULL:              # else it was not made: its arguments were wrong
@@ -77,12 +76,11 @@ cdef class Life:
         heap_close(&self.delayed)
         heap_close(&self.deadlines)
 
-    cdef Party* party_of(self, Peer peer) except NULL:
+    cdef Party* party_of(self, Peer peer) noexcept nogil:
         if peer.party == NULL:
             peer.party = party_new(<void*>peer, &peer.party)
-            if peer.party == NULL:
-                raise MemoryError("no memory for another peer")
-            ring_append(&self.parties, &peer.party.among)
+            if peer.party != NULL:
+                ring_append(&self.parties, &peer.party.among)
         return peer.party
 
     cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1:
@@ -90,16 +88,19 @@ cdef class Life:
         self.handles.last = last
         return 0
 
-    cdef double due_of(self, const Job* job) noexcept:
+    cdef double due_of(self, const Job* job) noexcept nogil:
         return heap_when(&self.delayed, job.place.due) if job.state == DELAYED else 0
 
     # --- its begin ---
 
-    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) except NULL:
+    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) noexcept nogil:
         """A job that is nowhere yet."""
         cdef Job* job
-        numbers_reserve(&self.jobs, number)
+        if not numbers_reserve(&self.jobs, number):
+            return NULL
         job = job_new(wanted.unique, wanted.reducer, wanted.payload)
+        if job == NULL:
+            return NULL
         job.home = &function.lanes
         job.priority = wanted.priority
         if wanted.background:
@@ -114,47 +115,54 @@ cdef class Life:
         self.most_bytes = max(self.most_bytes, self.held_bytes)
         return job
 
-    cdef int bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash,
-                  double now) except -1:
+    cdef bint bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash,
+                   double now) noexcept nogil:
         """To its unique id, to the client or the store that it is for, and to the time when it is due."""
-        try:
-            if unique:
-                unique_take(&self.uniques, job, hash)
-            if not wanted.background:
-                self.wait_for(job, client)
-            elif self.journal.on:
-                self.keep(job, now)
-            if wanted.due > 0:
-                heap_push(&self.delayed, wanted.due, job.number, job, &job.place.due)
+        cdef bint bound = True
+        if unique:
+            unique_take(&self.uniques, job, hash)
+        if not wanted.background:
+            bound = self.wait_for(job, client)
+        elif self.journal.on:
+            bound = self.keep(job, now)
+        if bound and wanted.due > 0:
+            bound = heap_push(&self.delayed, wanted.due, job.number, job, &job.place.due)
+            if bound:
                 job.state = DELAYED
                 (<Function*>job.home).delayed[job.priority] += 1
-        except MemoryError:
+        if not bound:
             self.release(job)
-            raise
-        return 0
+        return bound
 
-    cdef Job* restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) except NULL:
+    cdef bint restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) noexcept nogil:
         """What a store has kept; if its unique id is taken, it is not found by it."""
         cdef Function* function = roster_function(&self.roster, wanted.function)
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
         cdef uint64_t hash = unique_hash(key) if key.size > 0 else 0
-        cdef bint unique = key.size > 0 and unique_find(
-            &self.uniques, function, wanted.unique, wanted.payload, hash) == NULL
-        cdef Job* job = self.create(function, wanted, number)
+        cdef bint unique
+        cdef Job* job
+        if function == NULL:
+            return False
+        unique = key.size > 0 and unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash) == NULL
+        job = self.create(function, wanted, number)
+        if job == NULL:
+            return False
         job.attempts = attempts
         keeping_restore(job)
-        self.bind(job, None, wanted, unique, hash, 0)
+        if not self.bind(job, None, wanted, unique, hash, 0):
+            return False
         if job.state != DELAYED:
             self.enqueue(job, 0)
-        return job
+        return True
 
-    cdef int keep(self, Job* job, double now) except -1:
-        self.journal.gather(job, now)
+    cdef bint keep(self, Job* job, double now) noexcept nogil:
+        if not self.journal.gather(job, now):
+            return False
         self.unkept -= not is_background(job)
         keeping_begin(job)
-        return 0
+        return True
 
-    cdef void unkeep(self, Job* job) noexcept:
+    cdef void unkeep(self, Job* job) noexcept nogil:
         self.unkept += is_background(job)
         self.journal.forget(job)
         if job.waiters == NULL:
@@ -162,7 +170,7 @@ cdef class Life:
 
     # --- its way from state to state ---
 
-    cdef void wake_for(self, Function* function, int most, double now) noexcept:
+    cdef void wake_for(self, Function* function, int most, double now) noexcept nogil:
         """Wake up to `most` sleepers (0: all) if the function has work."""
         cdef Worker* sleeper
         cdef void* peer
@@ -180,20 +188,18 @@ cdef class Life:
             if most == 0:
                 return
 
-    cdef int start(self, Job* job, Ability* ability, double now) except -1:
+    cdef bint start(self, Job* job, Ability* ability, double now) noexcept nogil:
         cdef Run* run = <Run*>pool_take(sizeof(Run))
         if run == NULL:
-            raise MemoryError("no memory to run another job")
+            return False
         run.job = job
         run.ability = ability
         run.numerator = run.denominator = 0
         run.deadline = 0
         if ability.timeout > 0:
-            try:
-                heap_push(&self.deadlines, now + ability.timeout / 1000.0, job.number, run, &run.position)
-            except MemoryError:
+            if not heap_push(&self.deadlines, now + ability.timeout / 1000.0, job.number, run, &run.position):
                 pool_give(run, sizeof(Run))
-                raise
+                return False
             run.deadline = now + ability.timeout / 1000.0
         roster_take(&self.roster, job)
         job.state = RUNNING
@@ -202,9 +208,9 @@ cdef class Life:
         self.running += 1
         ring_open(&run.of_ability, run)
         ring_prepend(&ability.runs, &run.of_ability)
-        return 0
+        return True
 
-    cdef void stop(self, Run* run) noexcept:
+    cdef void stop(self, Run* run) noexcept nogil:
         """Out of its worker's hands, into nobody's yet."""
         run.job.state = NOWHERE
         (<Function*>run.job.home).running -= 1
@@ -214,14 +220,14 @@ cdef class Life:
             heap_remove(&self.deadlines, run.position)
         pool_give(run, sizeof(Run))
 
-    cdef void forgive_holder(self, Job* job) noexcept:
+    cdef void forgive_holder(self, Job* job) noexcept nogil:
         """Whoever runs it is not told that it ends, and what it will say of it is no mistake."""
         cdef Party* party
         if job.state == RUNNING:
             party = <Party*>(<Ability*>job.place.run.ability).party
             late_remember(&party.late, job.number, False, self.remembered_results)
 
-    cdef void requeue(self, Run* run, double now) noexcept:
+    cdef void requeue(self, Run* run, double now) noexcept nogil:
         """The worker lost it (protocol section 3.6)."""
         cdef Job* job = run.job
         self.forgive_holder(job)
@@ -237,14 +243,14 @@ cdef class Life:
             self.journal.gather_again(job, now)
             self.enqueue(job, now)
 
-    cdef void abandon(self, Job* job) noexcept:
+    cdef void abandon(self, Job* job) noexcept nogil:
         """Its last client is gone, and it is no background job."""
         if job.state == RUNNING:
             unique_give_up(&self.uniques, job)
         else:
             self.release(job)
 
-    cdef void note_result(self, Job* job, Party* party, Report kind) noexcept:
+    cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil:
         """The first result counts, whoever held the job (protocol section 2.8): another holder's is swallowed."""
         if not holds(party, job):
             late_expects(&party.late, job.number, kind == FAIL, True)
@@ -254,11 +260,11 @@ cdef class Life:
         if kind != COMPLETE and is_background(job):
             self.endings.note(job, (<Function*>job.home).name, FAILED if kind == FAIL else RAISED)
 
-    cdef void fail(self, Job* job) noexcept:
+    cdef void fail(self, Job* job) noexcept nogil:
         self.steps += tell(&self.waiters, job, FAIL, NULL, 0)
         self.release(job)
 
-    cdef void release(self, Job* job) noexcept:
+    cdef void release(self, Job* job) noexcept nogil:
         """The end, from any state."""
         cdef Function* function = <Function*>job.home
         if job.state == QUEUED:

@@ -18,6 +18,6 @@ cdef struct Line:
 cdef inline Entry* line_at(const Line* line, size_t at) noexcept nogil:
     return line.entries + line.head + at
 
-cdef int line_push(Line* line, Entry entry) except -1
-cdef void line_drop(Line* line, size_t count) noexcept            # the first ones leave
-cdef void line_close(Line* line) noexcept
+cdef bint line_push(Line* line, Entry entry) noexcept nogil
+cdef void line_drop(Line* line, size_t count) noexcept nogil            # the first ones leave
+cdef void line_close(Line* line) noexcept nogil

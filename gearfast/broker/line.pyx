@@ -7,20 +7,20 @@ cdef enum:
     SPARE_ROOM = 1 << 14      # entries for which room is kept while there are none
 
 
-cdef int line_push(Line* line, Entry entry) except -1:
+cdef bint line_push(Line* line, Entry entry) noexcept nogil:
     cdef Entry* larger
     if line.head + line.count == line.room:
         larger = <Entry*>realloc(line.entries, (line.room * 2 + 64) * sizeof(Entry))
         if larger == NULL:
-            raise MemoryError("no memory for another job that waits for the store")
+            return False
         line.entries = larger
         line.room = line.room * 2 + 64
     line_at(line, line.count)[0] = entry
     line.count += 1
-    return 0
+    return True
 
 
-cdef void line_drop(Line* line, size_t count) noexcept:
+cdef void line_drop(Line* line, size_t count) noexcept nogil:
     line.head += count
     line.count -= count
     line.flying -= min(count, line.flying)
@@ -31,7 +31,7 @@ cdef void line_drop(Line* line, size_t count) noexcept:
         line.head = 0
 
 
-cdef void line_close(Line* line) noexcept:
+cdef void line_close(Line* line) noexcept nogil:
     free(line.entries)
     line.entries = NULL
     line.head = line.count = line.room = line.flying = 0

@@ -25,13 +25,13 @@ cdef struct Numbers:
     uint64_t highest      # number of a page so far
     size_t count          # jobs
 
-cdef int numbers_open(Numbers* numbers) except -1
-cdef void numbers_close(Numbers* numbers) noexcept                # and free its jobs
+cdef bint numbers_open(Numbers* numbers) noexcept nogil
+cdef void numbers_close(Numbers* numbers) noexcept nogil                # and free its jobs
 # Make sure that there is room for a number, then add its job.
-cdef int numbers_reserve(Numbers* numbers, uint64_t number) except -1
-cdef void numbers_add(Numbers* numbers, Job* job) noexcept
+cdef bint numbers_reserve(Numbers* numbers, uint64_t number) noexcept nogil
+cdef void numbers_add(Numbers* numbers, Job* job) noexcept nogil
 cdef Job* numbers_find(Numbers* numbers, uint64_t number) noexcept nogil
-cdef void numbers_remove(Numbers* numbers, const Job* job) noexcept
+cdef void numbers_remove(Numbers* numbers, const Job* job) noexcept nogil
 # As index_scan; a slice has room for at least SCAN_LEAST jobs.
 cdef enum:
     SCAN_LEAST = 256

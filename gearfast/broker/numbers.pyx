@@ -17,14 +17,14 @@ cdef inline uint64_t page_hash(uint64_t page) noexcept nogil:
     return keyed_number(page >> 6) << 6 | (page & 63)
 
 
-cdef int numbers_open(Numbers* numbers) except -1:
+cdef bint numbers_open(Numbers* numbers) noexcept nogil:
     numbers.newest = numbers.recent = NULL
     numbers.highest = 0
     numbers.count = 0
     return index_open(&numbers.pages)
 
 
-cdef void numbers_close(Numbers* numbers) noexcept:
+cdef void numbers_close(Numbers* numbers) noexcept nogil:
     cdef Node* node = index_unlink_all(&numbers.pages)
     cdef Page* page
     cdef int place
@@ -57,10 +57,10 @@ cdef Page* find_older(Numbers* numbers, uint64_t number) noexcept nogil:
     return numbers.recent
 
 
-cdef Page* new_page(Numbers* numbers, uint64_t number) except NULL:
+cdef Page* new_page(Numbers* numbers, uint64_t number) noexcept nogil:
     cdef Page* page = <Page*>calloc(1, sizeof(Page))
     if page == NULL:
-        raise MemoryError("no memory for another job")
+        return NULL
     page.number = number
     index_add(&numbers.pages, &page.node, page_hash(number))
     if numbers.newest != NULL and numbers.newest.used == 0:
@@ -70,20 +70,20 @@ cdef Page* new_page(Numbers* numbers, uint64_t number) except NULL:
     return page
 
 
-cdef void drop(Numbers* numbers, Page* page) noexcept:
+cdef void drop(Numbers* numbers, Page* page) noexcept nogil:
     if numbers.recent == page:
         numbers.recent = NULL
     index_remove(&numbers.pages, &page.node)
     free(page)
 
 
-cdef int numbers_reserve(Numbers* numbers, uint64_t number) except -1:
+cdef bint numbers_reserve(Numbers* numbers, uint64_t number) noexcept nogil:
     if number // PAGE_JOBS > numbers.highest or find_page(numbers, number // PAGE_JOBS) == NULL:
-        new_page(numbers, number // PAGE_JOBS)
-    return 0
+        return new_page(numbers, number // PAGE_JOBS) != NULL
+    return True
 
 
-cdef void numbers_add(Numbers* numbers, Job* job) noexcept:
+cdef void numbers_add(Numbers* numbers, Job* job) noexcept nogil:
     cdef Page* page = find_page(numbers, job.number // PAGE_JOBS)
     page.job[job.number % PAGE_JOBS] = job
     page.used += 1
@@ -95,7 +95,7 @@ cdef Job* numbers_find(Numbers* numbers, uint64_t number) noexcept nogil:
     return NULL if page == NULL else page.job[number % PAGE_JOBS]
 
 
-cdef void numbers_remove(Numbers* numbers, const Job* job) noexcept:
+cdef void numbers_remove(Numbers* numbers, const Job* job) noexcept nogil:
     cdef Page* page = find_page(numbers, job.number // PAGE_JOBS)
     page.job[job.number % PAGE_JOBS] = NULL
     page.used -= 1

@@ -21,11 +21,11 @@ cpdef enum Report:                # what a worker says of a job in its hands
 cdef class Peer:
     cdef Party* party             # NULL: it does not take part yet, or any more
 
-    cdef void wake(self) noexcept
+    cdef void wake(self) noexcept nogil
     # `body` is that of the packet on the wire, to be handed on as it is; NULL if the broker itself says FAIL. It is told
     # `count` times, since it asked as often. False: it does not listen any more.
-    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil
 
 # To all clients of a job.
 # Returns how many there were.
-cdef size_t tell(Index* waiters, Job* job, Report kind, const char* body, size_t size) noexcept
+cdef size_t tell(Index* waiters, Job* job, Report kind, const char* body, size_t size) noexcept nogil

@@ -11,10 +11,10 @@ cdef class Peer:
         if self.party != NULL:                     # nobody has said that it leaves: its broker must not call it
             self.party.peer = NULL
 
-    cdef void wake(self) noexcept:
+    cdef void wake(self) noexcept nogil:
         pass
 
-    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept:
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
         return True
 
     def abilities(self):
@@ -31,7 +31,7 @@ cdef class Peer:
         return Abilities.of(NULL if self.party == NULL else self.party.worker)
 
 
-cdef size_t tell(Index* waiters, Job* job, Report kind, const char* body, size_t size) noexcept:
+cdef size_t tell(Index* waiters, Job* job, Report kind, const char* body, size_t size) noexcept nogil:
     cdef Waiter* waiter = job.waiters
     cdef Waiter* next
     cdef void* client

@@ -72,14 +72,14 @@ cdef struct Roster:
 cdef inline bint is_place(const Ring* link) noexcept nogil:
     return link.owner == <const void*>link
 
-cdef int roster_open(Roster* roster) except -1
-cdef void roster_close(Roster* roster) noexcept
+cdef bint roster_open(Roster* roster) noexcept nogil          # False here and below: there is no memory
+cdef void roster_close(Roster* roster) noexcept nogil
 
 cdef Function* function_of_node(Node* node) noexcept nogil
 cdef Function* roster_find(const Roster* roster, Slice name) noexcept nogil
 # Any whose name is this in lower case.
 cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept nogil
-cdef Function* roster_function(Roster* roster, Slice name) except NULL        # made if it is new
+cdef Function* roster_function(Roster* roster, Slice name) noexcept nogil        # made if it is new; NULL: there is no memory
 cdef void roster_drop(Roster* roster, Function* function) noexcept nogil      # it has no jobs and no workers
 cdef void roster_limit(Roster* roster, Function* function, const size_t* limits) noexcept nogil
 # It may have been used for the last time: one without jobs, workers and limits is forgotten after a while.
@@ -99,7 +99,7 @@ cdef Worker* worker_new(void* party) noexcept nogil                           # 
 cdef void worker_free(Worker* worker) noexcept nogil                          # with its abilities
 cdef void abilities_free(Ring* abilities) noexcept nogil                      # those of a ring; nothing else gets to know
 cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const Function* function) noexcept nogil
-cdef int roster_can_do(Roster* roster, Worker* worker, Function* function, int64_t timeout) except -1
+cdef bint roster_can_do(Roster* roster, Worker* worker, Function* function, int64_t timeout) noexcept nogil
 # Out of the roster; it stays where its worker had it until `ability_free`.
 cdef void roster_cant_do(Roster* roster, Ability* ability) noexcept nogil
 cdef void ability_free(Ability* ability) noexcept nogil                       # it has no jobs

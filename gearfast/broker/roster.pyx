@@ -22,12 +22,9 @@ from gearfast.config import IDLE_FUNCTIONS
 cdef size_t IDLE_BYTES = IDLE_FUNCTIONS
 
 
-cdef int roster_open(Roster* roster) except -1:
+cdef bint roster_open(Roster* roster) noexcept nogil:
     cdef int priority
-    index_open(&roster.functions)
     roster.latest = NULL
-    index_open(&roster.folded)
-    index_open(&roster.abilities)
     for priority in range(PRIORITIES):
         roster.busy[priority] = 0
     roster.sleeping = 0
@@ -36,10 +33,10 @@ cdef int roster_open(Roster* roster) except -1:
     ring_open(&roster.forgotten, NULL)
     roster.idle_bytes = 0
     roster.forget_at = 0
-    return 0
+    return index_open(&roster.functions) and index_open(&roster.folded) and index_open(&roster.abilities)
 
 
-cdef void roster_close(Roster* roster) noexcept:
+cdef void roster_close(Roster* roster) noexcept nogil:
     cdef Node* node = index_unlink_all(&roster.functions)
     cdef Function* function
     while node != NULL:
@@ -93,7 +90,7 @@ cdef Slice fold(Slice name, char* folded) noexcept nogil:
     return Slice(folded, name.size)
 
 
-cdef Function* roster_function(Roster* roster, Slice name) except NULL:
+cdef Function* roster_function(Roster* roster, Slice name) noexcept nogil:
     cdef uint64_t hash
     if roster.latest == NULL or not same_bytes(roster.latest.name, name):
         hash = keyed_hash(name.data, name.size)
@@ -103,13 +100,13 @@ cdef Function* roster_function(Roster* roster, Slice name) except NULL:
     return roster.latest
 
 
-cdef Function* new_function(Roster* roster, Slice name, uint64_t hash) except NULL:
+cdef Function* new_function(Roster* roster, Slice name, uint64_t hash) noexcept nogil:
     cdef Function* function
     cdef int priority
     forget_most(roster)
     function = <Function*>calloc(1, sizeof(Function) + 2 * name.size)
     if function == NULL:
-        raise MemoryError("no memory for another function")
+        return NULL
     memcpy(function + 1, name.data, name.size)
     function.name = Slice(<char*>(function + 1), name.size)
     function.folded = fold(name, <char*>(function + 1) + name.size)
@@ -260,25 +257,26 @@ cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const F
     return NULL
 
 
-cdef int roster_can_do(Roster* roster, Worker* worker, Function* function, int64_t timeout) except -1:
+cdef bint roster_can_do(Roster* roster, Worker* worker, Function* function, int64_t timeout) noexcept nogil:
     cdef Ability* ability = roster_ability(roster, worker, function)
     if ability == NULL:
         return new_ability(roster, worker, function, timeout)
-    rotation_to_front(&worker.rotation, &ability.seat)       # said again: it counts once, and is the newest now
+    if not rotation_to_front(&worker.rotation, &ability.seat):    # said again: it counts once, and is the newest now
+        return False
     ability.timeout = timeout
     unpark(ability)
     ring_leave(&ability.of_worker)
     ring_prepend(&worker.abilities, &ability.of_worker)
     ring_leave(&ability.call)
     ring_append(&function.callable, &ability.call)
-    return 0
+    return True
 
 
-cdef int new_ability(Roster* roster, Worker* worker, Function* function, int64_t timeout) except -1:
+cdef bint new_ability(Roster* roster, Worker* worker, Function* function, int64_t timeout) noexcept nogil:
     cdef Ability* ability = <Ability*>calloc(1, sizeof(Ability))
     cdef int priority
     if ability == NULL:
-        raise MemoryError("no memory for another ability")
+        return False
     ability.worker = worker
     ability.party = worker.party
     ability.function = function
@@ -288,17 +286,15 @@ cdef int new_ability(Roster* roster, Worker* worker, Function* function, int64_t
     ring_open(&ability.runs, NULL)
     for priority in range(PRIORITIES):
         ring_open(&ability.parked[priority], ability)
-    try:
-        rotation_add(&worker.rotation, &ability.seat)
-    except MemoryError:
+    if not rotation_add(&worker.rotation, &ability.seat):
         free(ability)
-        raise
+        return False
     index_add(&roster.abilities, &ability.node, ability_hash(worker, function))
     ring_prepend(&worker.abilities, &ability.of_worker)
     ring_append(&function.callable, &ability.call)
     function.workers += 1
     roster_use(roster, function)
-    return 0
+    return True
 
 
 cdef void unpark(Ability* ability) noexcept nogil:

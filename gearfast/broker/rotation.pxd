@@ -23,11 +23,11 @@ cdef struct Rotation:
 cdef void rotation_open(Rotation* rotation) noexcept nogil
 cdef void rotation_close(Rotation* rotation) noexcept nogil
 # A new seat comes to the front, marked for every priority.
-cdef int rotation_add(Rotation* rotation, Seat* seat) except -1
+cdef bint rotation_add(Rotation* rotation, Seat* seat) noexcept nogil
 cdef void rotation_remove(Rotation* rotation, Seat* seat) noexcept nogil
-cdef int rotation_to_end(Rotation* rotation, Seat* seat) except -1
+cdef void rotation_to_end(Rotation* rotation, Seat* seat) noexcept nogil
 # As a new one.
-cdef int rotation_to_front(Rotation* rotation, Seat* seat) except -1
+cdef bint rotation_to_front(Rotation* rotation, Seat* seat) noexcept nogil
 cdef void rotation_mark(Rotation* rotation, const Seat* seat, int priority) noexcept nogil
 cdef void rotation_unmark(Rotation* rotation, const Seat* seat, int priority) noexcept nogil
 # The first marked seat, or NULL.

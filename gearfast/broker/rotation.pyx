@@ -77,7 +77,7 @@ cdef void rotation_close(Rotation* rotation) noexcept nogil:
     rotation_open(rotation)
 
 
-cdef int lay_anew(Rotation* rotation, uint32_t count) except -1:
+cdef bint lay_anew(Rotation* rotation, uint32_t count) noexcept nogil:
     """Seats into the middle third of a row that has room for `count` at both ends."""
     cdef Rotation old = rotation[0]
     cdef uint32_t slots = FEWEST, at
@@ -91,7 +91,7 @@ cdef int lay_anew(Rotation* rotation, uint32_t count) except -1:
         free(rotation.seats)
         free(rotation.bits)
         rotation[0] = old
-        raise MemoryError("no memory for a worker's functions")
+        return False
     rotation.slots = slots
     rotation.head = rotation.tail = (slots - old.count) // 2
     for at in range(old.head, old.tail):
@@ -105,23 +105,23 @@ cdef int lay_anew(Rotation* rotation, uint32_t count) except -1:
         rotation.tail += 1
     free(old.seats)
     free(old.bits)
-    return 0
+    return True
 
 
-cdef int rotation_add(Rotation* rotation, Seat* seat) except -1:
-    if rotation.head == 0:
-        lay_anew(rotation, rotation.count + 1)
+cdef bint rotation_add(Rotation* rotation, Seat* seat) noexcept nogil:
+    if rotation.head == 0 and not lay_anew(rotation, rotation.count + 1):
+        return False
     put_in_front(rotation, seat)
     rotation.count += 1
-    return 0
+    return True
 
 
-cdef int rotation_to_front(Rotation* rotation, Seat* seat) except -1:
-    if rotation.head == 0:
-        lay_anew(rotation, rotation.count)
+cdef bint rotation_to_front(Rotation* rotation, Seat* seat) noexcept nogil:
+    if rotation.head == 0 and not lay_anew(rotation, rotation.count):
+        return False
     leave(rotation, seat)
     put_in_front(rotation, seat)
-    return 0
+    return True
 
 
 cdef void put_in_front(Rotation* rotation, Seat* seat) noexcept nogil:
@@ -147,13 +147,11 @@ cdef void rotation_remove(Rotation* rotation, Seat* seat) noexcept nogil:
     rotation.count -= 1
 
 
-cdef int rotation_to_end(Rotation* rotation, Seat* seat) except -1:
+cdef void rotation_to_end(Rotation* rotation, Seat* seat) noexcept nogil:
     cdef bint marked[PRIORITIES]
     cdef int priority
-    if seat.slot == rotation.tail - 1:
-        return 0
-    if rotation.tail == rotation.slots:
-        lay_anew(rotation, rotation.count)
+    if seat.slot == rotation.tail - 1 or (rotation.tail == rotation.slots and not lay_anew(rotation, rotation.count)):
+        return
     for priority in range(PRIORITIES):
         marked[priority] = get_bit(rotation.bits + priority * rotation.words, seat.slot)
     leave(rotation, seat)
@@ -163,7 +161,6 @@ cdef int rotation_to_end(Rotation* rotation, Seat* seat) except -1:
     for priority in range(PRIORITIES):
         if marked[priority]:
             rotation_mark(rotation, seat, priority)
-    return 0
 
 
 cdef void rotation_mark(Rotation* rotation, const Seat* seat, int priority) noexcept nogil:

@@ -16,8 +16,8 @@ cdef struct Uniques:
     Index keys
     Index texts
 
-cdef int uniques_open(Uniques* uniques) except -1
-cdef void uniques_close(Uniques* uniques) noexcept
+cdef bint uniques_open(Uniques* uniques) noexcept nogil       # False: there is no memory
+cdef void uniques_close(Uniques* uniques) noexcept nogil
 
 cdef Slice unique_key(Slice unique, Slice payload) noexcept nogil     # empty: coalesces with nothing
 cdef uint64_t unique_hash(Slice key) noexcept nogil
@@ -25,5 +25,5 @@ cdef Job* unique_find(const Uniques* uniques, const Function* function, Slice un
                       uint64_t hash) noexcept nogil
 # The newest job with this unique id in any function (protocol section 2.7).
 cdef Job* unique_find_anywhere(const Uniques* uniques, Slice unique) noexcept nogil
-cdef int unique_take(Uniques* uniques, Job* job, uint64_t hash) except -1
-cdef void unique_give_up(Uniques* uniques, Job* job) noexcept
+cdef void unique_take(Uniques* uniques, Job* job, uint64_t hash) noexcept nogil
+cdef void unique_give_up(Uniques* uniques, Job* job) noexcept nogil

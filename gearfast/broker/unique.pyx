@@ -5,13 +5,11 @@ from gearfast.broker.job cimport Claim, Lanes, job_claim, job_of_claim, job_payl
 from gearfast.ground.slice cimport same_bytes
 
 
-cdef int uniques_open(Uniques* uniques) except -1:
-    index_open(&uniques.keys)
-    index_open(&uniques.texts)
-    return 0
+cdef bint uniques_open(Uniques* uniques) noexcept nogil:
+    return index_open(&uniques.keys) and index_open(&uniques.texts)
 
 
-cdef void uniques_close(Uniques* uniques) noexcept:
+cdef void uniques_close(Uniques* uniques) noexcept nogil:
     index_close(&uniques.keys)
     index_close(&uniques.texts)
 
@@ -79,14 +77,14 @@ cdef Job* unique_find_anywhere(const Uniques* uniques, Slice unique) noexcept no
     return NULL if job == NULL else job_claim(job).older     # in the circle, the newest comes before the oldest
 
 
-cdef int unique_take(Uniques* uniques, Job* job, uint64_t hash) except -1:
+cdef void unique_take(Uniques* uniques, Job* job, uint64_t hash) noexcept nogil:
     cdef Claim* claim = job_claim(job)
     cdef Job* standing
     claim.older = claim.newer = job
     index_add(&uniques.keys, &claim.key, hash_in(job.home, hash))
     job.owns_unique = True
     if is_dash(job_unique(job)):                             # known by its payload: nobody asks for "-"
-        return 0
+        return
     standing = find_standing(uniques, job_unique(job), hash)
     if standing == NULL:
         index_add(&uniques.texts, &claim.text, hash)
@@ -96,10 +94,9 @@ cdef int unique_take(Uniques* uniques, Job* job, uint64_t hash) except -1:
         claim.older = job_claim(standing).older
         job_claim(claim.older).newer = job
         job_claim(standing).older = job
-    return 0
 
 
-cdef void unique_give_up(Uniques* uniques, Job* job) noexcept:
+cdef void unique_give_up(Uniques* uniques, Job* job) noexcept nogil:
     cdef Claim* claim = job_claim(job)
     if not job.owns_unique:
         return

@@ -15,13 +15,13 @@ cdef struct Heap:
     size_t count
     size_t room
 
-cdef void heap_open(Heap* heap) noexcept
-cdef void heap_close(Heap* heap) noexcept
-cdef int heap_push(Heap* heap, double when, uint64_t order, void* item, size_t* position) except -1
-cdef void heap_remove(Heap* heap, size_t position) noexcept
+cdef void heap_open(Heap* heap) noexcept nogil
+cdef void heap_close(Heap* heap) noexcept nogil
+cdef bint heap_push(Heap* heap, double when, uint64_t order, void* item, size_t* position) noexcept nogil
+cdef void heap_remove(Heap* heap, size_t position) noexcept nogil
 # The soonest item if it is due at `now`, taken out; NULL otherwise.
-cdef void* heap_pop_due(Heap* heap, double now) noexcept
+cdef void* heap_pop_due(Heap* heap, double now) noexcept nogil
 cdef inline double heap_when(const Heap* heap, size_t position) noexcept nogil:
     return heap.entries[position].when
 # When the soonest is due; infinity if there is none.
-cdef double heap_soonest(const Heap* heap) noexcept
+cdef double heap_soonest(const Heap* heap) noexcept nogil

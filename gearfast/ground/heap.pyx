@@ -11,32 +11,32 @@ cdef inline bint before(const Entry* a, const Entry* b) noexcept nogil:
     return a.when < b.when or (a.when == b.when and a.order < b.order)
 
 
-cdef void heap_open(Heap* heap) noexcept:
+cdef void heap_open(Heap* heap) noexcept nogil:
     heap.entries = NULL
     heap.count = 0
     heap.room = 0
 
 
-cdef void heap_close(Heap* heap) noexcept:
+cdef void heap_close(Heap* heap) noexcept nogil:
     free(heap.entries)
     heap_open(heap)
 
 
-cdef int resize(Heap* heap, size_t room) except -1:
+cdef bint resize(Heap* heap, size_t room) noexcept nogil:
     cdef Entry* entries = <Entry*>realloc(heap.entries, room * sizeof(Entry))
     if entries == NULL:
-        raise MemoryError("no memory for another delayed job")
+        return False
     heap.entries = entries
     heap.room = room
-    return 0
+    return True
 
 
-cdef inline void put(Heap* heap, size_t at, Entry entry) noexcept:
+cdef inline void put(Heap* heap, size_t at, Entry entry) noexcept nogil:
     heap.entries[at] = entry
     entry.position[0] = at
 
 
-cdef void rise(Heap* heap, size_t at, Entry entry) noexcept:
+cdef void rise(Heap* heap, size_t at, Entry entry) noexcept nogil:
     cdef size_t parent
     while at > 0:
         parent = (at - 1) >> 1
@@ -47,7 +47,7 @@ cdef void rise(Heap* heap, size_t at, Entry entry) noexcept:
     put(heap, at, entry)
 
 
-cdef void sink(Heap* heap, size_t at, Entry entry) noexcept:
+cdef void sink(Heap* heap, size_t at, Entry entry) noexcept nogil:
     cdef size_t child
     while True:
         child = at * 2 + 1
@@ -62,23 +62,20 @@ cdef void sink(Heap* heap, size_t at, Entry entry) noexcept:
     put(heap, at, entry)
 
 
-cdef int heap_push(Heap* heap, double when, uint64_t order, void* item, size_t* position) except -1:
-    if heap.count == heap.room:
-        resize(heap, max(<size_t>FEWEST, heap.room * 2))
+cdef bint heap_push(Heap* heap, double when, uint64_t order, void* item, size_t* position) noexcept nogil:
+    if heap.count == heap.room and not resize(heap, max(<size_t>FEWEST, heap.room * 2)):
+        return False
     cdef Entry entry = Entry(when, order, item, position)
     heap.count += 1
     rise(heap, heap.count - 1, entry)
-    return 0
+    return True
 
 
-cdef void heap_remove(Heap* heap, size_t position) noexcept:
+cdef void heap_remove(Heap* heap, size_t position) noexcept nogil:
     heap.count -= 1
     cdef Entry last = heap.entries[heap.count]
     if heap.room > FEWEST and heap.count * 4 < heap.room:
-        try:
-            resize(heap, heap.room // 2)
-        except MemoryError:
-            pass                       # then it stays as large as it is
+        resize(heap, heap.room // 2)   # or it stays as large as it is
     if position == heap.count:
         return
     if position > 0 and before(&last, &heap.entries[(position - 1) >> 1]):
@@ -87,7 +84,7 @@ cdef void heap_remove(Heap* heap, size_t position) noexcept:
         sink(heap, position, last)
 
 
-cdef void* heap_pop_due(Heap* heap, double now) noexcept:
+cdef void* heap_pop_due(Heap* heap, double now) noexcept nogil:
     if heap.count == 0 or heap.entries[0].when > now:
         return NULL
     cdef void* item = heap.entries[0].item
@@ -95,5 +92,5 @@ cdef void* heap_pop_due(Heap* heap, double now) noexcept:
     return item
 
 
-cdef double heap_soonest(const Heap* heap) noexcept:
+cdef double heap_soonest(const Heap* heap) noexcept nogil:
     return heap.entries[0].when if heap.count > 0 else INFINITY

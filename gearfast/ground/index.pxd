@@ -20,8 +20,8 @@ cdef struct Cursor:      # how far a scan has come; all zero at its start, and a
     uint64_t hash        # with its bits reversed: what is below it has been shown
     size_t node          # of those with just this hash, the address from which on nothing has been shown
 
-cdef int index_open(Index* index) except -1
-cdef void index_close(Index* index) noexcept
+cdef bint index_open(Index* index) noexcept nogil         # False: there is no memory
+cdef void index_close(Index* index) noexcept nogil
 # The chain that holds every entry of this hash; others may stand in it too.
 cdef Node* index_chain(const Index* index, uint64_t hash) noexcept nogil
 cdef void index_add(Index* index, Node* node, uint64_t hash) noexcept nogil

@@ -24,21 +24,21 @@ cdef inline size_t bucket_count(const Index* index) noexcept nogil:
     return index.mask + 1 + index.split
 
 
-cdef int index_open(Index* index) except -1:
+cdef bint index_open(Index* index) noexcept nogil:
     index.buckets = <Node**>malloc(FEWEST * sizeof(Node*))
+    index.count = 0
     if index.buckets == NULL:
-        raise MemoryError("no memory for an index")
+        return False
     cdef int i
     for i in range(FEWEST):
         index.buckets[i] = NULL
     index.mask = FEWEST - 1
     index.split = 0
     index.room = FEWEST
-    index.count = 0
-    return 0
+    return True
 
 
-cdef void index_close(Index* index) noexcept:
+cdef void index_close(Index* index) noexcept nogil:
     free(index.buckets)
     index.buckets = NULL
     index.count = 0

@@ -77,6 +77,15 @@ cdef struct Packet:
 cdef enum Pulled:
     NEED_MORE = 0
     READY = 1
+    WRONG = 2                     # the stream cannot be followed any further: see the reader's fault
+
+cdef enum Fault:
+    NO_FAULT = 0                  # but for memory, of which there was none
+    NO_PACKET = 1
+    NO_TYPE = 2
+    LONG_ARGUMENT = 3
+    LONG_LINE = 4
+    LARGE_PACKET = 5
 
 @cython.final
 cdef class PacketReader:
@@ -87,19 +96,22 @@ cdef class PacketReader:
     cdef const char* view
     cdef size_t view_size, position
     cdef size_t skip              # bytes of an ignored body still to come
-    cdef object fault             # the error by which the stream ended, for Python; None: it goes on
+    cdef Fault fault              # by which the stream has ended
+    cdef uint64_t figure          # what was too large, or does not exist
 
-    # Where the next bytes belong: behind the tail, in `shared` if it fits there.
-    cdef char* begin(self, char* shared, size_t size, size_t* room) except NULL
-    cdef void received(self, char* at, size_t size) noexcept
-    cdef void again(self) noexcept                       # look at what is kept, nothing new came
-    cdef int next(self, Packet* packet) except -1        # Pulled
-    cdef int finish(self) except -1                      # keep what is unfinished
-    cdef void forget(self) noexcept                      # there will be no more
-    cdef int read_header(self, Packet* packet) except -1
-    cdef int read_line(self, Packet* packet) except -1
-    cdef int keep(self, size_t room) except -1
-    cdef inline bint is_unfinished(self) noexcept:       # something of a packet is still to come
+    # Where the next bytes belong: behind the tail, in `shared` if it fits there. NULL: there is no memory.
+    cdef char* begin(self, char* shared, size_t size, size_t* room) noexcept nogil
+    cdef void received(self, char* at, size_t size) noexcept nogil
+    cdef void again(self) noexcept nogil                       # look at what is kept, nothing new came
+    cdef Pulled next(self, Packet* packet) noexcept nogil
+    cdef bint finish(self) noexcept nogil                      # keep what is unfinished; False: there is no memory
+    cdef object error(self)                              # what is to be raised after WRONG, or without memory
+    cdef void forget(self) noexcept nogil                      # there will be no more
+    cdef Pulled stop(self, Fault fault, uint64_t figure) noexcept nogil
+    cdef Pulled read_header(self, Packet* packet) noexcept nogil
+    cdef Pulled read_line(self, Packet* packet) noexcept nogil
+    cdef bint keep(self, size_t room) noexcept nogil
+    cdef inline bint is_unfinished(self) noexcept nogil:       # something of a packet is still to come
         return self.tail_size > 0 or self.skip > 0
 
 @cython.final
@@ -111,17 +123,18 @@ cdef class PacketWriter:
     cdef uint64_t fence           # from where on in the stream nothing may be sent yet
 
     # Room for the first `size` bytes of a packet's body; the header is written, the rest of the body must follow.
-    cdef char* begin(self, uint32_t type, size_t body_size, size_t size) except NULL
-    cdef inline char* packet(self, uint32_t type, size_t body_size) except NULL:
+    # NULL, and False below: there is no memory.
+    cdef char* begin(self, uint32_t type, size_t body_size, size_t size) noexcept nogil
+    cdef inline char* packet(self, uint32_t type, size_t body_size) noexcept nogil:
         return self.begin(type, body_size, body_size)
-    # So that the next `size` bytes can be written without fail; False: there is no memory.
+    # So that the next `size` bytes can be written without fail.
     cdef bint make_room(self, size_t size) noexcept nogil
     # The last `size` bytes so many times more; there is room for them.
     cdef void repeat(self, size_t size, size_t times) noexcept nogil
-    cdef int write(self, const char* data, size_t size) except -1
-    cdef int append(self, PacketWriter other) except -1
-    cdef void forget(self) noexcept                      # all was sent: give the memory back
-    cdef inline size_t waiting(self) noexcept:
+    cdef bint write(self, const char* data, size_t size) noexcept nogil
+    cdef bint append(self, PacketWriter other) noexcept nogil
+    cdef void forget(self) noexcept nogil                      # all was sent: give the memory back
+    cdef inline size_t waiting(self) noexcept nogil:
         return self.size - self.sent
-    cdef inline size_t sendable(self) noexcept:
+    cdef inline size_t sendable(self) noexcept nogil:
         return <size_t>(min(self.base + self.size, self.fence) - self.base) - self.sent

@@ -59,8 +59,8 @@ cdef uint32_t body_size(const char* header) noexcept nogil:
     return big_endian(header + 8)
 
 
-cdef int split(Packet* packet, Shape shape) except -1:
-    """Cut the body into its arguments and its payload (protocol section 1.2)."""
+cdef bint split(Packet* packet, Shape shape) noexcept nogil:
+    """Cut the body into its arguments and its payload (protocol section 1.2). False: an argument is too long."""
     cdef const char* at = packet.body.data
     cdef const char* end = at + packet.body.size
     cdef const char* nul
@@ -72,21 +72,21 @@ cdef int split(Packet* packet, Shape shape) except -1:
     for i in range(terminated):
         nul = <const char*>memchr(at, 0, end - at)
         if <size_t>((end if nul == NULL else nul + 1) - at) > MOST_ARGUMENT:
-            raise ProtocolError(f"an argument is longer than {MOST_ARGUMENT} bytes")
+            return False
         if nul == NULL:                                  # a handle alone can mean one thing only, other short bodies several
             packet.unterminated = shape.arguments == 1 and end > at
             packet.short_of_arguments = not packet.unterminated
             packet.argument[i] = Slice(at, end - at)
-            return 0
+            return True
         packet.argument[i] = Slice(at, nul - at)
         at = nul + 1
     if shape.payload:
         packet.payload = Slice(at, end - at)
     elif shape.arguments > 0:
         if <size_t>(end - at) > MOST_ARGUMENT:
-            raise ProtocolError(f"an argument is longer than {MOST_ARGUMENT} bytes")
+            return False
         packet.argument[terminated] = Slice(at, end - at)
-    return 0
+    return True
 
 
 @cython.final
@@ -103,14 +103,14 @@ cdef class PacketReader:
         if self.hold.place.next != NULL:           # else it was not made: its arguments were wrong
             self.forget()
 
-    cdef void forget(self) noexcept:
+    cdef void forget(self) noexcept nogil:
         free(self.tail)
         self.tail = NULL
         self.view = NULL
         self.tail_size = self.tail_room = self.view_size = self.position = 0
         hold_set(&self.hold, 0)
 
-    cdef char* begin(self, char* shared, size_t size, size_t* room) except NULL:
+    cdef char* begin(self, char* shared, size_t size, size_t* room) noexcept nogil:
         cdef size_t half = size // 2, whole
         if self.tail_size <= min(half, LARGE):           # read on in the shared buffer
             if self.tail_size > 0:
@@ -120,21 +120,22 @@ cdef class PacketReader:
         if self.tail_room - self.tail_size < half:
             # grows as bytes arrive, not as announced, and not beyond what was announced
             whole = HEADER_SIZE + <size_t>big_endian(self.tail + 8)
-            self.keep(max(min(self.tail_room * 2, whole), self.tail_size + half))
+            if not self.keep(max(min(self.tail_room * 2, whole), self.tail_size + half)):
+                return NULL
         room[0] = self.tail_room - self.tail_size
         return self.tail + self.tail_size
 
-    cdef void received(self, char* at, size_t size) noexcept:
+    cdef void received(self, char* at, size_t size) noexcept nogil:
         self.view = at - self.tail_size
         self.view_size = self.tail_size + size
         self.position = 0
 
-    cdef void again(self) noexcept:
+    cdef void again(self) noexcept nogil:
         self.view = self.tail
         self.view_size = self.tail_size
         self.position = 0
 
-    cdef int next(self, Packet* packet) except -1:
+    cdef Pulled next(self, Packet* packet) noexcept nogil:
         cdef size_t ignored = min(self.skip, self.view_size - self.position)
         self.skip -= ignored
         self.position += ignored
@@ -144,7 +145,12 @@ cdef class PacketReader:
             return self.read_line(packet)
         return self.read_header(packet)
 
-    cdef int read_header(self, Packet* packet) except -1:
+    cdef Pulled stop(self, Fault fault, uint64_t figure) noexcept nogil:
+        self.fault = fault
+        self.figure = figure
+        return WRONG
+
+    cdef Pulled read_header(self, Packet* packet) noexcept nogil:
         cdef size_t left = self.view_size - self.position
         cdef const char* at = self.view + self.position
         cdef uint32_t magic, size
@@ -154,9 +160,9 @@ cdef class PacketReader:
         packet.type = big_endian(at + 4)
         size = big_endian(at + 8)
         if magic != MAGIC_REQ and magic != MAGIC_RES:
-            raise ProtocolError("the bytes are no Gearman packet (wrong magic)")
+            return self.stop(NO_PACKET, magic)
         if packet.type == TEXT or packet.type > LAST_TYPE:
-            raise ProtocolError(f"packet type {packet.type} does not exist")
+            return self.stop(NO_TYPE, packet.type)
         packet.response = magic == MAGIC_RES
         cdef Shape shape = SHAPES[packet.type]
         if not shape.payload:
@@ -168,26 +174,22 @@ cdef class PacketReader:
                 self.skip = size
                 return READY
             if size > shape.arguments * MOST_ARGUMENT:
-                raise ProtocolError(f"an argument is longer than {MOST_ARGUMENT} bytes")
+                return self.stop(LONG_ARGUMENT, size)
         if size > self.max_packet_size:
-            raise ProtocolError(
-                f"A packet of {size} bytes is larger than this server takes ({self.max_packet_size})",
-                "ARGUMENT_TOO_LARGE",
-            )
+            return self.stop(LARGE_PACKET, size)
         if left < HEADER_SIZE + <size_t>size:
             return NEED_MORE
         packet.body = Slice(at + HEADER_SIZE, size)
         self.position += HEADER_SIZE + size
-        split(packet, shape)
-        return READY
+        return READY if split(packet, shape) else self.stop(LONG_ARGUMENT, size)
 
-    cdef int read_line(self, Packet* packet) except -1:
+    cdef Pulled read_line(self, Packet* packet) noexcept nogil:
         cdef size_t left = self.view_size - self.position
         cdef const char* at = self.view + self.position
         cdef const char* end = <const char*>memchr(at, c"\n", min(left, MOST_LINE + 1))
         if end == NULL:
             if left > MOST_LINE + 1:
-                raise ProtocolError(f"a line is longer than {MOST_LINE} bytes")
+                return self.stop(LONG_LINE, left)
             return NEED_MORE
         packet.type = TEXT
         packet.response = packet.short_of_arguments = packet.unterminated = False
@@ -198,7 +200,7 @@ cdef class PacketReader:
             packet.body.size -= 1
         return READY
 
-    cdef int finish(self) except -1:
+    cdef bint finish(self) noexcept nogil:
         cdef size_t left = self.view_size - self.position
         cdef const char* at = self.view + self.position
         if left == 0:
@@ -209,36 +211,54 @@ cdef class PacketReader:
         elif at != self.tail:
             if self.view != self.tail and left > self.tail_room:
                 self.tail_size = 0
-                self.keep(left)
+                if not self.keep(left):
+                    return False
             memmove(self.tail, at, left)
             if left * 4 < self.tail_room and self.tail_room > MOST_ARGUMENT:
-                self.keep(left)
+                self.keep(left)                              # or it stays as large as it is
         self.tail_size = left
         if left != self.hold.size:
             hold_set(&self.hold, left)
         self.view = NULL
         self.view_size = self.position = 0
-        return 0
+        return True
 
-    cdef int keep(self, size_t room) except -1:
+    cdef bint keep(self, size_t room) noexcept nogil:
         cdef char* larger = <char*>realloc(self.tail, room)
         if larger == NULL:
-            raise MemoryError("no memory for the rest of a packet")
+            return False
         self.tail = larger
         self.tail_room = room
-        return 0
+        return True
+
+    cdef object error(self):
+        if self.fault == NO_PACKET:
+            return ProtocolError("the bytes are no Gearman packet (wrong magic)")
+        if self.fault == NO_TYPE:
+            return ProtocolError(f"packet type {self.figure} does not exist")
+        if self.fault == LONG_ARGUMENT:
+            return ProtocolError(f"an argument is longer than {MOST_ARGUMENT} bytes")
+        if self.fault == LONG_LINE:
+            return ProtocolError(f"a line is longer than {MOST_LINE} bytes")
+        if self.fault == LARGE_PACKET:
+            return ProtocolError(
+                f"A packet of {self.figure} bytes is larger than this server takes ({self.max_packet_size})",
+                "ARGUMENT_TOO_LARGE",
+            )
+        return MemoryError("no memory for the rest of a packet")
 
     def feed(self, data):
         cdef Py_buffer more
         cdef size_t size
-        if self.fault is not None:
-            raise ProtocolError(*self.fault)
+        if self.fault != NO_FAULT:
+            raise self.error()
         PyObject_GetBuffer(data, &more, PyBUF_SIMPLE)
         try:
-            self.finish()
+            if not self.finish():
+                raise self.error()
             size = self.tail_size + more.len
-            if size > self.tail_room:
-                self.keep(max(size, min(2 * self.tail_room, size + MOST_ARGUMENT)))
+            if size > self.tail_room and not self.keep(max(size, min(2 * self.tail_room, size + MOST_ARGUMENT))):
+                raise self.error()
             if more.len > 0:
                 memcpy(self.tail + self.tail_size, more.buf, more.len)
             self.tail_size = size
@@ -251,17 +271,13 @@ cdef class PacketReader:
 
     def __next__(self):
         cdef Packet packet
-        if self.fault is not None:
-            raise ProtocolError(*self.fault)
-        try:
-            if self.next(&packet) == READY:
-                return packet_tuple(&packet)
-        except ProtocolError as error:
-            self.fault = (str(error), error.code)
+        cdef Pulled pulled = WRONG if self.fault != NO_FAULT else self.next(&packet)
+        if pulled == READY:
+            return packet_tuple(&packet)
+        if pulled == WRONG:
             self.position = self.view_size               # nothing behind it has a meaning
-            self.finish()
-            raise
-        self.finish()
+        if not self.finish() or pulled == WRONG:
+            raise self.error()
         self.again()
         raise StopIteration
 
@@ -294,11 +310,11 @@ cdef class PacketWriter:
     def __dealloc__(self):
         release(self)
 
-    cdef char* begin(self, uint32_t type, size_t body_size, size_t size) except NULL:
+    cdef char* begin(self, uint32_t type, size_t body_size, size_t size) noexcept nogil:
         cdef char* at
         cdef uint32_t header[3]
-        if self.room - self.size < HEADER_SIZE + size:
-            get_room(self, HEADER_SIZE + size)
+        if self.room - self.size < HEADER_SIZE + size and not grow(self, HEADER_SIZE + size):
+            return NULL
         header[0] = htonl(MAGIC_RES)
         header[1] = htonl(type)
         header[2] = htonl(<uint32_t>body_size)
@@ -319,22 +335,22 @@ cdef class PacketWriter:
             self.size += more * size
             done += more
 
-    cdef int write(self, const char* data, size_t size) except -1:
+    cdef bint write(self, const char* data, size_t size) noexcept nogil:
         if size == 0:
-            return 0
-        if self.room - self.size < size:
-            get_room(self, size)
+            return True
+        if self.room - self.size < size and not grow(self, size):
+            return False
         memcpy(self.data + self.size, data, size)
         self.size += size
-        return 0
+        return True
 
-    cdef int append(self, PacketWriter other) except -1:
-        if other.size > other.sent:
-            self.write(other.data + other.sent, other.size - other.sent)
+    cdef bint append(self, PacketWriter other) noexcept nogil:
+        if not self.write(other.data + other.sent, other.size - other.sent):
+            return False
         other.forget()
-        return 0
+        return True
 
-    cdef void forget(self) noexcept:
+    cdef void forget(self) noexcept nogil:
         release(self)
         self.data = NULL
         self.base += self.size
@@ -347,12 +363,6 @@ cdef inline void release(PacketWriter writer) noexcept nogil:
     elif writer.room > 0:
         free(writer.data)
         hold_set(&writer.hold, 0)
-
-
-cdef int get_room(PacketWriter writer, size_t more) except -1:
-    if not grow(writer, more):
-        raise MemoryError("no memory for an answer")
-    return 0
 
 
 cdef bint grow(PacketWriter writer, size_t more) noexcept nogil:

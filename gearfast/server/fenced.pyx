@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from gearfast.broker.broker cimport Broker
 from gearfast.server.fence cimport Fence, fences_add, fences_close, fences_pass
 from gearfast.protocol.packet cimport HEADER_SIZE, JOB_CREATED, UNFENCED, PacketWriter, body_size
-from gearfast.server.session cimport NO_MEMORY
+from gearfast.server.session cimport NO_MEMORY, need
 
 
 cdef int send_after_store(Session session, const Job* job) except -1:
@@ -93,7 +93,7 @@ cdef int answer_anew(Session session, set numbers, bytes text) except -1:
     for at in range(count):
         start = <size_t>(fence[at].place - old.base)
         size = HEADER_SIZE + body_size(old.data + start)
-        new.write(old.data + place, start - place)
+        need(new.write(old.data + place, start - place))
         place = start + size
         if fence[at].number in numbers:
             session.refuse(b"QUEUE_ERROR", text)
@@ -101,8 +101,8 @@ cdef int answer_anew(Session session, set numbers, bytes text) except -1:
             fence[session.fences.count] = fence[at]
             fence[session.fences.count].place = new.base + new.size
             session.fences.count += 1
-            new.write(old.data + start, size)
-    new.write(old.data + place, old.size - place)
+            need(new.write(old.data + start, size))
+    need(new.write(old.data + place, old.size - place))
     if to is not old:                              # a long answer goes on, and packets wait behind it
         session.to = to
     set_fence(session)

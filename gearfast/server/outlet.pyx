@@ -2,10 +2,10 @@
 
 
 cdef class Outlet:
-    cdef void ready(self) noexcept:
+    cdef void ready(self) noexcept nogil:
         pass
 
-    cdef size_t send_along(self, Slice rest) noexcept:
+    cdef size_t send_along(self, Slice rest) noexcept nogil:
         return 0
 
     def close(self):

@@ -4,7 +4,9 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t
 from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcpy
 
-from gearfast.broker.broker cimport NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Broker
+from gearfast.broker.broker cimport (
+    ASLEEP, HAS_WORK, NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Broker, Slept, Submitted,
+)
 from gearfast.server.fenced cimport send_after_store
 from gearfast.protocol.handle cimport HANDLE_ROOM
 from gearfast.broker.job cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
@@ -19,7 +21,7 @@ from gearfast.protocol.packet cimport (
 )
 from gearfast.broker.peer cimport COMPLETE, DATA, EXCEPTION, FAIL, STATUS, WARNING, Report
 from gearfast.broker.roster cimport Function
-from gearfast.server.session cimport Handler, Row, Service, Session
+from gearfast.server.session cimport Handler, Row, Service, Session, need
 from gearfast.ground.slice cimport Slice
 
 from gearfast import config, logs
@@ -65,7 +67,7 @@ cdef bint parse_number(Slice digits, int64_t* number) noexcept nogil:
 # --- abilities and sleep (protocol sections 2.1, 2.2) ---
 
 cdef int on_can_do(Session session, const Packet* packet, const Row* row) except -1:
-    return session.service.broker.can_do(session, packet.argument[0], 0)
+    return need(session.service.broker.can_do(session, packet.argument[0], 0))
 
 
 cdef int on_can_do_timeout(Session session, const Packet* packet, const Row* row) except -1:
@@ -74,15 +76,16 @@ cdef int on_can_do_timeout(Session session, const Packet* packet, const Row* row
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"The timeout of CAN_DO_TIMEOUT does not fit 64 bits")
     if timeout > 0:
         timeout = max(timeout * unit, TIMEOUT_FLOOR)
-    return session.service.broker.can_do(session, packet.argument[0], max(timeout, <int64_t>0))
+    return need(session.service.broker.can_do(session, packet.argument[0], max(timeout, <int64_t>0)))
 
 
 cdef int on_cant_do(Session session, const Packet* packet, const Row* row) except -1:
-    return session.service.broker.cant_do(session, packet.argument[0], session.service.now)
+    session.service.broker.cant_do(session, packet.argument[0], session.service.now)
+    return 0
 
 
 cdef int on_reset_abilities(Session session, const Packet* packet, const Row* row) except -1:
-    return session.service.broker.reset_abilities(session, session.service.now)
+    return need(session.service.broker.reset_abilities(session, session.service.now))
 
 
 cdef int on_set_client_id(Session session, const Packet* packet, const Row* row) except -1:
@@ -92,21 +95,23 @@ cdef int on_set_client_id(Session session, const Packet* packet, const Row* row)
 
 
 cdef int on_pre_sleep(Session session, const Packet* packet, const Row* row) except -1:
-    if session.service.broker.sleep(session):
-        return 0
-    return session.send(NOOP, NULL, 0)
+    cdef Slept slept = session.service.broker.sleep(session)
+    if slept == HAS_WORK:
+        return session.send(NOOP, NULL, 0)
+    return need(slept == ASLEEP)
 
 
 # --- work (protocol sections 2.3, 2.8) ---
 
 cdef int on_grab(Session session, const Packet* packet, const Row* row) except -1:
-    cdef Job* job = session.service.broker.grab(session, session.service.now)
+    cdef Job* job
     cdef Slice part[4]
     cdef size_t size
     cdef char* at
     cdef int count = 2, i
     cdef uint32_t type = JOB_ASSIGN
     cdef Slice payload
+    need(session.service.broker.grab(session, session.service.now, &job))
     if job == NULL:
         return session.send(NO_JOB, NULL, 0)
     part[0] = session.service.broker.handles.spell(job.number)
@@ -175,15 +180,14 @@ cdef inline Submission submission(const Packet* packet, const Row* row) noexcept
 cdef int submit(Session session, const Submission* wanted) except -1:
     cdef Service service = session.service
     cdef Job* job = NULL
-    cdef int submitted
+    cdef Submitted submitted
     if wanted.unique.size > MOST_UNIQUE or wanted.reducer.size > MOST_UNIQUE:
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
     if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > service.largest:
         return session.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % service.largest)
-    try:
-        submitted = service.broker.submit(session, wanted, service.now, &job)
-    except MemoryError as error:
-        return session.refuse(b"QUEUE_ERROR", str(error).encode())
+    submitted = service.broker.submit(session, wanted, service.now, &job)
+    if submitted == NO_MEMORY:
+        return session.refuse(b"QUEUE_ERROR", b"no memory for another job")
     if submitted == QUEUE_FULL:
         return session.refuse(b"QUEUE_ERROR", b"Job queue is full")
     if submitted == NO_NUMBERS:
@@ -241,7 +245,7 @@ cdef int send_status(Session session, uint32_t type, Slice asked, const Job* job
     if type == STATUS_RES_UNIQUE:
         size += snprintf(figures + size, sizeof(figures) - size, b"%c%u", 0,
                          <uint32_t>(0 if job == NULL else job.waiting))
-    at = session.to.packet(type, asked.size + 1 + size)
+    at = session.packet(type, asked.size + 1 + size)
     memcpy(at, asked.data, asked.size)
     at[asked.size] = 0
     memcpy(at + asked.size + 1, figures, size)

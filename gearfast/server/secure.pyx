@@ -68,6 +68,8 @@ cdef class TlsTransport(SocketTransport):
         if not self.shaken or not session.wants_input():
             return 0
         at = session.reader.begin(self.turn.buffer, self.turn.buffer_size, &room)
+        if at == NULL:
+            raise session.reader.error()
         while filled < room and size > 0:
             size = self.read(at + filled, room - filled)
             if size > 0:
@@ -150,7 +152,7 @@ cdef class TlsTransport(SocketTransport):
             self.ready()
         return True
 
-    cdef size_t send_along(self, Slice rest) noexcept:
+    cdef size_t send_along(self, Slice rest) noexcept nogil:
         return 0
 
     # --- the end ---

@@ -55,6 +55,11 @@ cdef enum Trouble:                        # why a session is cut off while the b
     NO_MEMORY = 2
     IN_THE_WAY = 3                        # memory is short, and its buffers are the largest
 
+cdef inline int need(bint done) except -1:                 # of what fails without memory
+    if not done:
+        raise MemoryError("no memory for an answer")
+    return 0
+
 @cython.final
 cdef class Session(Peer):
     cdef Service service
@@ -81,7 +86,7 @@ cdef class Session(Peer):
     # Handle what the reader has; what is left when `wants_input` turns false waits for `go_on`.
     cdef void take(self) noexcept
     cdef int take_packets(self) except -1
-    cdef int put_off(self) except -1                       # keep what has come for the next share of time
+    cdef int keep_rest(self) except -1                     # of what has come, for later
     cdef void go_on(self) noexcept
     cdef void closed(self) noexcept
     cdef bint wants_input(self) noexcept
@@ -93,10 +98,10 @@ cdef class Session(Peer):
     cdef int next_slice(self) except -1
     cdef bytes fail_answer(self, object error)
     # A packet so many times. False: there is no memory, and not all of it was written.
-    cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept
-    cdef bint deliver_large(self, uint32_t type, Slice body) noexcept
-    cdef size_t send_along(self, Slice rest) noexcept
-    cdef void cut_off(self, Trouble trouble) noexcept
+    cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept nogil
+    cdef bint deliver_large(self, uint32_t type, Slice body) noexcept nogil
+    cdef size_t send_along(self, Slice rest) noexcept nogil
+    cdef void cut_off(self, Trouble trouble) noexcept nogil
     cdef int send(self, uint32_t type, const char* body, size_t size) except -1
     # A packet in two parts: the first `size` bytes of its body are for the caller to fill in, `rest` follows.
     cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL
@@ -104,6 +109,7 @@ cdef class Session(Peer):
     cdef int send_handle(self, uint32_t type, uint64_t number) except -1
     cdef int refuse(self, const char* code, const char* text) except -1
     cdef int check(self, Reported reported, const char* text) except -1
+    cdef char* packet(self, uint32_t type, size_t size) except NULL          # one answer's body, for the caller to fill in
     cdef inline bint too_much_waits(self) noexcept:
         return self.out.waiting() > self.service.output_pause or (self.fences.count > 0 and self.store_is_behind())
     cdef bint store_is_behind(self) noexcept               # it has yet to write too much

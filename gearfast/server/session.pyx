@@ -9,7 +9,7 @@ from gearfast.broker.broker cimport UNKNOWN
 from gearfast.ground.clock cimport Clock, monotonic_time, wall_time
 from gearfast.server.fence cimport fences_close
 from gearfast.protocol.packet cimport (
-    ERROR, HEADER_SIZE, NOOP, READY, TEXT, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
+    ERROR, HEADER_SIZE, NOOP, READY, TEXT, WRONG, Pulled, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
 )
 from gearfast.broker.peer cimport EXCEPTION
 
@@ -92,22 +92,29 @@ cdef class Session(Peer):
         try:
             self.take_packets()
             broker.working = False
-            self.reader.finish()
+            self.keep_rest()
         except Exception as error:
             broker.working = False
             self.give_up(error)
 
-    cdef int put_off(self) except -1:
-        self.stopped = True
-        return self.reader.finish()
+    cdef int keep_rest(self) except -1:
+        if not self.reader.finish():
+            raise self.reader.error()
+        return 0
 
     cdef int take_packets(self) except -1:
         """As many as its share of the turn allows; the clock is looked at by those who have sent many, or dear ones."""
         cdef Service service = self.service
         cdef Broker broker = service.broker
         cdef Packet packet
+        cdef Pulled pulled
         cdef size_t work = 0, before = broker.steps
-        while self.wants_input() and self.reader.next(&packet) == READY:
+        while self.wants_input():
+            pulled = self.reader.next(&packet)
+            if pulled != READY:
+                if pulled == WRONG:
+                    raise self.reader.error()
+                break
             if packet.type == TEXT:
                 self.handle_line(&packet)
                 work += LOOK
@@ -175,7 +182,7 @@ cdef class Session(Peer):
         if answer is None:
             self.ended = True
         elif isinstance(answer, bytes):
-            self.to.write(<const char*>(<bytes>answer), len(<bytes>answer))
+            need(self.to.write(<const char*>(<bytes>answer), len(<bytes>answer)))
         else:
             self.answer = answer
             self.held = self.to = self.writer()
@@ -194,11 +201,11 @@ cdef class Session(Peer):
             part = self.fail_answer(error) + b".\n"
             last = True
         if part is not None:
-            self.out.write(<const char*>(<bytes>part), len(<bytes>part))
+            need(self.out.write(<const char*>(<bytes>part), len(<bytes>part)))
         if last:
             self.answer = None
             self.to = self.out
-            self.out.append(self.held)
+            need(self.out.append(self.held))
             self.held = None
         self.outlet.ready()
         return 0
@@ -214,13 +221,19 @@ cdef class Session(Peer):
         if size >= LARGE:
             self.begin(type, 0, Slice(body, size))
             return self.finish(Slice(body, size))
-        at = self.to.packet(type, size)
+        at = self.packet(type, size)
         if size > 0:
             memcpy(at, body, size)
         self.outlet.ready()
         return 0
 
-    cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept:
+    cdef char* packet(self, uint32_t type, size_t size) except NULL:
+        cdef char* at = self.to.packet(type, size)
+        if at == NULL:
+            raise MemoryError("no memory for an answer")
+        return at
+
+    cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept nogil:
         cdef char* at
         if body.size >= LARGE and times == 1:
             return self.deliver_large(type, body)
@@ -234,28 +247,27 @@ cdef class Session(Peer):
         self.outlet.ready()
         return True
 
-    cdef bint deliver_large(self, uint32_t type, Slice body) noexcept:
+    cdef bint deliver_large(self, uint32_t type, Slice body) noexcept nogil:
         cdef size_t gone
-        if not self.to.make_room(HEADER_SIZE):
+        if self.to.begin(type, body.size, 0) == NULL:
             return False
-        self.to.begin(type, body.size, 0)
         gone = self.send_along(body)
         self.outlet.ready()
-        if not self.to.make_room(body.size - gone):
-            return False
-        self.to.write(body.data + gone, body.size - gone)
-        return True
+        return self.to.write(body.data + gone, body.size - gone)
 
     cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL:
-        return self.to.begin(type, size + rest.size, size)
+        cdef char* at = self.to.begin(type, size + rest.size, size)
+        if at == NULL:
+            raise MemoryError("no memory for an answer")
+        return at
 
     cdef int finish(self, Slice rest) except -1:
         cdef size_t gone = self.send_along(rest) if rest.size >= LARGE else 0
-        self.to.write(rest.data + gone, rest.size - gone)
+        need(self.to.write(rest.data + gone, rest.size - gone))
         self.outlet.ready()
         return 0
 
-    cdef size_t send_along(self, Slice rest) noexcept:
+    cdef size_t send_along(self, Slice rest) noexcept nogil:
         """A large rest goes out at once, if it can, straight from where it lies: neither kept nor copied."""
         return self.outlet.send_along(rest) if self.to is self.out and not self.cut else 0
 
@@ -265,7 +277,7 @@ cdef class Session(Peer):
 
     cdef int refuse(self, const char* code, const char* text) except -1:
         """Answer with an ERROR; the stream stays in step. Logged once per connection, so that no peer can flood the log."""
-        cdef char* at = self.to.packet(ERROR, strlen(code) + 1 + strlen(text))
+        cdef char* at = self.packet(ERROR, strlen(code) + 1 + strlen(text))
         memcpy(at, code, strlen(code) + 1)
         memcpy(at + strlen(code) + 1, text, strlen(text))
         if not self.refused_before:
@@ -298,7 +310,7 @@ cdef class Session(Peer):
         self.ended = True
         self.outlet.ready()
 
-    cdef void cut_off(self, Trouble trouble) noexcept:
+    cdef void cut_off(self, Trouble trouble) noexcept nogil:
         """While the broker works: `closed` says why."""
         self.cut = True
         self.trouble = trouble
@@ -329,11 +341,11 @@ cdef class Session(Peer):
 
     # --- what the broker asks of a peer, while it works ---
 
-    cdef void wake(self) noexcept:
+    cdef void wake(self) noexcept nogil:
         if not self.deliver(NOOP, Slice(NULL, 0), 1):
             self.cut_off(NO_MEMORY)
 
-    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept:
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
         cdef size_t waiting = self.out.waiting() + (0 if self.held is None else self.held.waiting())
         cdef uint32_t type = REPORT_TYPES[<int>kind]
         cdef Slice told = Slice(body, size)

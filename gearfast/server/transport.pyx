@@ -14,7 +14,7 @@ from gearfast.server.turn cimport Turn
 
 from gearfast import logs
 
-cdef extern from "sys/socket.h":
+cdef extern from "sys/socket.h" nogil:
     ssize_t recv(int, void*, size_t, int)
     ssize_t send(int, const void*, size_t, int)
     struct iovec:
@@ -258,6 +258,8 @@ cdef class SocketTransport(Transport):
             room = self.turn.buffer_size
         else:
             at = session.reader.begin(self.turn.buffer, self.turn.room, &room)
+            if at == NULL:
+                raise session.reader.error()
         size = recv(self.fd, at, room, 0)
         if size > 0:
             if self.lingering:
@@ -295,15 +297,14 @@ cdef class SocketTransport(Transport):
             self.blocked = True
             self.loop.add_writer(self.fd, self.writable)
 
-    cdef size_t send_along(self, Slice rest) noexcept:
-        cdef PacketWriter out = self.session.out
-        cdef size_t waiting = out.waiting()
+    cdef size_t send_along(self, Slice rest) noexcept nogil:
+        cdef size_t waiting = self.session.out.waiting()
         cdef iovec parts[2]
         cdef msghdr message
         cdef ssize_t size
-        if self.blocked or not self.open or waiting > out.sendable():
+        if self.blocked or not self.open or waiting > self.session.out.sendable():
             return 0
-        parts[0].iov_base = out.data + out.sent
+        parts[0].iov_base = self.session.out.data + self.session.out.sent
         parts[0].iov_len = waiting
         parts[1].iov_base = <void*>rest.data
         parts[1].iov_len = rest.size
@@ -313,7 +314,7 @@ cdef class SocketTransport(Transport):
         size = sendmsg(self.fd, &message, 0)
         if size < 0:                              # for whatever reason: the end of the turn will see it
             return 0
-        out.sent += min(<size_t>size, waiting)
+        self.session.out.sent += min(<size_t>size, waiting)
         return <size_t>size - min(<size_t>size, waiting)
 
     def writable(self):

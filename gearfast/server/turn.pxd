@@ -14,13 +14,9 @@ from gearfast.server.outlet cimport Outlet
 from gearfast.ground.ring cimport Ring
 from gearfast.server.session cimport Service
 
-cdef struct Line:                 # members who wait for their turn to be over, in the order in which they came; kept alive
-    Ring members
-    size_t count
-
 cdef class Member(Outlet):
     cdef Turn turn
-    cdef Ring place               # in one of the turn's lines
+    cdef Ring place               # in one of the turn's lines, which it leaves when it is gone
     cdef Ring patience            # among those that are waited for
     cdef double since             # when it did last what it is waited for to do, monotonic seconds
     cdef bint leaving             # it is waited for to take what it is sent; kept alive
@@ -32,8 +28,8 @@ cdef class Turn(Aftermath):
     cdef readonly Memory memory
     cdef object loop
     cdef object call_soon, end            # bound once: they are needed every turn
-    cdef Line queue                       # who has something to send, or has yet to be read from
-    cdef Line backlog                     # who has sent more than its share of a turn can do
+    cdef Ring queue                       # who has something to send, or has yet to be read from
+    cdef Ring backlog                     # who has sent more than its share of a turn can do
     cdef Ring unfinished                  # who has sent a part of a packet, the longest ago first
     cdef Ring leaving                     # who is nobody's peer any more, and has yet to take what it is sent
     cdef bint scheduled
@@ -50,7 +46,7 @@ cdef class Turn(Aftermath):
 
     cdef void begin(self) noexcept        # something happened: take the time
     cdef bint is_full(self) noexcept      # enough was done before its end: who has not been read from waits for that
-    cdef void join(self, Member member) noexcept
+    cdef void join(self, Member member) noexcept nogil
     cdef void serve(self, Member member) noexcept        # its bytes are handled from here on
     cdef int served(self, bint waits) except -1          # to here; `waits`: others may have to tell it something yet
     cdef void serve_no_more(self, Member member) noexcept         # something has failed in between
@@ -58,10 +54,10 @@ cdef class Turn(Aftermath):
 
     # Raises RuntimeError in another thread, and while a member is served: by whom the answer of a plugin is asked for.
     cdef int enter(self) except -1
-    cdef bint has_waiting(self) noexcept
+    cdef bint has_waiting(self) noexcept nogil
     cdef void schedule(self) noexcept
-    cdef void let(self, Line* line) noexcept
-    cdef void go_through(self, Line* line, double end, size_t least) noexcept
+    cdef void let(self, Ring* line) noexcept
+    cdef void go_through(self, Ring* line, double end, size_t least) noexcept
     cdef void tell(self) noexcept
     cdef int arm(self) except -1
 

@@ -27,8 +27,9 @@ cdef class Member(Outlet):
     def __dealloc__(self):
         if self.patience.next != NULL:
             ring_leave(&self.patience)
+            ring_leave(&self.place)
 
-    cdef void ready(self) noexcept:
+    cdef void ready(self) noexcept nogil:
         if ring_empty(&self.place):
             self.turn.join(self)
 
@@ -47,8 +48,8 @@ cdef class Turn:
         self.loop = loop
         self.call_soon = loop.call_soon
         self.end = self.over
-        line_open(&self.queue)
-        line_open(&self.backlog)
+        ring_open(&self.queue, NULL)
+        ring_open(&self.backlog, NULL)
         ring_open(&self.unfinished, NULL)
         ring_open(&self.leaving, NULL)
         self.armed = INFINITY
@@ -77,13 +78,16 @@ cdef class Turn:
     cdef bint is_full(self) noexcept:
         return self.service.work >= FULL
 
-    cdef bint has_waiting(self) noexcept:
-        return self.queue.count > 0 or self.backlog.count > 0
+    cdef bint has_waiting(self) noexcept nogil:
+        return not (ring_empty(&self.queue) and ring_empty(&self.backlog))
 
-    cdef void join(self, Member member) noexcept:
-        if self.end is not None:                  # else there are no turns any more
-            line_append(&self.backlog if member is self.present else &self.queue, member)
-            self.broker_rests()
+    cdef void join(self, Member member) noexcept nogil:
+        if self.end is None:                      # there are no turns any more
+            return
+        ring_append(&self.backlog if member is self.present else &self.queue, &member.place)
+        if not self.service.broker.working:       # else it is not done yet, and says so when it is
+            with gil:
+                self.broker_rests()
 
     cdef void broker_rests(self) noexcept:
         if self.serving is None and self.present is None and not self.service.broker.working and self.has_waiting():
@@ -115,7 +119,7 @@ cdef class Turn:
         if self.scheduled:
             return 0
         if self.has_waiting():
-            if waits or self.queue.count != 1 or self.backlog.count > 0 or self.queue.members.next != &member.place:
+            if waits or not is_alone(&self.queue, &member.place) or not ring_empty(&self.backlog):
                 self.schedule()
                 return 0
             self.let(&self.queue)
@@ -125,9 +129,10 @@ cdef class Turn:
         if self.serving is member:
             self.serving = None
 
-    cdef void let(self, Line* line) noexcept:
+    cdef void let(self, Ring* line) noexcept:
         """The first of a line does what it waited for. What it has left to do then is the backlog's."""
-        self.present = line_pop(line)
+        self.present = <Member>line.next.owner
+        ring_leave(line.next)
         self.present.turn_over()
         self.present = None
         self.broker_rests()
@@ -182,23 +187,25 @@ cdef class Turn:
         self.last_answers = self.turn_time
         self.broker_rests()
 
-    cdef void go_through(self, Line* line, double end, size_t least) noexcept:
+    cdef void go_through(self, Ring* line, double end, size_t least) noexcept:
         """Each of a line in its order, with an equal share of the time, until that is up; who comes meanwhile waits."""
-        cdef Line these
+        cdef Ring these
         cdef double share
-        line_open(&these)
-        line_move(&these, line)
-        share = max(LEAST_SHARE, min(self.peer_time, self.turn_time / max(these.count, <size_t>1)))
+        if ring_empty(line):
+            return
+        ring_open(&these, NULL)
+        ring_append_all(&these, line)
+        share = max(LEAST_SHARE, min(self.peer_time, self.turn_time / ring_length(&these)))
         self.room = max(LEAST_ROOM, <size_t>(self.buffer_size * min(1.0, share / self.peer_time)))
-        while these.count > 0 and (least > 0 or self.service.now < end):
+        while not ring_empty(&these) and (least > 0 or self.service.now < end):
             self.service.until = self.service.now + share
             self.let(&these)
             self.tell()
             self.service.now = self.service.clock.monotonic()
             least -= least > 0
         self.room = self.buffer_size
-        line_move(&these, line)                   # behind those who are left
-        line_move(line, &these)
+        ring_append_all(&these, line)             # behind those who are left
+        ring_append_all(line, &these)
 
     def when_idle(self, idle):
         self.idle = idle
@@ -300,10 +307,10 @@ cdef class Turn:
     def close(self):
         while not ring_empty(&self.leaving):
             (<Member>self.leaving.next.owner).close()
-        while self.queue.count > 0:
-            line_pop(&self.queue)
-        while self.backlog.count > 0:
-            line_pop(&self.backlog)
+        while not ring_empty(&self.queue):
+            ring_leave(self.queue.next)
+        while not ring_empty(&self.backlog):
+            ring_leave(self.backlog.next)
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -312,28 +319,14 @@ cdef class Turn:
         self.service.broker.aftermath = None
 
 
-# --- lines ---
-
-cdef void line_open(Line* line) noexcept:
-    ring_open(&line.members, NULL)
-    line.count = 0
+cdef inline bint is_alone(const Ring* head, const Ring* link) noexcept nogil:
+    return head.next == link and head.prev == link
 
 
-cdef void line_append(Line* line, Member member) noexcept:
-    Py_INCREF(member)
-    ring_append(&line.members, &member.place)
-    line.count += 1
-
-
-cdef Member line_pop(Line* line):
-    cdef Member member = <Member>line.members.next.owner
-    ring_leave(&member.place)
-    line.count -= 1
-    Py_DECREF(member)                             # `member` is a reference of its own
-    return member
-
-
-cdef void line_move(Line* to, Line* line) noexcept:
-    ring_append_all(&to.members, &line.members)
-    to.count += line.count
-    line.count = 0
+cdef inline size_t ring_length(const Ring* head) noexcept nogil:
+    cdef const Ring* link = head.next
+    cdef size_t length = 0
+    while link != head:
+        length += 1
+        link = link.next
+    return length

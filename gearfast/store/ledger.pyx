@@ -26,6 +26,7 @@ cdef enum:
     ENOUGH = 1000             # jobs found in it
 
 cdef size_t MOST_UNIQUE = config.UNIQUE_SIZE
+cdef size_t MOST_PAYLOAD = 0xFFFFFFFF
 # Where the jobs of a batch go that failed: those of a small one that fails again are asked for one by one.
 cdef int[LINES + 1] NEXT_LINE = [AGAIN, SINGLY, SINGLY, HEAVY, ANEW, LINES]
 
@@ -60,12 +61,15 @@ cdef class Ledger:
             raise ValueError("its number is none, or another job's")
         if <size_t>len(unique) > MOST_UNIQUE or not 0 <= priority < PRIORITIES or not 0 <= due < INFINITY:
             raise ValueError(f"its unique id, priority or due time cannot be ({unique!r}, {priority}, {due})")
+        if <size_t>len(payload) > MOST_PAYLOAD:
+            raise ValueError(f"its payload has {len(payload)} bytes, and 4 GiB are too many")
         read_more(more, &wanted.reducer)
         wanted.function, wanted.unique, wanted.payload = slice_of(name), slice_of(unique), slice_of(payload)
         wanted.priority = priority
         wanted.background = True
         wanted.due = due
-        self.broker.restore(&wanted, number, min(max(attempts, 0), 0xFFFF))
+        if not self.broker.restore(&wanted, number, min(max(attempts, 0), 0xFFFF)):
+            raise MemoryError("no memory for another job")
         return 0
 
     def open(self, bytes prefix not None, uint64_t last, bint quiet, size_t heavy=<size_t>-1):
@@ -301,7 +305,8 @@ cdef class Ledger:
             count = self.broker.scan(&self.seeking, found)
             for at in range(count):
                 if is_promised(found[at]) and not is_gathered(found[at]):
-                    journal.gather_anew(found[at])
+                    if not journal.gather_anew(found[at]):
+                        raise MemoryError("no memory for another job that waits for the store")
             if self.seeking.hash == 0 and self.seeking.node == 0:
                 self.passes -= 1
             slices += 1

@@ -40,3 +40,4 @@ cdef class Player(Watched):
 
 cdef class Wire(SocketTransport):
     cdef Player player
+    cdef size_t hear_along(self, Slice rest) noexcept

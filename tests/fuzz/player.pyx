@@ -180,6 +180,8 @@ cdef class Wire(SocketTransport):
             room = self.turn.buffer_size
         else:
             at = self.session.reader.begin(self.turn.buffer, self.turn.room, &room)
+            if at == NULL:
+                raise self.session.reader.error()
         size = self.player.give(at, room)
         if size > 0:
             if self.lingering:
@@ -208,7 +210,11 @@ cdef class Wire(SocketTransport):
             self.block()
         return True
 
-    cdef size_t send_along(self, Slice rest) noexcept:
+    cdef size_t send_along(self, Slice rest) noexcept nogil:
+        with gil:                     # who hears of it is written in Python
+            return self.hear_along(rest)
+
+    cdef size_t hear_along(self, Slice rest) noexcept:
         cdef PacketWriter out = self.session.out
         cdef size_t waiting = out.waiting()
         cdef ssize_t size

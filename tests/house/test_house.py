@@ -70,6 +70,30 @@ def test_the_rules_find_what_they_are_for() -> None:
     assert len(enums()) > 8
 
 
+WITHOUT_PYTHON = [path for path in SOURCES if path.parent.name in ("ground", "protocol", "broker")]
+FUNCTION = re.compile(
+    r"^ *cp?def (?!class )(?:inline )?[\w ]+[ *]+(\w+)\(((?:[^()]|\([^()]*\))*)\)([^:#\n]*)", re.MULTILINE
+)
+DOORS = {
+    *("belongs_here", "enter", "rest", "broker_rests", "rest_soon", "forget", "adopt_handles", "drop"),  # broker, life
+    *("function_rows", "job_rows", "function_row", "job_row", "of"),  # what an administrator sees
+    *("cursor_number", "cursor_of", "slice_of", "as_heard", "status_of", "packet_tuple", "error"),  # for Python
+    "release_collector",
+}
+
+
+def test_storeys_without_python_are_compiled_so() -> None:
+    """Every function but the doors: the compiler itself refuses Python in them."""
+    found, doors = 0, set[str]()
+    for path in WITHOUT_PYTHON:
+        for name, _, end in FUNCTION.findall(path.read_text(encoding="utf-8")):
+            found += 1
+            if "nogil" not in end:
+                doors.add(name)
+    assert found > 400
+    assert doors == DOORS
+
+
 def test_the_makefile_names_tests_that_are_there() -> None:
     """A pattern that fits no file would leave nothing out, and say nothing."""
     makefile = re.sub(r"\\\n", " ", (ROOT / "Makefile").read_text(encoding="utf-8"))

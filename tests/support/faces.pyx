@@ -22,7 +22,8 @@ cdef class IndexFace:
 
     def __cinit__(self):
         self.places = {}
-        index_open(&self.index)
+        if not index_open(&self.index):
+            raise MemoryError
 
     def __dealloc__(self):
         for place in self.places.values():
@@ -73,10 +74,12 @@ cdef class Careless(InProcessPeer):
     cdef public object held
     cdef public int wakes
 
-    cdef void wake(self) noexcept:
-        self.wakes += 1
-        self.held = None
+    cdef void wake(self) noexcept nogil:
+        with gil:
+            self.wakes += 1
+            self.held = None
 
-    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept:
-        self.held = None
+    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
+        with gil:
+            self.held = None
         return True
