@@ -1,9 +1,10 @@
 """How far a long piece of work has come, for who watches it on a terminal."""
 
 import sys
-import time
 from types import TracebackType
 from typing import Self
+
+from gearfast.ground.clock import monotonic
 
 EVERY = 0.2
 """Seconds between two looks at it: quick enough to see it move, and no work."""
@@ -17,14 +18,14 @@ class Progress:
         self.what = what
         self.watched = watched and sys.stderr is not None and sys.stderr.isatty()
         self.count = 0
-        self.next = time.monotonic() + EVERY
+        self.next = monotonic() + EVERY
         self.drawn = False
 
     def add(self, count: int) -> None:
         """Count so many more."""
         self.count += count
-        if self.watched and time.monotonic() >= self.next:
-            self.next = time.monotonic() + EVERY
+        if self.watched and monotonic() >= self.next:
+            self.next = monotonic() + EVERY
             self.drawn = True
             print(f"\r{self.count:,} {self.what}", end="", file=sys.stderr, flush=True)
 

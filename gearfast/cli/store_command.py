@@ -26,6 +26,7 @@ from gearfast.cli.jobimport import Import, Input, counted
 from gearfast.cli.progress import Progress
 from gearfast.config import default_handle_prefix
 from gearfast.errors import ConfigError, GearfastError, StoreError
+from gearfast.ground.clock import wall
 from gearfast.logs import LEVELS
 from gearfast.store.contract import PREFIX, Readable, Store, StoredJob, StoreSettings
 
@@ -256,7 +257,7 @@ def row_of(job: StoredJob, prefix: bytes, width: int) -> bytes:
 
 async def count_jobs(jobs: AsyncIterator[StoredJob], errand: Errand, prefix: str) -> None:
     """Print a table: jobs by function and priority, and how many of them are not due yet."""
-    now = time.time()
+    now = wall()
     rows: dict[tuple[bytes, bool], Counter[int]] = {}
     total = Counter[int]()
     later = len(PRIORITIES)

@@ -5,13 +5,13 @@ import resource
 import socket
 import struct
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
 from typing import Final
 
 from gearfast.config import DESCRIPTORS_KEPT, VISIT, VISITORS, Config
+from gearfast.ground.clock import monotonic
 from gearfast.protocol.packet import PacketType
 from gearfast.server.transport import Transport
 from gearfast.server.visitor import CODE, QUESTIONS, REASON
@@ -90,7 +90,7 @@ class Door:
 
     def visited(self, transport: Transport, origin: Origin) -> None:
         """Remember a visitor, until it has left. There has to be a place for it."""
-        self.visitors[origin][transport] = time.monotonic()
+        self.visitors[origin][transport] = monotonic()
         transport.door = self
 
     def has_place(self, origin: Origin) -> bool:
@@ -98,7 +98,7 @@ class Door:
         visitors = self.visitors[origin]
         if len(visitors) < VISITORS:
             return True
-        over = time.monotonic() - VISIT
+        over = monotonic() - VISIT
         for visitor, since in visitors.items():
             if since <= over or visitor.session.serial not in self.sessions:
                 visitor.close()

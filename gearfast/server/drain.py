@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from gearfast.broker.broker import Broker
 from gearfast.config import Config
+from gearfast.ground.clock import monotonic
 from gearfast.logs import NOTICE
 
 log = logging.getLogger("gearfast")
@@ -23,7 +24,7 @@ class Drain:
         self.broker = broker
         self.config = config
         self.stop = stop
-        self.began = time.monotonic()
+        self.began = monotonic()
         self.loop = asyncio.get_running_loop()
         self.timers: list[asyncio.TimerHandle] = []
         self.say()

@@ -5,13 +5,13 @@ it is found out which job it is that the store does not take, and the others wai
 """
 
 import math
-import time
 from collections import deque
 from enum import Enum
 from typing import NamedTuple
 
 from gearfast.broker.journal import Waits
 from gearfast.config import Config
+from gearfast.ground.clock import monotonic
 from gearfast.store.contract import CEILING, Batch
 from gearfast.store.ledger import Ledger
 from gearfast.store.lone import Lone, Loner
@@ -141,7 +141,7 @@ class Batches:
 
     def loner(self) -> Flight | None:
         """Return the next one of those that failed by themselves, if it is time."""
-        now = time.monotonic()
+        now = monotonic()
         while (loner := self.lone.first_due()) is not None and max(loner.due, self.lone.after) <= now:
             if loner.forget:
                 if not self.ledger.is_kept(loner.number):  # asked for once more, it is not to be forgotten
@@ -193,7 +193,7 @@ class Batches:
         self.apart = True
         if removes:
             self.overtaken = 0
-        now = time.monotonic()
+        now = monotonic()
         if flight.loner is not None:
             self.loner_failed(flight.loner, reason, now, took)
         elif alone is not None:

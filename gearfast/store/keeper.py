@@ -8,13 +8,13 @@ forget waits for as long as it takes.
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from gearfast.broker.broker import Broker
 from gearfast.config import Config, default_handle_prefix
 from gearfast.errors import ConfigError, GearfastError, StoreError
+from gearfast.ground.clock import monotonic
 from gearfast.logs import NOTICE
 from gearfast.store.batches import Flight
 from gearfast.store.contract import CEILING, PREFIX, Batch, Store, ceiling_of
@@ -54,7 +54,7 @@ class Keeper:
         """
         self.settle = settle
         self.loop = asyncio.get_running_loop()
-        began = time.monotonic()
+        began = monotonic()
         try:
             await self.replay(await self.store.open())
         except GearfastError:
@@ -67,7 +67,7 @@ class Keeper:
             await self.close_store()
             raise
         if self.replayed:
-            log.log(NOTICE, "%d jobs replayed in %.1f s", self.replayed, time.monotonic() - began)
+            log.log(NOTICE, "%d jobs replayed in %.1f s", self.replayed, monotonic() - began)
 
     async def replay(self, facts: Mapping[str, str]) -> None:
         """Take the jobs of the store into the broker, and reserve numbers above all that were ever used."""
@@ -125,7 +125,7 @@ class Keeper:
             self.settle()  # what this leads to is written by the next round: this one is still busy
             self.settled.set()
         self.journal.busy = False
-        self.wake_in(self.batches.due() - time.monotonic())
+        self.wake_in(self.batches.due() - monotonic())
 
     async def next(self) -> Flight | None:
         """Return what is written next, after a look, in slices, for what the store is to have again."""
@@ -170,7 +170,7 @@ class Keeper:
 
         ``is_waited_for`` tells whether somebody waits for a job with this number, or a lower one.
         """
-        self.writer.last_success = time.monotonic()
+        self.writer.last_success = monotonic()
         last = self.ledger.last
         while is_waited_for(last):
             self.wake()
@@ -217,20 +217,20 @@ class Keeper:
         """The last batches, and that no number beyond the last one was used, until the store has been away too long."""
         self.batches.last_ones = True
         self.batches.facts[CEILING] = str(self.ledger.last)
-        self.batches.lone.all_now(time.monotonic())
+        self.batches.lone.all_now(monotonic())
         while self.batches.waits and (left := self.time_left()) > 0:
             flight = await self.next()
             if flight is not None:
                 await self.writer.write(flight, left)
             elif self.writer.away_since or self.ledger.promised:  # it may be a moment's trouble, though it took others
-                await asyncio.sleep(min(max(self.batches.due() - time.monotonic(), 0.001), left))
+                await asyncio.sleep(min(max(self.batches.due() - monotonic(), 0.001), left))
             else:  # what is left the store does not take, though it takes others, and nobody loses it
                 return
 
     def time_left(self) -> float:
         """Return for how many seconds more it is tried: longer when jobs would be lost that were acknowledged."""
         most = self.config.store_last_writes if self.ledger.promised else self.config.store_last_removes
-        return self.writer.last_success + most - time.monotonic()
+        return self.writer.last_success + most - monotonic()
 
     def say_what_is_left(self) -> None:
         """Log what could not be written, and is made up for later. Raises StoreError for what is lost."""

@@ -2,11 +2,11 @@
 
 import logging
 import math
-import time
 from typing import Final, NamedTuple
 
 from gearfast.config import UNIQUE_SIZE
 from gearfast.errors import StoreError
+from gearfast.ground.clock import wall
 from gearfast.logs import NOTICE
 from gearfast.store.contract import StoredJob
 
@@ -50,7 +50,7 @@ def job_of(row: StockRow, number: int) -> StoredJob:
         raise StoreError(f"its unique id has {len(unique)} bytes, and {UNIQUE_SIZE} is the most")
     # gearmand ends a text that fills its field with a NUL, and then stores that too.
     kept = (unique or b"").partition(b"\0")[0]
-    when = float(due) if due is not None and due > time.time() else 0.0
+    when = float(due) if due is not None and due > wall() else 0.0
     return StoredJob(number, function, kept, priority, when, 0, payload or b"", b"")
 
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 
 from gearfast.config import MIB, Config
 from gearfast.errors import StoreError, StoreLostError
+from gearfast.ground.clock import monotonic
 from gearfast.store.batches import Batches, Flight, Kind
 from gearfast.store.contract import CEILING, Store, StoredJob, room_of
 from gearfast.store.ledger import Ledger
@@ -55,7 +55,7 @@ class Writer:
 
     async def write(self, flight: Flight, most: float = float("inf")) -> None:
         """Write it, for so many seconds at most. When it failed, wait a little, if the store may be away."""
-        began = time.monotonic()
+        began = monotonic()
         try:
             async with asyncio.timeout(min(self.patience_with(flight), most)):
                 if not await self.has_room(flight):
@@ -70,11 +70,11 @@ class Writer:
             if isinstance(error, StoreLostError):
                 await self.begin_anew(error)
             else:
-                self.failed(flight, error, time.monotonic() - began)
+                self.failed(flight, error, monotonic() - began)
             if self.failures > 2:
                 await asyncio.sleep(min(self.pause(), most))
         else:
-            self.succeeded(flight, time.monotonic() - began)
+            self.succeeded(flight, monotonic() - began)
 
     def patience_with(self, flight: Flight) -> float:
         """Return the seconds that it may take; what is known to be at fault itself may not keep the others longer."""
@@ -115,7 +115,7 @@ class Writer:
     def succeeded(self, flight: Flight, took: float) -> None:
         """It is durable."""
         self.batches.taken(flight, took)
-        self.last_success = time.monotonic()
+        self.last_success = monotonic()
         timeout = self.config.store_timeout
         self.patience[flight.kind] = max(timeout / PATIENCE, min(timeout, took * PATIENCE))
         self.slow[flight.kind] = False
@@ -161,7 +161,7 @@ class Writer:
         """Say once that the store is away."""
         if self.away_since:
             return
-        self.away_since = time.monotonic()
+        self.away_since = monotonic()
         unexpected = error is not None and not isinstance(error, (StoreError, TimeoutError, OSError))
         log.error(
             "The store is away: %s. Submits wait up to %g s and are then refused; it is tried again all the time",
@@ -173,7 +173,7 @@ class Writer:
     def back(self) -> None:
         """Say that it is back, if it was away."""
         if self.away_since:
-            log.error("The store is back after %.1f s", time.monotonic() - self.away_since)
+            log.error("The store is back after %.1f s", monotonic() - self.away_since)
             self.away_since = 0.0
 
     # --- facts, and a store that begins anew ---
@@ -202,7 +202,7 @@ class Writer:
 
     def refuse_overdue(self) -> None:
         """Give an answer to those who have waited for the store for too long."""
-        now = time.monotonic()
+        now = monotonic()
         before = now - self.config.store_timeout
         numbers, changes = self.ledger.overdue(before)
         lone = self.batches.lone

@@ -18,8 +18,8 @@ STOREYS: dict[str, set[str]] = {
     "broker": {"ground", "protocol"},
     "store": {"ground", "broker"},
     "server": {"ground", "protocol", "broker", "store"},
-    "plugins": {"broker", "store"},
-    "cli": {"store", "server", "plugins"},
+    "plugins": {"ground", "broker", "store"},
+    "cli": {"ground", "store", "server", "plugins"},
 }
 # What a room may use of its own storey: only what stands above it here.
 ROOMS: dict[str, dict[str, set[str]]] = {

@@ -7,7 +7,6 @@ A line is ``%7s`` level, local time with microseconds, the thread's tag, the mes
 
 import logging
 import re
-import time
 from contextlib import ExitStack, suppress
 
 from gearfast.cli.log import strays
@@ -17,6 +16,7 @@ from gearfast.cli.log.repeats import Repeats
 from gearfast.cli.log.scribe import Scribe
 from gearfast.cli.log.sink import FileSink, HandedSink, Sink, StderrSink, SyslogSink
 from gearfast.config import LOG_DIFFERENT, LOG_LAST_WRITES, LOG_REPEATS, LOG_SAME
+from gearfast.ground.clock import monotonic, wall
 from gearfast.logs import LEVELS, NOTICE, WARNING, word_of
 
 log = logging.getLogger("gearfast")
@@ -74,7 +74,7 @@ class LogHandler(logging.Handler):
         fault = repr(record.exc_info[1]) if record.exc_info else ""
         key = ADDRESS.sub("0x", f"{record.levelno} {text} {fault}")
         watched = self.repeats.pending
-        admitted = self.repeats.admit(key, record.levelno, text, time.monotonic())
+        admitted = self.repeats.admit(key, record.levelno, text, monotonic())
         if self.repeats.pending and not watched:
             self.scribe.wake()
         return admitted
@@ -87,8 +87,8 @@ class LogHandler(logging.Handler):
         if self.lock is None or not self.lock.acquire(blocking=False):
             return True
         try:
-            for level, text in self.repeats.due(time.monotonic(), all_of_them=all_of_them):
-                self.put(level, time.time(), text)
+            for level, text in self.repeats.due(monotonic(), all_of_them=all_of_them):
+                self.put(level, wall(), text)
             return self.repeats.pending
         finally:
             self.lock.release()
@@ -194,7 +194,7 @@ def end(handlers: list[LogHandler]) -> None:
     """Close them, all within one LOG_LAST_WRITES."""
     for handler in handlers:
         handler.finish()
-    latest = time.monotonic() + LOG_LAST_WRITES
+    latest = monotonic() + LOG_LAST_WRITES
     for handler in handlers:
-        handler.patience = max(latest - time.monotonic(), 0)
+        handler.patience = max(latest - monotonic(), 0)
         handler.close()

@@ -5,13 +5,13 @@ counted. The count is written when there is room again.
 """
 
 import threading
-import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from gearfast.cli.log.lines import Line
 from gearfast.cli.log.sink import Sink, UnwrittenError
 from gearfast.config import LINE_COST, LOG_BACKLOG, LOG_LOOK, LOG_PAUSE, LOG_WRITE
+from gearfast.ground.clock import wall
 from gearfast.logs import ERROR, word_of
 
 Errand = Callable[[], None]
@@ -153,6 +153,6 @@ class Scribe:
             return
         lines = "1 line was" if self.unwritten == 1 else f"{self.unwritten} lines were"
         text = f"{lines} lost: {self.reason or 'whatever reads the log did not keep up'}"
-        if not self.attempt([Line(ERROR, self.sink.render(word_of(ERROR), time.time(), text))]):
+        if not self.attempt([Line(ERROR, self.sink.render(word_of(ERROR), wall(), text))]):
             self.unwritten = 0
             self.reason = ""

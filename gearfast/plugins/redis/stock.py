@@ -6,12 +6,12 @@ A key is ``<prefix>-<function>-<unique>``, its hash has ``data`` and ``priority`
 
 import logging
 import re
-import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from gearfast.config import UNIQUE_SIZE
 from gearfast.errors import ConfigError, StoreError
+from gearfast.ground.clock import wall
 from gearfast.plugins.redis.link import Link
 from gearfast.store.contract import StoredJob
 from gearfast.store.stock import NAMED, StockRow, TakeOver, job_of, row_of, shown
@@ -103,7 +103,7 @@ def key_of(prefix: bytes, job: StoredJob) -> bytes:
         raise StoreError(f"gearmand cannot read a function of {len(job.function)} bytes out of a key")
     if b"\0" in job.payload:
         raise StoreError("gearmand cuts the payload at its NUL byte")
-    if job.due > time.time():
+    if job.due > wall():
         raise StoreError("it is delayed, and gearmand keeps no such jobs in Redis")
     return b"-".join((prefix, job.function, row.unique or b""))
 

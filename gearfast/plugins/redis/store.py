@@ -25,6 +25,7 @@ from urllib.parse import quote
 from redis import exceptions as refused
 
 from gearfast.errors import StoreError, StoreLostError
+from gearfast.ground.clock import monotonic
 from gearfast.logs import NOTICE
 from gearfast.plugins.redis.jobs import BUCKET_BITS, NUMBER, SLICE, by_bucket, jobs_from, numbers_from, slices
 from gearfast.plugins.redis.link import Command, Link, connector, raise_first, reason_of
@@ -264,8 +265,7 @@ class Redis:
     async def _be_alone(self, link: Link) -> None:
         """Give the connection our name, unless another one has it: it goes with its server, however that ends."""
         name = self._name + self._token
-        loop = asyncio.get_running_loop()
-        limit = loop.time() + min(ALONE_SECONDS, self._seconds / 2)
+        limit = monotonic() + min(ALONE_SECONDS, self._seconds / 2)
         while True:
             [*_, found] = await link.ask((b"CLIENT", "SETNAME", name), (b"CLIENT", "LIST"), strict=False)
             if isinstance(found, Exception):
@@ -277,7 +277,7 @@ class Redis:
             others = [client for client in others if client["name"] != name]
             if not others:
                 return
-            if loop.time() > limit:
+            if monotonic() > limit:
                 raise StoreError(
                     f"{self._place}: another gearfast server, at {others[0]['addr']}, uses the jobs of prefix "
                     f"{self._stock.decode(errors='replace')!r}: stop it, or give this one another prefix; if its "

@@ -8,12 +8,12 @@ import queue
 import sqlite3
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from gearfast.errors import StoreError, StoreLostError
+from gearfast.ground.clock import monotonic
 from gearfast.plugins.sqlite.place import GoneError, Place
 from gearfast.plugins.sqlite.reader import IN_USE, reader
 
@@ -188,7 +188,7 @@ class SqliteFile:
             raise StoreLostError(self._lost)
 
     def _write(self, connection: sqlite3.Connection, statements: list[Statement], growth: int) -> None:
-        now = time.monotonic()
+        now = monotonic()
         self._room -= 2 * growth  # in the log, and then in the file
         if (growth and self._room < 0) or now >= self._looked + LOOK_SECONDS:
             self._looked = now
