@@ -7,39 +7,27 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gearfast import logs
 from gearfast.broker.broker import Broker, Dropped
-from gearfast.config import KIB, LINE_TOKENS, VERSION
+from gearfast.config import KIB, VERSION
+from gearfast.server.commands import END, Answer, unknown_command
 
 if TYPE_CHECKING:
     from gearfast.server.server import Server
     from gearfast.server.session import Session
 
-Answer = bytes | Iterator[bytes]
 FunctionRow = tuple[bytes, int, int, int, tuple[int, int, int]]
 JobRow = tuple[bytes, int, bool, bool, bytes]
 Row = TypeVar("Row")
 
 OK = b"OK\r\n"
-END = b".\n"
 CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 SLICE_BYTES = 64 * KIB
 """Of names in a slice of an answer: a worker's can be eight thousand bytes long."""
 IN_USE = b"ERR there are still connected workers or executing clients\r\n"
 
 
-def unknown_command(word: bytes) -> bytes:
-    """Stock's line for a command it does not know, the missing separator included (protocol section 4.3)."""
-    return b"ERR UNKNOWN_COMMAND Unknown+server+command" + word + b"\r\n"
-
-
 def incomplete(word: bytes) -> bytes:
     """Stock's line for a command that lacks arguments."""
     return b"ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+" + word + b"\r\n"
-
-
-def tokens_of(line: bytes) -> list[bytes]:
-    """Split a line at runs of spaces; a space at either end makes an empty token."""
-    words = line.split(b" ")
-    return [word for at, word in enumerate(words) if word or at in (0, len(words) - 1)]
 
 
 def queue_limits(figures: list[bytes]) -> tuple[int, int, int]:
@@ -59,41 +47,48 @@ def queue_limits(figures: list[bytes]) -> tuple[int, int, int]:
 class Admin:
     """Answers admin lines. An answer that may be long is an iterator: the server sends it slice by slice."""
 
-    def __init__(self) -> None:
-        self.commands: dict[bytes, Callable[[list[bytes]], Answer]] = {
-            b"version": lambda words: f"OK {VERSION}\n".encode(),
-            b"getpid": lambda words: f"OK {os.getpid()}\n".encode(),
-            b"verbose": lambda words: f"OK {logs.level_name()}\n".encode(),
-            b"status": lambda words: self.table(self.broker.scan_functions, status_line),
-            b"prioritystatus": lambda words: self.table(self.broker.scan_functions, priority_line),
-            b"workers": lambda words: self.workers(),
-            b"show": self.show,
-            b"create": self.create,
-            b"drop": self.drop,
-            b"maxqueue": self.maxqueue,
-            b"cancel": self.cancel,
-        }
-
     async def start(self, server: "Server") -> None:
         """Take the lines of all connections from now on."""
         self.broker: Broker = server.broker
         self.sessions: dict[int, Session] = server.sessions
         self.memory = server.memory
+        self.commands = server.commands
         self.slice = server.config.answer_slice
-        server.answer_lines(self.answer)
+        add = server.commands.add
+        for name, answer, arguments, told in (
+            ("help", self.help, "", "lists the commands"),
+            ("version", self.version, "", "tells the version of the server"),
+            ("getpid", self.getpid, "", "tells the number of its process"),
+            ("verbose", self.verbose, "", "tells the level of its log"),
+            ("status", self.status, "", "function, jobs, running, workers"),
+            ("prioritystatus", self.prioritystatus, "", "function, queued high, normal and low, workers"),
+            ("workers", self.workers, "", "descriptor, address, client id : functions"),
+            ("show", self.show, "", ""),  # whatever does not follow it has stock's refusal, as below
+            ("show jobs", self.show, "", "handle, retries, ignored, queued"),
+            ("show unique", self.show, "jobs", "the unique id of each job"),
+            ("show memory", self.show, "", "what the process has of it, in bytes"),
+            ("create", self.create, "", ""),
+            ("create function", self.create, "NAME", "makes a function that stays"),
+            ("drop", self.drop, "", ""),
+            ("drop function", self.drop, "NAME", "forgets a function that has no workers and no jobs"),
+            ("maxqueue", self.maxqueue, "NAME [N | HIGH NORMAL LOW]", "limits the jobs of a function; 0 is no limit"),
+            ("cancel", self.cancel, "", ""),
+            ("cancel job", self.cancel, "HANDLE", "ends a job; its clients are told that it failed"),
+        ):
+            add(name, answer, arguments, told)
 
     async def stop(self) -> None:
         """Nothing is held."""
 
-    def answer(self, session: "Session", line: bytes) -> Answer | None:
-        """Answer one line; None closes the connection, as stock does at the sixth word."""
-        words = tokens_of(line)
-        if len(words) > LINE_TOKENS:
-            return None
-        command = self.commands.get(words[0].lower())
-        return unknown_command(words[0]) if command is None else command(words)
-
     # --- long answers ---
+
+    def status(self, words: list[bytes], session: "Session") -> Answer:
+        """``status``."""
+        return self.table(self.broker.scan_functions, status_line)
+
+    def prioritystatus(self, words: list[bytes], session: "Session") -> Answer:
+        """``prioritystatus``."""
+        return self.table(self.broker.scan_functions, priority_line)
 
     def table(self, scan: Callable[[int, int], tuple[int, list[Row]]], line: Callable[[Row], bytes]) -> Iterator[bytes]:
         """One line per row of a scan, then the end."""
@@ -104,7 +99,11 @@ class Admin:
             if not cursor:
                 return
 
-    def workers(self) -> Iterator[bytes]:
+    def workers(self, words: list[bytes], session: "Session") -> Answer:
+        """``workers``."""
+        return self.each_worker()
+
+    def each_worker(self) -> Iterator[bytes]:
         """One line per connection, the newest first; one that has gone meanwhile is left out.
 
         A slice may end inside a line: one worker may have a hundred megabytes of names.
@@ -126,7 +125,25 @@ class Admin:
 
     # --- short ones ---
 
-    def show(self, words: list[bytes]) -> Answer:
+    def help(self, words: list[bytes], session: "Session") -> Answer:
+        """``help``: one line per command."""
+        listed = self.commands.listed()
+        width = max(len(usage) for usage, _ in listed)
+        return "".join(f"{usage:{width}}  {told}\n" for usage, told in listed).encode() + END
+
+    def version(self, words: list[bytes], session: "Session") -> Answer:
+        """``version``."""
+        return f"OK {VERSION}\n".encode()
+
+    def getpid(self, words: list[bytes], session: "Session") -> Answer:
+        """``getpid``."""
+        return f"OK {os.getpid()}\n".encode()
+
+    def verbose(self, words: list[bytes], session: "Session") -> Answer:
+        """``verbose``."""
+        return f"OK {logs.level_name()}\n".encode()
+
+    def show(self, words: list[bytes], session: "Session") -> Answer:
         """``show jobs``, ``show unique jobs`` and ``show memory``."""
         subject = [word.lower() for word in words[1:]]
         if not subject:
@@ -139,14 +156,14 @@ class Admin:
             return self.table(self.broker.scan_jobs, unique_line)
         return b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"
 
-    def create(self, words: list[bytes]) -> bytes:
+    def create(self, words: list[bytes], session: "Session") -> Answer:
         """``create function NAME``."""
         if len(words) != 3 or words[1].lower() != b"function":
             return incomplete(words[0])
         self.broker.create_function(words[2])
         return OK
 
-    def drop(self, words: list[bytes]) -> bytes:
+    def drop(self, words: list[bytes], session: "Session") -> Answer:
         """``drop function NAME``: refused while it has workers, or jobs of any state."""
         if len(words) != 3 or words[1].lower() != b"function":
             return incomplete(words[0])
@@ -155,14 +172,14 @@ class Admin:
             return b"ERR function not found\r\n"
         return IN_USE if dropped == Dropped.IN_USE else OK
 
-    def maxqueue(self, words: list[bytes]) -> bytes:
+    def maxqueue(self, words: list[bytes], session: "Session") -> Answer:
         """``maxqueue NAME [N]`` and ``maxqueue NAME HIGH NORMAL LOW``."""
         if len(words) < 2:
             return incomplete(words[0])
         self.broker.limit_function(words[1], queue_limits(words[2:]))
         return OK
 
-    def cancel(self, words: list[bytes]) -> bytes:
+    def cancel(self, words: list[bytes], session: "Session") -> Answer:
         """``cancel job HANDLE``."""
         if len(words) < 3:
             return unknown_command(words[0])

@@ -6,12 +6,9 @@ cdef class Notes:
     cdef object log               # a logging.Logger
     cdef Broker broker
     cdef list said                # (level, text, values)
-    cdef set blamed               # plugins, and their mistakes that were logged
     cdef public bint jobs         # each accepted job is to be said, and each that is given up
 
     cdef int say(self, int level, str text, tuple values) except -1
-    # A plugin has made a mistake: that is said once of each kind.
-    cdef int blame(self, object plugin, object error) except -1
     cdef inline bint has_news(self) noexcept:
         return len(self.said) > 0 or self.broker.endings.size > 0
     # To write it takes about as long as a peer's share of a turn.

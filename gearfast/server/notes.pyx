@@ -17,21 +17,12 @@ cdef class Notes:
         self.log = log
         self.broker = broker
         self.said = []
-        self.blamed = set()
 
     def log_jobs(self, bint on):
         self.jobs = self.broker.endings.on = on
 
     cdef int say(self, int level, str text, tuple values) except -1:
         self.said.append((level, text, values))
-        return 0
-
-    cdef int blame(self, object plugin, object error) except -1:
-        plugin = getattr(plugin, "__self__", plugin)
-        name = getattr(plugin, "__qualname__", type(plugin).__qualname__)
-        if (name, type(error)) not in self.blamed:
-            self.blamed.add((name, type(error)))
-            self.say(logs.ERROR, "The plugin %s has failed to answer an admin line: %r", (name, error))
         return 0
 
     def tell(self):

@@ -7,13 +7,14 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from gearfast.broker.broker import Broker
 from gearfast.config import Config, default_handle_prefix
 from gearfast.errors import ConfigError, ListenError, StoreError
 from gearfast.logs import NOTICE
+from gearfast.server.commands import Commands
 from gearfast.server.door import Door, origin_of, turn_away
 from gearfast.server.drain import Drain
 from gearfast.server.fenced import is_waited_for, refuse_jobs
@@ -67,7 +68,9 @@ class Server:
             memory_step=config.memory_step,
             function_rest=config.function_rest,
         )
-        self.service = Service(self.broker, config, log)
+        self.commands = Commands()
+        """Of the admin text, for plugins to add theirs."""
+        self.service = Service(self.broker, config, log, self.commands.answer)
         answer_requests(self.service, config.timeout_unit)
         self.keeper = None if store is None else Keeper(store, self.broker, config, partial(refuse_jobs, self.service))
         self.started: list[Plugin] = []
@@ -233,10 +236,6 @@ class Server:
     def memory(self) -> dict[str, int]:
         """What the process has of it, in bytes (see ``Memory.figures``)."""
         return self.turn.memory.figures()
-
-    def answer_lines(self, admin: Callable[[Session, bytes], bytes | Iterator[bytes] | None]) -> None:
-        """Have admin lines answered by this function: bytes, an iterator of slices, or None to close."""
-        self.service.admin = admin
 
     # --- peers ---
 

@@ -31,7 +31,7 @@ cdef class Service:                       # what all sessions of one server shar
     cdef readonly uint64_t opened         # sessions so far
     cdef const Row* table                 # by packet type; no handler: INVALID_COMMAND
     cdef int64_t timeout_unit             # milliseconds of 1 in CAN_DO_TIMEOUT
-    cdef public object admin                     # (session, line) -> bytes, an iterator of bytes, or None to close
+    cdef object admin                     # (session, line) -> bytes, an iterator of bytes, or None to close; never raises
     cdef readonly Notes notes
     cdef bint exceptions
     cdef size_t max_packet_size, output_pause, output_limit
@@ -96,7 +96,6 @@ cdef class Session(Peer):
     cdef int handle(self, const Packet* packet) except -1
     cdef int handle_line(self, const Packet* packet) except -1
     cdef int next_slice(self) except -1
-    cdef bytes fail_answer(self, object error)
     # A packet so many times. False: there is no memory, and not all of it was written.
     cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept nogil
     cdef bint deliver_large(self, uint32_t type, Slice body) noexcept nogil

@@ -16,19 +16,14 @@ from gearfast.server.outlet import Outlet
 class Service:
     """What all sessions of one server share: the broker, the limits, and who answers admin lines."""
 
-    admin: Callable[[Session, bytes], bytes | Iterator[bytes] | None] | None
-    """Answers one admin line: bytes, slices of a long answer, or None to close the connection.
-
-    A mistake of its own ends that answer with an ERR line, and is logged once of each kind.
-    """
-
     def __new__(
         cls,
         broker: Broker,
         config: Config,
         log: Logger,
         admin: Callable[[Session, bytes], bytes | Iterator[bytes] | None] | None = None,
-    ) -> Service: ...
+    ) -> Service:
+        """``admin`` answers one admin line, in one piece or in slices, or closes the connection; it never raises."""
     @property
     def broker(self) -> Broker:
         """Where jobs live."""

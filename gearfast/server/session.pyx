@@ -32,7 +32,6 @@ cdef tuple TROUBLES = (
     "", "it does not read its results, and more than output_limit bytes of them wait", "there is no memory for its results",
     "memory is short, and what it has yet to send or to read takes more of it than that of any other peer",
 )
-cdef bytes FAILED_LINE = b"ERR INTERNAL_ERROR The+command+failed:+the+server's+log+says+why\r\n"
 
 
 cdef class Service:
@@ -171,13 +170,7 @@ cdef class Session(Peer):
     cdef int handle_line(self, const Packet* packet) except -1:
         """By somebody else's Python, which may call the broker."""
         self.service.broker.working = False
-        try:
-            answer = None if self.service.admin is None else self.service.admin(
-                self, packet.body.data[:packet.body.size])
-            if not (answer is None or isinstance(answer, bytes) or hasattr(answer, "__next__")):
-                raise TypeError(f"the answer is a {type(answer).__name__}, not bytes, an iterator of bytes, or None")
-        except Exception as error:
-            answer = self.fail_answer(error)
+        answer = None if self.service.admin is None else self.service.admin(self, packet.body.data[:packet.body.size])
         self.service.broker.working = True
         if answer is None:
             self.ended = True
@@ -191,28 +184,16 @@ cdef class Session(Peer):
 
     cdef int next_slice(self) except -1:
         """One slice of the answer into the output; packets held behind it follow when it is complete."""
-        cdef bint last = False
-        try:
-            part = next(self.answer, None)
-            last = part is None
-            if not last and not isinstance(part, bytes):
-                raise TypeError(f"a part of the answer is a {type(part).__name__}, not bytes")
-        except Exception as error:
-            part = self.fail_answer(error) + b".\n"
-            last = True
+        cdef bytes part = next(self.answer, None)
         if part is not None:
-            need(self.out.write(<const char*>(<bytes>part), len(<bytes>part)))
-        if last:
+            need(self.out.write(<const char*>part, len(part)))
+        else:
             self.answer = None
             self.to = self.out
             need(self.out.append(self.held))
             self.held = None
         self.outlet.ready()
         return 0
-
-    cdef bytes fail_answer(self, object error):
-        self.service.notes.blame(self.service.admin, error)
-        return FAILED_LINE
 
     # --- out ---
 

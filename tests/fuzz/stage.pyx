@@ -19,6 +19,7 @@ from tests.fuzz.script cimport (
 import logging
 
 from gearfast.plugins.admin import Admin
+from gearfast.server.commands import Commands
 from gearfast.server.request import answer_requests
 from gearfast.server.turn import Turn as make_turn
 
@@ -53,14 +54,12 @@ class Log:
 class Host:
     """As much of a server as a plugin asks for."""
 
-    def __init__(self, service, config):
+    def __init__(self, service, config, commands):
         self.service = service
         self.broker = service.broker
         self.sessions = service.sessions
         self.config = config
-
-    def answer_lines(self, answer):
-        self.service.admin = answer
+        self.commands = commands
 
     def memory(self):
         return {"limit": self.config.max_memory}
@@ -93,10 +92,11 @@ cdef class Stage:
             b"H:fuzz", job_retries=config.job_retries, worker_wakeup=config.worker_wakeup,
             remembered_results=config.remembered_results, memory_step=config.memory_step,
         )
-        self.service = Service(broker, config, LOG)
+        commands = Commands()
+        self.service = Service(broker, config, LOG, commands.answer)
         self.service.clock = clocks.clock
         answer_requests(self.service)
-        started(ADMIN.start(Host(self.service, config)))
+        started(ADMIN.start(Host(self.service, config, commands)))
         self.service.notes.log_jobs(scene.logs_jobs)
         self.turn = make_turn(self.service, self.loop, config)
         for player in self.players:
@@ -245,7 +245,7 @@ cdef class Stage:
         if self.service.sessions:
             complain("sessions are left over")
         self.turn.close()
-        ADMIN.broker = ADMIN.sessions = None
+        ADMIN.broker = ADMIN.sessions = ADMIN.commands = None
         return 0
 
 

@@ -18,7 +18,7 @@ STOREYS: dict[str, set[str]] = {
     "broker": {"ground", "protocol"},
     "store": {"ground", "broker"},
     "server": {"ground", "protocol", "broker", "store"},
-    "plugins": {"ground", "broker", "store"},
+    "plugins": {"ground", "broker", "store", "server"},
     "cli": {"ground", "store", "server", "plugins"},
 }
 # What a room may use of its own storey: only what stands above it here.
@@ -102,11 +102,12 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "certificate": set(),
         "tls": {"certificate"},
         "drain": set(),
+        "commands": set(),
         "plugin": set(),
         "door": {"visitor", "transport"},
         "server": {
             *("session", "fenced", "request", "visitor", "turn", "transport", "secure"),
-            *("refusals", "listener", "tls", "drain", "plugin", "door"),
+            *("refusals", "listener", "tls", "drain", "commands", "plugin", "door"),
         },
     },
     "plugins": {
@@ -184,6 +185,7 @@ FOR_EVERYBODY = {"errors", "config", "logs"}
 # Who is only named in annotations: a plugin is handed the server.
 FOR_TYPING_ONLY: dict[str, set[str]] = {
     "server.plugin": {"server.server"},
+    "server.commands": {"server.session"},
     "plugins.admin": {"server.server", "server.session"},
 }
 

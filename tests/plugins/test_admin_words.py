@@ -2,7 +2,8 @@
 
 import pytest
 
-from gearfast.plugins.admin import queue_limits, tokens_of
+from gearfast.plugins.admin import queue_limits
+from gearfast.server.commands import words_of
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ from gearfast.plugins.admin import queue_limits, tokens_of
     ],
 )
 def test_runs_of_spaces_part_words_and_a_space_at_an_end_makes_an_empty_one(line: bytes, words: list[bytes]) -> None:
-    assert tokens_of(line) == words
+    assert words_of(line) == words
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,16 @@ class Clumsy(Admin):
     """Makes a mistake when it is told `err`."""
 
     def __init__(self, mistake: Callable[[], Any]) -> None:
-        super().__init__()
         self.mistake = mistake
 
-    def answer(self, session: Session, line: bytes) -> Any:
-        """Answer, or err."""
-        return self.mistake() if line == b"err" else super().answer(session, line)
+    async def start(self, server: Server) -> None:
+        """Add the command."""
+        await super().start(server)
+        server.commands.add("err", self.err)
+
+    def err(self, words: list[bytes], session: Session) -> Any:
+        """Err."""
+        return self.mistake()
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -164,14 +168,16 @@ def test_a_plugin_that_hangs_up_who_asks_it_behind_a_long_answer() -> None:
 
     class Rude:
         async def start(self, server: Server) -> None:
-            server.answer_lines(self.answer)
+            server.commands.add("long", self.long)
+            server.commands.add("bye", self.bye)
 
         async def stop(self) -> None:
             """Nothing is held."""
 
-        def answer(self, session: Session, line: bytes) -> bytes | Iterator[bytes]:
-            if line == b"long":
-                return iter([b"one\n", b"two\n"])
+        def long(self, words: list[bytes], session: Session) -> Iterator[bytes]:
+            return iter([b"one\n", b"two\n"])
+
+        def bye(self, words: list[bytes], session: Session) -> bytes:
             session.hang_up()
             others.extend(socket.socketpair())
             return b"for the peer\n"

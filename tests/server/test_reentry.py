@@ -188,17 +188,18 @@ class Meddling(Admin):
     """A plugin that does more than to answer."""
 
     def __init__(self, meddler: Meddler) -> None:
-        super().__init__()
         self.meddler = meddler
 
-    def answer(self, session: Session, line: bytes) -> Any:
+    async def start(self, server: Server) -> None:
         """`now`: meddles and answers; `later`: answers piece by piece, and meddles in between."""
-        if line == b"now":
-            self.meddler()
-            return b"OK\n"
-        if line == b"later":
-            return self.pieces()
-        return super().answer(session, line)
+        await super().start(server)
+        server.commands.add("now", self.now)
+        server.commands.add("later", lambda words, session: self.pieces())
+
+    def now(self, words: list[bytes], session: Session) -> bytes:
+        """Meddle, and answer."""
+        self.meddler()
+        return b"OK\n"
 
     def pieces(self) -> Iterator[bytes]:
         """An answer."""
@@ -239,7 +240,10 @@ def test_a_plugin_cannot_end_the_turn_it_is_called_in() -> None:
         told: list[str] = []
 
         class Hasty(Admin):
-            def answer(self, session: Session, line: bytes) -> Any:
+            async def start(self, server: Server) -> None:
+                server.commands.add("x", self.answer)
+
+            def answer(self, words: list[bytes], session: Session) -> Iterator[bytes]:
                 self.try_it()
                 return self.pieces()
 
@@ -274,7 +278,10 @@ def test_a_plugin_cannot_end_the_turn_it_is_called_in() -> None:
 def test_a_plugin_may_end_the_server(end: str) -> None:
     async def scene() -> None:
         class Ending(Admin):
-            def answer(self, session: Session, line: bytes) -> Any:
+            async def start(self, server: Server) -> None:
+                server.commands.add("end", self.answer)
+
+            def answer(self, words: list[bytes], session: Session) -> Iterator[bytes]:
                 {"stop": server.stop, "drain": server.drain, "close the turn": server.turn.close}[end]()
                 return iter([b"bye\n"])
 

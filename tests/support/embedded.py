@@ -12,29 +12,30 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import uvloop
 
 from gearfast import Config
 from gearfast import Server as Gearfast
-from gearfast.plugins.admin import Admin, Answer
-from gearfast.server.session import Session
+from gearfast.plugins.admin import Admin
 from tests.support.peers import HOST, Server, free_port, start
 
 
 class CountingAdmin(Admin):
-    """It tells with ``made`` how many bytes of other answers it has made so far: what was done before that line."""
+    """It tells with ``made`` how many bytes of long answers it has made so far: what was done before that line."""
 
     made = 0
 
-    def answer(self, session: Session, line: bytes) -> Answer | None:
-        if line == b"made":
-            return b"%d\n" % self.made
-        answer = super().answer(session, line)
-        if answer is None or isinstance(answer, bytes):
-            self.made += len(answer or b"")
-            return answer
-        return self.counted(answer)
+    async def start(self, server: Gearfast) -> None:
+        await super().start(server)
+        server.commands.add("made", lambda words, session: b"%d\n" % self.made)
+
+    def table(self, *given: Any) -> Iterator[bytes]:
+        return self.counted(super().table(*given))
+
+    def each_worker(self) -> Iterator[bytes]:
+        return self.counted(super().each_worker())
 
     def counted(self, answer: Iterator[bytes]) -> Iterator[bytes]:
         for part in answer:
