@@ -6,7 +6,7 @@ The way of a job from state to state is told in life.pyx.
 cimport cython
 
 from gearfast.broker.census cimport function_rows, job_rows
-from gearfast.broker.endings cimport CANCELLED, TIMED_OUT
+from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, SUBMITTED, TIMED_OUT, Kind
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
 from gearfast.broker.job cimport DELAYED, Run
 from gearfast.broker.keeping cimport is_background
@@ -25,6 +25,9 @@ from gearfast.broker.unique cimport unique_find, unique_find_anywhere, unique_ha
 
 cdef enum:
     BATCH = 1000          # events of one kind that are dealt with together, so that a great many of them starve nobody
+
+
+cdef Kind[3] ENDS = [COMPLETED, FAILED, RAISED]       # of a job, by the report
 
 
 cdef extern from "pythread.h":
@@ -108,6 +111,7 @@ cdef class Broker(Life):
         if job == NULL:
             return NO_MEMORY
         self.handles.last += 1
+        self.happened(SUBMITTED, job)
         if key.size > 0 or not wanted.background or wanted.due > 0 or self.journal.on:
             if not self.bind(job, client, wanted, key.size > 0, hash, now):
                 return NO_MEMORY
@@ -135,7 +139,7 @@ cdef class Broker(Life):
         cdef Job* job = self.find(number)
         if job == NULL:
             return False
-        self.endings.note(job, (<Function*>job.home).name, CANCELLED)
+        self.happened(CANCELLED, job)
         self.forgive_holder(job)
         self.fail(job)
         return True
@@ -228,6 +232,7 @@ cdef class Broker(Life):
         if kind >= COMPLETE:
             if not held or kind != COMPLETE:
                 self.note_result(job, party, kind)
+            self.happened(ENDS[kind - <int>COMPLETE], job)
             self.release(job)
         elif job.waiters == NULL and not is_background(job):
             self.abandon(job)                      # its clients do not listen any more
@@ -239,6 +244,7 @@ cdef class Broker(Life):
         if job != NULL and peer.party != NULL and holds(peer.party, job):
             job.place.run.numerator = numerator
             job.place.run.denominator = denominator
+            self.happened(PROGRESSED, job)
         return self.report(peer, number, STATUS, body, size)
 
     # --- both ---
@@ -328,7 +334,7 @@ cdef class Broker(Life):
             if run == NULL:
                 break
             run.deadline = 0
-            self.endings.note(run.job, (<Function*>run.job.home).name, TIMED_OUT)
+            self.happened(TIMED_OUT, run.job)
             self.requeue(run, now)
         for left in range(BATCH):
             if not self.pass_over(now):

@@ -5,7 +5,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from gearfast.broker.endings cimport Endings
+from gearfast.broker.events cimport Events, Kind
 from gearfast.protocol.handle cimport Handles
 from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Index
@@ -31,7 +31,7 @@ cdef struct Submission:
 cdef class Life:
     cdef readonly Handles handles
     cdef readonly Journal journal
-    cdef readonly Endings endings
+    cdef readonly Events events
     cdef Numbers jobs
     cdef Uniques uniques
     cdef Roster roster
@@ -59,6 +59,9 @@ cdef class Life:
     # The server may end.
     cdef inline bint is_idle(self) noexcept nogil:
         return self.jobs.count == 0 or (self.withholds() and self.running == 0)
+
+    cdef inline void happened(self, Kind kind, const Job* job) noexcept nogil:
+        self.events.note(kind, job, (<Function*>job.home).name)
 
     cdef Party* party_of(self, Peer peer) noexcept nogil        # NULL, and False below: there is no memory
     # Numbers go on above `last`. Raises ValueError if the prefix is too long.

@@ -2,7 +2,7 @@
 
 from typing_extensions import disjoint_base
 
-from gearfast.broker.endings import Endings
+from gearfast.broker.events import Events
 from gearfast.broker.journal import Journal
 from gearfast.protocol.handle import Handles
 
@@ -30,8 +30,8 @@ class Life:
     def journal(self) -> Journal:
         """What a store has yet to be told."""
     @property
-    def endings(self) -> Endings:
-        """Jobs that were given up, for the log."""
+    def events(self) -> Events:
+        """What happens to jobs, counted and written down."""
     @property
     def handles(self) -> Handles:
         """The maker of this broker's handles."""

@@ -21,7 +21,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint16_t
 
 from gearfast.ground.allocator cimport give_memory_back, keep_memory
-from gearfast.broker.endings cimport FAILED, LOST, RAISED
+from gearfast.broker.events cimport ABANDONED, LOST, REQUEUED, STARTED, WOKEN
 from gearfast.ground.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
 from gearfast.ground.index cimport index_close, index_open
 from gearfast.broker.job cimport DELAYED, NOWHERE, QUEUED, RUNNING, job_free, job_new, job_size
@@ -29,7 +29,7 @@ from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_resto
 from gearfast.broker.late cimport late_expects, late_remember
 from gearfast.broker.numbers cimport numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_reserve
 from gearfast.broker.party cimport detach, holds, parties_free, party_new
-from gearfast.broker.peer cimport COMPLETE, EXCEPTION, FAIL, tell
+from gearfast.broker.peer cimport EXCEPTION, FAIL, tell
 from gearfast.ground.pool cimport pool_give, pool_take
 from gearfast.ground.ring cimport ring_append, ring_leave, ring_open, ring_prepend
 from gearfast.broker.roster cimport (
@@ -49,7 +49,7 @@ cdef class Life:
         ring_open(&self.forgotten, NULL)
         self.handles = Handles(handle_prefix)
         self.journal = Journal()
-        self.endings = Endings()
+        self.events = Events()
         self.job_retries = job_retries
         self.worker_wakeup = worker_wakeup
         self.wakeup_grace = wakeup_grace
@@ -183,6 +183,7 @@ cdef class Life:
             peer = (<Party*>sleeper.party).peer
             if peer != NULL:
                 (<Peer>peer).wake()
+            self.events.note(WOKEN, NULL, function.name)
             self.steps += 1
             most -= 1
             if most == 0:
@@ -208,6 +209,7 @@ cdef class Life:
         self.running += 1
         ring_open(&run.of_ability, run)
         ring_prepend(&ability.runs, &run.of_ability)
+        self.happened(STARTED, job)
         return True
 
     cdef void stop(self, Run* run) noexcept nogil:
@@ -235,11 +237,13 @@ cdef class Life:
         if job.attempts < <uint16_t>-1 and not self.closing:
             job.attempts += 1
         if job.waiters == NULL and not is_background(job):
+            self.happened(ABANDONED, job)
             self.release(job)
         elif self.job_retries >= 0 and job.attempts >= self.job_retries and not self.closing:
-            self.endings.note(job, (<Function*>job.home).name, LOST)
+            self.happened(LOST, job)
             self.fail(job)
         else:
+            self.happened(REQUEUED, job)
             self.journal.gather_again(job, now)
             self.enqueue(job, now)
 
@@ -248,6 +252,7 @@ cdef class Life:
         if job.state == RUNNING:
             unique_give_up(&self.uniques, job)
         else:
+            self.happened(ABANDONED, job)
             self.release(job)
 
     cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil:
@@ -257,8 +262,6 @@ cdef class Life:
             self.forgive_holder(job)
         if kind == EXCEPTION:                      # the Perl worker says WORK_FAIL as well
             late_remember(&party.late, job.number, True, self.remembered_results)
-        if kind != COMPLETE and is_background(job):
-            self.endings.note(job, (<Function*>job.home).name, FAILED if kind == FAIL else RAISED)
 
     cdef void fail(self, Job* job) noexcept nogil:
         self.steps += tell(&self.waiters, job, FAIL, NULL, 0)

@@ -7,10 +7,11 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from gearfast.broker.broker import Broker
+from gearfast.broker.events import Kind
 from gearfast.config import Config, default_handle_prefix
 from gearfast.errors import ConfigError, ListenError, StoreError
 from gearfast.logs import NOTICE
@@ -19,7 +20,7 @@ from gearfast.server.door import Door, origin_of, turn_away
 from gearfast.server.drain import Drain
 from gearfast.server.fenced import is_waited_for, refuse_jobs
 from gearfast.server.listener import close_listener, handed_over, host_of, is_tcp, name_of, open_listeners
-from gearfast.server.plugin import Plugin, plugins_of
+from gearfast.server.plugin import Event, Plugin, plugins_of
 from gearfast.server.refusals import Refusals
 from gearfast.server.request import answer_requests
 from gearfast.server.secure import TlsTransport
@@ -236,6 +237,14 @@ class Server:
     def memory(self) -> dict[str, int]:
         """What the process has of it, in bytes (see ``Memory.figures``)."""
         return self.turn.memory.figures()
+
+    def listen(self, callback: Callable[[list[Event], int], None], kinds: Iterable[Kind]) -> None:
+        """Have this function told of events of these kinds, at the end of each turn of the loop that had some.
+
+        It is called with a list of them, the oldest first, and with how many more there were, for which there was no
+        room. It must not take long: the loop waits meanwhile. One that raises is told no more, and the log says so.
+        """
+        self.service.notes.listen(callback, kinds)
 
     # --- peers ---
 

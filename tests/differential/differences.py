@@ -350,6 +350,13 @@ ADMIN = [
         alone=("admin-create-function-empty",),
     ),
     Difference(
+        "`help`, `show memory`, and commands that plugins add",
+        "`ERR UNKNOWN_COMMAND ...`, `ERR UNKNOWN_SHOW_ARGUMENTS`.",
+        "An answer; `help` lists all commands.",
+        "Who sends them to see them refused.",
+        "A person who types wants to know what there is.",
+    ),
+    Difference(
         "`drop function` while jobs are queued",
         "`OK`; the jobs dangle, and later use freed memory.",
         "`ERR there are still connected workers or executing clients`.",

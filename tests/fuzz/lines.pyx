@@ -54,6 +54,8 @@ cdef Owed answer_to(Slice line) noexcept nogil:
         return NOTHING
     if is_word(words[0], b"status") or is_word(words[0], b"prioritystatus") or is_word(words[0], b"workers"):
         return LINES
+    if is_word(words[0], b"help") or (count == 2 and is_word(words[0], b"show") and is_word(words[1], b"memory")):
+        return LINES
     if is_word(words[0], b"show") and is_word(words[count - 1], b"jobs"):
         if count == 2 or (count == 3 and is_word(words[1], b"unique")):
             return LINES

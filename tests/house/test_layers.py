@@ -45,7 +45,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "line": set(),
         "job": {"rotation"},
         "keeping": {"job"},
-        "endings": {"job"},
+        "events": {"job", "keeping"},
         "numbers": {"job"},
         "roster": {"rotation", "job"},
         "party": {"job", "late", "roster"},
@@ -53,14 +53,14 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "census": {"rotation", "job", "keeping", "numbers", "roster"},
         "peer": {"job", "roster", "party", "census"},
         "journal": {"line", "job", "keeping", "roster"},
-        "life": {"late", "job", "keeping", "endings", "numbers", "roster", "party", "unique", "peer", "journal"},
+        "life": {"late", "job", "keeping", "events", "numbers", "roster", "party", "unique", "peer", "journal"},
         "broker": {
             *(
                 "rotation",
                 "late",
                 "job",
                 "keeping",
-                "endings",
+                "events",
                 "numbers",
                 "roster",
                 "party",
@@ -86,7 +86,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "keeper": {"contract", "ledger", "batches", "writer"},
     },
     "server": {
-        "notes": set(),
+        "plugin": set(),
+        "notes": {"plugin"},
         "outlet": set(),
         "fence": set(),
         "session": {"notes", "outlet", "fence"},
@@ -103,7 +104,6 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "tls": {"certificate"},
         "drain": set(),
         "commands": set(),
-        "plugin": set(),
         "door": {"visitor", "transport"},
         "server": {
             *("session", "fenced", "request", "visitor", "turn", "transport", "secure"),

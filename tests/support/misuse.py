@@ -153,7 +153,7 @@ def session() -> Session:
 
 MADE: dict[str, Callable[[], Any]] = {
     "Abilities": lambda: worker().each_ability(),
-    "Endings": lambda: Broker().endings,
+    "Events": lambda: Broker().events,
     "Handles": lambda: Broker().handles,
     "InProcessPeer": worker,
     "Journal": lambda: Broker().journal,

@@ -1,10 +1,11 @@
-"""Jobs that were given up, in the order in which it happened."""
+"""What happens to jobs, in the order in which it happens."""
 
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from gearfast.broker.job cimport job_unique
+from gearfast.broker.keeping cimport is_background
 
 cdef enum:
     MOST = 1 << 20        # bytes of notes
@@ -13,32 +14,36 @@ cdef enum:
 
 cdef struct Note:         # the names follow it
     uint64_t number
-    uint8_t reason
+    unsigned int attempts
+    uint8_t kind
+    uint8_t priority
+    uint8_t background
     uint8_t unique_size
     uint8_t name_size
-    unsigned int attempts
 
 
-cdef class Endings:
+cdef class Events:
     def __dealloc__(self):
         free(self.notes)
 
-    cdef void note(self, const Job* job, Slice function, Reason reason) noexcept nogil:
-        cdef Slice unique = job_unique(job)
+    cdef void write_down(self, Kind kind, const Job* job, Slice function) noexcept nogil:
+        cdef Slice unique = Slice(NULL, 0)
         cdef Note note
-        cdef size_t name_size = min(function.size, <size_t>MOST_NAME)
-        if not self.on:
-            return
-        note.number = job.number
-        note.reason = <uint8_t>reason
-        note.attempts = job.attempts
-        note.name_size = <uint8_t>name_size
-        note.unique_size = <uint8_t>unique.size
-        if not self.make_room(sizeof(Note) + name_size + unique.size):
-            self.missed += 1
+        memset(&note, 0, sizeof(Note))
+        note.kind = <uint8_t>kind
+        note.name_size = <uint8_t>min(function.size, <size_t>MOST_NAME)
+        if job != NULL:
+            unique = job_unique(job)
+            note.number = job.number
+            note.priority = job.priority
+            note.attempts = job.attempts
+            note.background = is_background(job) != 0
+            note.unique_size = <uint8_t>unique.size
+        if not self.make_room(sizeof(Note) + note.name_size + unique.size):
+            self.missed[<int>kind] += 1
             return
         self.put(&note, sizeof(Note))
-        self.put(function.data, name_size)
+        self.put(function.data, note.name_size)
         self.put(unique.data, unique.size)
 
     cdef bint make_room(self, size_t more) noexcept nogil:
@@ -62,13 +67,20 @@ cdef class Endings:
             memcpy(self.notes + self.size, data, size)
             self.size += size
 
+    @property
+    def counts(self):
+        return tuple([self.counted[kind] for kind in range(KINDS)])
+
     def take(self):
         cdef char* notes = self.notes
-        cdef size_t size = self.size, missed = self.missed, at = 0
+        cdef size_t size = self.size, at = 0
         cdef Note note
+        cdef int kind
         cdef list found = []
+        cdef tuple missed = tuple([self.missed[kind] for kind in range(KINDS)])
         self.notes = NULL
-        self.size = self.room = self.missed = 0
+        self.size = self.room = 0
+        memset(self.missed, 0, sizeof(self.missed))
         try:
             while at < size:
                 memcpy(&note, notes + at, sizeof(Note))
@@ -77,7 +89,8 @@ cdef class Endings:
                 at += note.name_size
                 unique = notes[at:at + note.unique_size]
                 at += note.unique_size
-                found.append((note.number, function, unique, note.attempts, note.reason))
+                found.append((note.kind, note.number, function, unique, note.priority, note.attempts,
+                              note.background != 0))
         finally:
             free(notes)
         return found, missed
