@@ -92,7 +92,7 @@ cdef class InProcessPeer(Peer):
         cdef Job* job = NULL
         wanted.function = slice_of(function)
         wanted.unique = slice_of(unique)
-        wanted.reducer = Slice(NULL, 0)
+        wanted.reducer = wanted.policy = Slice(NULL, 0)
         wanted.payload = slice_of(payload)
         wanted.priority = priority
         wanted.background = background

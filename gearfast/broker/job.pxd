@@ -7,6 +7,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from gearfast.ground.index cimport Node
 from gearfast.ground.ring cimport Ring
+from gearfast.broker.policy cimport Policy
 from gearfast.broker.rotation cimport PRIORITIES
 from gearfast.ground.slice cimport Slice
 
@@ -20,6 +21,11 @@ cdef enum State:
     DELAYED = 1           # in the heap of what is due later
     RUNNING = 2           # a worker holds it
     NOWHERE = 3           # between two of these
+
+cdef enum Flag:
+    OWNS_UNIQUE = 1       # it is what a submit with this unique id finds
+    HAS_POLICY = 2        # a pointer to one stands behind its record, and behind its claim
+    AHEAD = 0xFC          # what stands between the record and its texts, in words of eight bytes, times four
 
 cdef struct Link:
     Job* next
@@ -43,7 +49,7 @@ cdef struct Job:
     uint8_t priority
     uint8_t state
     uint8_t kept          # why it is kept though nobody waits, and what the store knows of it (keeping.pxd)
-    uint8_t owns_unique   # it is what a submit with this unique id finds
+    uint8_t flags         # Flag, several of them
 
 cdef struct Claim:        # stands behind the record of a job with a unique id
     Node key              # in the index of functions and unique ids
@@ -79,8 +85,9 @@ cdef struct Lane:
 cdef struct Lanes:
     Lane lane[PRIORITIES]
 
-# Nothing but unique, reducer and payload (less than 4 GiB) is set, the rest is zero. NULL: there is no memory.
-cdef Job* job_new(Slice unique, Slice reducer, Slice payload) noexcept nogil
+# Nothing but unique, reducer, payload (less than 4 GiB) and policy (or NULL) is set, the rest is zero. NULL: there is no
+# memory.
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy) noexcept nogil
 cdef void job_free(Job* job) noexcept nogil
 # With its waiters and its run, at the end of everything: its peers may be gone already, nothing of theirs is touched.
 cdef void job_bury(Job* job) noexcept nogil
@@ -90,6 +97,7 @@ cdef Job* job_of_claim(const Claim* claim) noexcept nogil
 cdef Slice job_unique(const Job* job) noexcept nogil
 cdef Slice job_reducer(const Job* job) noexcept nogil
 cdef Slice job_payload(const Job* job) noexcept nogil
+cdef Policy* job_policy(const Job* job) noexcept nogil            # NULL: it asks for nothing more
 
 # Each returns whether the lane was, or is now, empty.
 cdef bint lane_push(Lanes* lanes, Job* job) noexcept nogil

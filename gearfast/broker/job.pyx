@@ -4,21 +4,29 @@ from libc.string cimport memcpy, memset
 
 from gearfast.ground.pool cimport pool_give, pool_take
 
-cdef inline char* text_of(const Job* job) noexcept nogil:
-    """What follows the record: [claim and] unique, reducer, payload."""
+cdef inline char* behind_claim(const Job* job) noexcept nogil:
     return <char*>(job + 1) + (sizeof(Claim) if job.unique_size > 0 else 0)
 
 
-cdef Job* job_new(Slice unique, Slice reducer, Slice payload) noexcept nogil:
-    cdef size_t claim = sizeof(Claim) if unique.size > 0 else 0
-    cdef Job* job = <Job*>pool_take(sizeof(Job) + claim + unique.size + reducer.size + payload.size)
+cdef inline char* text_of(const Job* job) noexcept nogil:
+    """What follows the record: [claim,] [policy and] unique, reducer, payload."""
+    return <char*>(job + 1) + ((job.flags & AHEAD) << 1)
+
+
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy) noexcept nogil:
+    cdef size_t ahead = (sizeof(Claim) if unique.size > 0 else 0) + (sizeof(Policy*) if policy != NULL else 0)
+    cdef Job* job = <Job*>pool_take(sizeof(Job) + ahead + unique.size + reducer.size + payload.size)
     cdef char* at
     if job == NULL:
         return NULL
     memset(job, 0, sizeof(Job))
-    if claim > 0:
-        memset(job + 1, 0, claim)
+    if ahead > 0:
+        memset(job + 1, 0, ahead)
     job.unique_size = <uint8_t>unique.size
+    job.flags = <uint8_t>(ahead >> 1)
+    if policy != NULL:
+        job.flags |= HAS_POLICY
+        memcpy(behind_claim(job), &policy, sizeof(Policy*))
     job.reducer_size = <uint8_t>reducer.size
     job.payload_size = <uint32_t>payload.size
     at = text_of(job)
@@ -70,6 +78,13 @@ cdef Slice job_reducer(const Job* job) noexcept nogil:
 
 cdef Slice job_payload(const Job* job) noexcept nogil:
     return Slice(text_of(job) + job.unique_size + job.reducer_size, job.payload_size)
+
+
+cdef Policy* job_policy(const Job* job) noexcept nogil:
+    cdef Policy* policy = NULL
+    if job.flags & HAS_POLICY:
+        memcpy(&policy, behind_claim(job), sizeof(Policy*))
+    return policy
 
 
 cdef bint lane_push(Lanes* lanes, Job* job) noexcept nogil:

@@ -14,6 +14,7 @@ from gearfast.broker.journal cimport Journal
 from gearfast.broker.numbers cimport Numbers
 from gearfast.broker.party cimport Party, attach
 from gearfast.broker.peer cimport Peer, Report
+from gearfast.broker.policy cimport Policies
 from gearfast.ground.ring cimport Ring
 from gearfast.broker.roster cimport Ability, Function, Roster, roster_push
 from gearfast.ground.slice cimport Slice
@@ -24,6 +25,7 @@ cdef struct Submission:
     Slice unique
     Slice reducer
     Slice payload
+    Slice policy                  # as it was given; empty: none
     uint8_t priority
     bint background
     double due                    # wall clock seconds; 0: at once
@@ -34,6 +36,7 @@ cdef class Life:
     cdef readonly Events events
     cdef Numbers jobs
     cdef Uniques uniques
+    cdef Policies policies
     cdef Roster roster
     cdef Index waiters            # clients that wait for one job together
     cdef Ring parties             # of the peers that take part

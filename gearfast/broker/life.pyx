@@ -24,12 +24,13 @@ from gearfast.ground.allocator cimport give_memory_back, keep_memory
 from gearfast.broker.events cimport ABANDONED, LOST, REQUEUED, STARTED, WOKEN
 from gearfast.ground.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
 from gearfast.ground.index cimport index_close, index_open
-from gearfast.broker.job cimport DELAYED, NOWHERE, QUEUED, RUNNING, job_free, job_new, job_size
+from gearfast.broker.job cimport DELAYED, HAS_POLICY, NOWHERE, QUEUED, RUNNING, job_free, job_new, job_policy, job_size
 from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_restore
 from gearfast.broker.late cimport late_expects, late_remember
 from gearfast.broker.numbers cimport numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_reserve
 from gearfast.broker.party cimport detach, holds, parties_free, party_new
 from gearfast.broker.peer cimport EXCEPTION, FAIL, tell
+from gearfast.broker.policy cimport Policy, policies_close, policies_open, policy_give, policy_take
 from gearfast.ground.pool cimport pool_give, pool_take
 from gearfast.ground.ring cimport ring_append, ring_leave, ring_open, ring_prepend
 from gearfast.broker.roster cimport (
@@ -59,7 +60,7 @@ cdef class Life:
         keep_memory(memory_step)
         heap_open(&self.delayed)
         heap_open(&self.deadlines)
-        if not (numbers_open(&self.jobs) and uniques_open(&self.uniques) and roster_open(&self.roster)
+        if not (numbers_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies) and roster_open(&self.roster)
                 and index_open(&self.waiters)):
             raise MemoryError("no memory for a broker")
         self.roster.forget_at = 0 if function_rest < INFINITY else INFINITY
@@ -71,6 +72,7 @@ cdef class Life:
             parties_free(&self.forgotten)
         numbers_close(&self.jobs)
         uniques_close(&self.uniques)
+        policies_close(&self.policies)
         roster_close(&self.roster)
         index_close(&self.waiters)
         heap_close(&self.delayed)
@@ -95,11 +97,18 @@ cdef class Life:
 
     cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) noexcept nogil:
         """A job that is nowhere yet."""
+        cdef Policy* policy = NULL
         cdef Job* job
         if not numbers_reserve(&self.jobs, number):
             return NULL
-        job = job_new(wanted.unique, wanted.reducer, wanted.payload)
+        if wanted.policy.size > 0:
+            policy = policy_take(&self.policies, wanted.policy)
+            if policy == NULL:
+                return NULL
+        job = job_new(wanted.unique, wanted.reducer, wanted.payload, policy)
         if job == NULL:
+            if policy != NULL:
+                policy_give(&self.policies, policy)
             return NULL
         job.home = &function.lanes
         job.priority = wanted.priority
@@ -286,6 +295,8 @@ cdef class Life:
         function.total -= 1
         roster_rest(&self.roster, function)
         self.held_bytes -= job_size(job)
+        if job.flags & HAS_POLICY:
+            policy_give(&self.policies, job_policy(job))
         job_free(job)
         if self.most_bytes - self.held_bytes > self.memory_step:     # in steps: a spike is not given back in one pause
             self.most_bytes = self.held_bytes

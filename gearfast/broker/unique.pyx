@@ -1,7 +1,7 @@
 """Coalescing: the indexes of unique ids."""
 
 from gearfast.ground.index cimport Node, index_add, index_chain, index_close, index_open, index_remove, keyed_hash
-from gearfast.broker.job cimport Claim, Lanes, job_claim, job_of_claim, job_payload, job_unique
+from gearfast.broker.job cimport OWNS_UNIQUE, Claim, Lanes, job_claim, job_of_claim, job_payload, job_unique
 from gearfast.ground.slice cimport same_bytes
 
 
@@ -82,7 +82,7 @@ cdef void unique_take(Uniques* uniques, Job* job, uint64_t hash) noexcept nogil:
     cdef Job* standing
     claim.older = claim.newer = job
     index_add(&uniques.keys, &claim.key, hash_in(job.home, hash))
-    job.owns_unique = True
+    job.flags |= OWNS_UNIQUE
     if is_dash(job_unique(job)):                             # known by its payload: nobody asks for "-"
         return
     standing = find_standing(uniques, job_unique(job), hash)
@@ -98,9 +98,9 @@ cdef void unique_take(Uniques* uniques, Job* job, uint64_t hash) noexcept nogil:
 
 cdef void unique_give_up(Uniques* uniques, Job* job) noexcept nogil:
     cdef Claim* claim = job_claim(job)
-    if not job.owns_unique:
+    if not job.flags & OWNS_UNIQUE:
         return
-    job.owns_unique = False
+    job.flags &= ~OWNS_UNIQUE
     index_remove(&uniques.keys, &claim.key)
     job_claim(claim.older).newer = claim.newer
     job_claim(claim.newer).older = claim.older

@@ -173,7 +173,7 @@ cdef int on_work_status(Session session, const Packet* packet, const Row* row) e
 # --- submission (protocol sections 2.4 to 2.6) ---
 
 cdef inline Submission submission(const Packet* packet, const Row* row) noexcept nogil:
-    return Submission(packet.argument[0], packet.argument[1], Slice(NULL, 0), packet.payload,
+    return Submission(packet.argument[0], packet.argument[1], Slice(NULL, 0), packet.payload, Slice(NULL, 0),
                       row.priority, row.background, 0)
 
 

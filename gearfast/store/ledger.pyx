@@ -63,7 +63,9 @@ cdef class Ledger:
             raise ValueError(f"its unique id, priority or due time cannot be ({unique!r}, {priority}, {due})")
         if <size_t>len(payload) > MOST_PAYLOAD:
             raise ValueError(f"its payload has {len(payload)} bytes, and 4 GiB are too many")
-        read_more(more, &wanted.reducer)
+        read_more(more, &wanted)
+        if wanted.reducer.size > MOST_UNIQUE:
+            raise ValueError(f"its reducer has {wanted.reducer.size} bytes, and may have {MOST_UNIQUE}")
         wanted.function, wanted.unique, wanted.payload = slice_of(name), slice_of(unique), slice_of(payload)
         wanted.priority = priority
         wanted.background = True

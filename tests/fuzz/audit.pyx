@@ -6,7 +6,7 @@ from libc.string cimport memset
 
 from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Cursor, Node, index_scan
-from gearfast.broker.job cimport DELAYED, QUEUED, RUNNING, Job, Run, Waiter, job_size
+from gearfast.broker.job cimport DELAYED, OWNS_UNIQUE, QUEUED, RUNNING, Job, Run, Waiter, job_size
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
 from gearfast.broker.party cimport Party
@@ -176,7 +176,7 @@ cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
     else:
         complain("a job is nowhere")
     hold(job.waiters != NULL or is_background(job) or job.state == RUNNING, "a job is kept for nobody")
-    hold(not job.owns_unique or job.waiters != NULL or is_background(job), "an orphan owns its unique id")
+    hold(not job.flags & OWNS_UNIQUE or job.waiters != NULL or is_background(job), "an orphan owns its unique id")
 
 
 cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
@@ -190,7 +190,7 @@ cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
             audit_job(broker, found[at], sums)
             bytes += job_size(found[at])
             unkept += not is_background(found[at])
-            owners += found[at].owns_unique
+            owners += found[at].flags & OWNS_UNIQUE != 0
             delayed += found[at].state == DELAYED
             running += found[at].state == RUNNING
         jobs += count
@@ -294,6 +294,7 @@ cdef void audit_empty(Broker broker) noexcept:
     hold(broker.roster.sleeping == 0, "sleepers are left over")
     hold(broker.roster.idle_bytes == 0, "bytes of idle functions are left over")
     hold(ring_empty(&broker.roster.woken), "a woken worker is left over")
+    hold(broker.policies.texts.count == 0, "policies are left over")
     hold(broker.waiters.count == 0, "waiters are left over")
     hold(broker.uniques.keys.count == 0 and broker.uniques.texts.count == 0, "unique ids are left over")
     hold(broker.delayed.count == 0 and broker.deadlines.count == 0, "something is still to be due")

@@ -248,7 +248,7 @@ def test_a_stored_job_that_cannot_be_run_is_reported_and_stays(caplog: pytest.Lo
         good._replace(number=9, unique=b"u" * 65),
         good._replace(number=10, priority=3),
         good._replace(number=11, due=float("nan")),
-        good._replace(number=12, more=b"\x02"),
+        good._replace(number=12, more=b"\x03"),
         good._replace(number=13, more=b"\x01\x01\x05abc"),
     ]
     contents = Contents({job.number: job for job in (good, *bad)}, {})

@@ -1,0 +1,1 @@
+"""What is asked of a job beyond its function, priority and time; there is nothing here for Python (see policy.pxd)."""
