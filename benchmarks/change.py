@@ -21,9 +21,9 @@ from typing import Literal
 from benchmarks.figures import CPU, MEMORY, OURS, P99, RATE, START, WAIT, Figure
 from benchmarks.results import Group, Results, Row
 
-LEAST = 0.03
+MIN_CHANGE = 0.03
 """a smaller change of the median is none"""
-FEWEST = 3
+MIN_ROUNDS = 3
 """with fewer rounds nothing can be told"""
 COMPARED = (CPU, RATE, P99, MEMORY, START)
 # at a rate that each run found for itself only latency says something, and of those who are attacked how long they wait
@@ -60,7 +60,7 @@ def apart(before: Sequence[float], after: Sequence[float]) -> bool:
     """Tell whether a change is more than noise."""
     if max(before) >= min(after) and max(after) >= min(before):
         return False
-    return abs(statistics.median(after) / statistics.median(before) - 1) > LEAST
+    return abs(statistics.median(after) / statistics.median(before) - 1) > MIN_CHANGE
 
 
 def changes(before: Results, after: Results) -> list[Change]:
@@ -92,7 +92,7 @@ def _row(before: Row, after: Row, figure: Figure) -> list[Change]:
 
 
 def _word(figure: Figure, before: Sequence[float], after: Sequence[float]) -> Word:
-    if min(len(before), len(after)) < FEWEST:
+    if min(len(before), len(after)) < MIN_ROUNDS:
         return "too few rounds"
     by_chance = figure is WAIT and max(*before, *after) < CHANCE
     if by_chance or not apart(before, after):

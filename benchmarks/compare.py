@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks import results
-from benchmarks.change import FEWEST, LEAST, Change, changes
+from benchmarks.change import MIN_CHANGE, MIN_ROUNDS, Change, changes
 from benchmarks.figures import OURS
 from benchmarks.results import Results
 
@@ -60,7 +60,7 @@ def show(
     for line in moves(others):
         console.print(line, markup=False, soft_wrap=True)
     told = [change for change in ours if everything or change.word in ("faster", "slower")]
-    _list(f"{OURS}: what changed by more than {LEAST:.0%}, its rounds apart", told, console)
+    _list(f"{OURS}: what changed by more than {MIN_CHANGE:.0%}, its rounds apart", told, console)
     _list("the others", others if everything else [], console)
     console.print(summary(ours), soft_wrap=True)
 
@@ -116,7 +116,7 @@ def summary(ours: Sequence[Change]) -> str:
     machine = sum(change.word == "machine" for change in ours)
     few = sum(change.word == "too few rounds" for change in ours)
     text += f", {machine} as much as the others: the machine changed" if machine else ""
-    return text + (f", {few} not told: fewer than {FEWEST} rounds" if few else "")
+    return text + (f", {few} not told: fewer than {MIN_ROUNDS} rounds" if few else "")
 
 
 def _list(title: str, found: Sequence[Change], console: Console) -> None:

@@ -9,7 +9,7 @@ from benchmarks.bars import Plain
 from benchmarks.figures import CPU, LIMIT, MEMORY, OURS, P99, STOCK, count, factor
 from benchmarks.results import Results, Row, Spread
 
-MOST = 3
+MAX_LINES = 3
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Telling:
 def telling(results: Results) -> list[Telling]:
     """Return the most telling figures that the run has."""
     found = (_to_stock(results), _to_limit(results), _cliff(results), _latency(results), _memory(results))
-    return [one for one in found if one][:MOST]
+    return [one for one in found if one][:MAX_LINES]
 
 
 def versus(value: float) -> tuple[str, str]:

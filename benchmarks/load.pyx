@@ -39,7 +39,7 @@ DOTTED = {"status", "prioritystatus", "workers", "show jobs", "show unique jobs"
 # 32). A connection beyond it would be tried again by the kernel, a second later.
 AT_ONCE = 16
 LARGEST = 1 << 30
-MOST_PEERS = 1 << 20
+MAX_PEERS = 1 << 20
 LONGEST_PATH = 107
 
 
@@ -94,7 +94,7 @@ cdef class Load:
 
     def clients(self, int count, *, int in_flight=1, bint foreground=False, ssize_t payload=64, int unique=0,
                 int delay=0, int functions=1):
-        within("count", count, 1, MOST_PEERS)
+        within("count", count, 1, MAX_PEERS)
         within("in_flight", in_flight, 1, 1_000_000)
         within("payload", payload, 0, LARGEST)
         within("delay", delay, 0, 1_000_000_000)
@@ -113,7 +113,7 @@ cdef class Load:
         cdef int at
         cdef Peer* peer
         cdef uint32_t origin
-        within("count", count, 1, MOST_PEERS)
+        within("count", count, 1, MAX_PEERS)
         within("payload", payload, 0, LARGEST)
         self.must_be_whole()
         self.provide(payload, 1)
@@ -124,7 +124,7 @@ cdef class Load:
             peer.plan, peer.in_flight, peer.origin = Plan(False, payload, 0, 0, 1), 1, origin
 
     def workers(self, int count, *, int functions=1, ssize_t result=-1):
-        within("count", count, 1, MOST_PEERS)
+        within("count", count, 1, MAX_PEERS)
         within("functions", functions, 1, 1_000_000)
         within("result", result, -1, LARGEST)
         self.only_gearman(functions=functions != 1, result=result != -1)
@@ -136,12 +136,12 @@ cdef class Load:
         self.connect(WORKER, count, Plan(False, 0, 0, 0, functions), 0)
 
     def idle(self, int count):
-        within("count", count, 1, MOST_PEERS)
+        within("count", count, 1, MAX_PEERS)
         self.must_be_whole()
         self.connect(IDLE, count, Plan(False, 0, 0, 0, 0), 0)
 
     def deaf(self, int count, *, ssize_t payload=65536, ssize_t most=1 << 28):
-        within("count", count, 1, MOST_PEERS)
+        within("count", count, 1, MAX_PEERS)
         within("payload", payload, 0, LARGEST)
         within("most", most, 1, 1 << 40)
         self.must_be_whole()
@@ -173,7 +173,7 @@ cdef class Load:
         self.course.crews[<int>POLLER].peers[self.course.crews[<int>POLLER].count - 1].question = question
 
     def beside(self, int count, *, double rate, ssize_t payload=64, int unique=0):
-        within("count", count, 1, MOST_PEERS)
+        within("count", count, 1, MAX_PEERS)
         within("rate", rate, 1e-6, 1e9)
         within("payload", payload, 0, LARGEST)
         if unique:

@@ -16,7 +16,7 @@ from benchmarks.figures import OURS
 from benchmarks.processes import Cores
 from benchmarks.results import Measured, Round, Row
 from benchmarks.scenarios import Profile, Scenario
-from benchmarks.scenarios.latency import SHARE_OF_MOST
+from benchmarks.scenarios.latency import SHARE_OF_MAX
 from benchmarks.scenarios.scenario import Play
 from benchmarks.stores import folder
 from benchmarks.subjects import StartError, Subject
@@ -183,7 +183,7 @@ class Runner:
             if isinstance(done, Failure):
                 return done
             rates.append(done.rate or 0.0)
-        return SHARE_OF_MOST * statistics.median(rates)
+        return SHARE_OF_MAX * statistics.median(rates)
 
     def _measure(self, scenario: Scenario, play: Play, label: str, pace: float) -> Round | Failure:
         """Measure one subject once."""

@@ -66,15 +66,15 @@ for log files and for connections to stores."""
 IDLE_FUNCTIONS = 64 * KIB
 """Bytes of functions without jobs, workers and limits that stay known; beyond them the oldest are forgotten at once."""
 
-LEAST_MEMORY = 64 * MIB
+MIN_MEMORY = 64 * MIB
 """Bytes: the least of ``max_memory``. The server by itself takes about half of it."""
 
-MEMORY_WORDS = f"0 for no limit, or at least {LEAST_MEMORY}"
+MEMORY_WORDS = f"0 for no limit, or at least {MIN_MEMORY}"
 
 CLOCK_CHECK = 1.0
 """Seconds between looks at the wall clock while delayed jobs wait: it may be set forward."""
 
-LEAST_PEER_TIME = 0.00002
+MIN_PEER_TIME = 0.00002
 """Seconds of a turn that a peer gets at least whose requests wait, however many others do: less would be lost in
 getting to it."""
 
@@ -201,7 +201,7 @@ class Config:
     memory_reserve: Annotated[int, Within(0, SIZE)] = 4 * MIB
     """Bytes of address space kept for the moment when there is no memory left: to say so, and to end in order."""
     max_memory: Annotated[
-        int, Such(lambda size: size == 0 or LEAST_MEMORY <= size <= SIZE, MEMORY_WORDS), By("--max-memory")
+        int, Such(lambda size: size == 0 or MIN_MEMORY <= size <= SIZE, MEMORY_WORDS), By("--max-memory")
     ] = 0
     """Bytes of memory of the whole process from 80 % of which on submits are refused, and from 90 % on the largest
     unfinished packets and unread answers cut off; 0: no limit, as in stock."""

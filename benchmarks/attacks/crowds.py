@@ -18,7 +18,7 @@ LASTS = 2.0
 """seconds that a crowd goes on at most: some servers would need minutes"""
 CALLS = 1.0
 """seconds of connections that come and go"""
-MOST_CALLS = 20_000
+MAX_CALLS = 20_000
 """of them: fewer than there are ports for"""
 JOBS = 100_000
 """queued, where all are asked for"""
@@ -102,7 +102,7 @@ def calls(door: Door, size: int) -> Attack:
     opened: deque[socket.socket] = deque()
     yield READY
     limit = time.monotonic() + CALLS
-    for _ in range(MOST_CALLS):
+    for _ in range(MAX_CALLS):
         sock = socket.socket()
         sock.setblocking(False)
         sock.connect_ex((HOST, door.port))

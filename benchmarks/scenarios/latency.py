@@ -9,7 +9,7 @@ from benchmarks.results import Round
 from benchmarks.scenarios.scenario import Play, Scenario, round_trip, submit
 from benchmarks.trial import Trial
 
-SHARE_OF_MOST = 0.5
+SHARE_OF_MAX = 0.5
 
 
 def paced(clients: int, workers: int = 0) -> Play:

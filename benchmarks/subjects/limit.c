@@ -23,7 +23,7 @@
 
 enum { PRE_SLEEP = 4, NOOP = 6, SUBMIT_JOB = 7, JOB_CREATED = 8, GRAB_JOB = 9, NO_JOB = 10 };
 enum { JOB_ASSIGN = 11, WORK_COMPLETE = 13, ECHO_REQ = 16, ECHO_RES = 17, SUBMIT_JOB_BG = 18 };
-enum { HEADER = 12, RECV = 128 * 1024, EVENTS = 256, KEPT = 64 * 1024, MOST_PEERS = 65536 };
+enum { HEADER = 12, RECV = 128 * 1024, EVENTS = 256, KEPT = 64 * 1024, MAX_PEERS = 65536 };
 
 static const char PREFIX[] = "H:limit:";
 enum { PREFIX_SIZE = sizeof(PREFIX) - 1, HANDLE_MOST = PREFIX_SIZE + 20 };
@@ -50,8 +50,8 @@ struct job {
 static int poll_fd, listener;
 static char shared[RECV]; /* what is received is read here, unless an unfinished packet is continued */
 
-static struct peer *peers[MOST_PEERS];     /* by descriptor */
-static struct peer *dirty[2 * MOST_PEERS]; /* to be sent to at the end of the turn; one that is lost then comes twice */
+static struct peer *peers[MAX_PEERS];     /* by descriptor */
+static struct peer *dirty[2 * MAX_PEERS]; /* to be sent to at the end of the turn; one that is lost then comes twice */
 static size_t dirty_count;
 static uint32_t serials;
 static struct peer sleepers = {.before = &sleepers, .after = &sleepers}; /* a ring; who sleeps longest comes first */

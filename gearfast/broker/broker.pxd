@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport Job, Waiter
 from gearfast.broker.life cimport Life, Submission
-from gearfast.broker.numbers cimport SCAN_LEAST
+from gearfast.broker.numbers cimport MIN_SCAN
 from gearfast.broker.party cimport Party
 from gearfast.broker.peer cimport Peer, Report
 from gearfast.ground.ring cimport Ring
@@ -65,7 +65,7 @@ cdef class Broker(Life):
     cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** job) noexcept nogil
     cdef bint join(self, Job* job, Peer client, const Submission* wanted, double now) noexcept nogil
     cdef Job* find(self, uint64_t number) noexcept nogil
-    cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil    # as index_scan; up to SCAN_LEAST of all jobs
+    cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil    # as index_scan; up to MIN_SCAN of all jobs
     cdef Job* find_unique(self, Slice unique) noexcept nogil
     cdef bint cancel(self, uint64_t number) noexcept nogil
     # --- workers ---  (NULL, and False: there is no memory)

@@ -130,7 +130,7 @@ cdef class Broker(Life):
         return numbers_find(&self.jobs, number)
 
     cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil:
-        return numbers_scan(&self.jobs, cursor, found, SCAN_LEAST)
+        return numbers_scan(&self.jobs, cursor, found, MIN_SCAN)
 
     cdef Job* find_unique(self, Slice unique) noexcept nogil:
         return unique_find_anywhere(&self.uniques, unique)

@@ -4,21 +4,21 @@ from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
 from gearfast.broker.job cimport Job, job_unique
 from gearfast.broker.keeping cimport is_background
-from gearfast.broker.numbers cimport SCAN_LEAST, numbers_scan
+from gearfast.broker.numbers cimport MIN_SCAN, numbers_scan
 from gearfast.ground.ring cimport ring_leave, ring_open, ring_prepend
 from gearfast.broker.roster cimport Ability, Function, function_of_node, is_place
 from gearfast.broker.rotation cimport PRIORITIES
 from gearfast.ground.slice cimport Slice
 
 cdef enum:
-    FEWEST = 64           # rows one slice has room for
-    MOST = 1000
+    MIN_ROWS = 64           # rows one slice has room for
+    MAX_ROWS = 1000
 
 
 cdef tuple function_rows(const Index* functions, object start, int most):
     cdef Cursor cursor = cursor_of(start)
-    cdef Node* found[MOST]
-    cdef int count = index_scan(functions, &cursor, found, min(max(most, FEWEST), MOST)), at
+    cdef Node* found[MAX_ROWS]
+    cdef int count = index_scan(functions, &cursor, found, min(max(most, MIN_ROWS), MAX_ROWS)), at
     cdef bint collects = hold_collector()
     try:
         return cursor_number(cursor), [function_row(function_of_node(found[at])) for at in range(count)]
@@ -28,8 +28,8 @@ cdef tuple function_rows(const Index* functions, object start, int most):
 
 cdef tuple job_rows(const Numbers* jobs, Handles handles, object start, int most):
     cdef Cursor cursor = cursor_of(start)
-    cdef Job* found[MOST]
-    cdef int count = numbers_scan(jobs, &cursor, found, min(max(most, SCAN_LEAST), MOST)), at
+    cdef Job* found[MAX_ROWS]
+    cdef int count = numbers_scan(jobs, &cursor, found, min(max(most, MIN_SCAN), MAX_ROWS)), at
     cdef bint collects = hold_collector()
     try:
         return cursor_number(cursor), [job_row(handles, found[at]) for at in range(count)]

@@ -8,8 +8,8 @@ from gearfast.broker.job cimport job_unique
 from gearfast.broker.keeping cimport is_background
 
 cdef enum:
-    MOST = 1 << 20        # bytes of notes
-    MOST_NAME = 255       # bytes of a function's name in a note
+    MAX_BYTES = 1 << 20        # bytes of notes
+    MAX_NAME = 255       # bytes of a function's name in a note
     FIRST_ROOM = 4096
 
 cdef struct Note:         # the names follow it
@@ -31,7 +31,7 @@ cdef class Events:
         cdef Note note
         memset(&note, 0, sizeof(Note))
         note.kind = <uint8_t>kind
-        note.name_size = <uint8_t>min(function.size, <size_t>MOST_NAME)
+        note.name_size = <uint8_t>min(function.size, <size_t>MAX_NAME)
         if job != NULL:
             unique = job_unique(job)
             note.number = job.number
@@ -53,7 +53,7 @@ cdef class Events:
             room *= 2
         if room == self.room:
             return True
-        if room > MOST:
+        if room > MAX_BYTES:
             return False
         larger = <char*>realloc(self.notes, room)
         if larger == NULL:

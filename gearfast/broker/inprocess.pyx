@@ -18,7 +18,7 @@ from gearfast.broker.peer import Report as ReportName
 cdef enum:
     WAKE = -1
 
-cdef size_t MOST_PAYLOAD = 0xFFFFFFFF
+cdef size_t MAX_PAYLOAD = 0xFFFFFFFF
 
 cdef tuple KINDS = tuple(ReportName)
 
@@ -105,7 +105,7 @@ cdef class InProcessPeer(Peer):
             raise ValueError("only a background job can be due later")
         if not due < float("inf"):
             raise ValueError(f"a job is due at some moment, not at {due}")
-        if len(payload) > MOST_PAYLOAD:
+        if len(payload) > MAX_PAYLOAD:
             raise ValueError(f"a payload has less than 4 GiB, not {len(payload)} bytes")
         self.broker.enter()
         try:

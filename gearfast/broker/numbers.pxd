@@ -32,7 +32,7 @@ cdef bint numbers_reserve(Numbers* numbers, uint64_t number) noexcept nogil
 cdef void numbers_add(Numbers* numbers, Job* job) noexcept nogil
 cdef Job* numbers_find(Numbers* numbers, uint64_t number) noexcept nogil
 cdef void numbers_remove(Numbers* numbers, const Job* job) noexcept nogil
-# As index_scan; a slice has room for at least SCAN_LEAST jobs.
+# As index_scan; a slice has room for at least MIN_SCAN jobs.
 cdef enum:
-    SCAN_LEAST = 256
+    MIN_SCAN = 256
 cdef int numbers_scan(const Numbers* numbers, Cursor* cursor, Job** found, int most) noexcept nogil

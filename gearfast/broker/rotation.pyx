@@ -7,7 +7,7 @@ cdef extern from *:
     int __builtin_ctzll(unsigned long long) noexcept nogil
 
 cdef enum:
-    FEWEST = 64           # slots: one word per priority serves nearly every worker
+    MIN_SLOTS = 64           # slots: one word per priority serves nearly every worker
 
 
 cdef uint32_t pyramid_words(uint32_t slots) noexcept nogil:
@@ -80,7 +80,7 @@ cdef void rotation_close(Rotation* rotation) noexcept nogil:
 cdef bint lay_anew(Rotation* rotation, uint32_t count) noexcept nogil:
     """Seats into the middle third of a row that has room for `count` at both ends."""
     cdef Rotation old = rotation[0]
-    cdef uint32_t slots = FEWEST, at
+    cdef uint32_t slots = MIN_SLOTS, at
     cdef int priority
     while slots < count * 3:
         slots *= 2

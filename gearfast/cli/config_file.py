@@ -10,7 +10,7 @@ from gearfast.cli.options import OPTIONS
 from gearfast.errors import ConfigError
 from gearfast.store.password import without_password
 
-MOST_WARNINGS: Final = 10
+MAX_WARNINGS: Final = 10
 """Lines of a file that are complained of: one that is no config file at all has many."""
 SECRET: Final = [name for name in OPTIONS if re.search("password|conninfo|store", name)]
 """Options in whose value there may be a password, and so in a word behind it."""
@@ -81,8 +81,8 @@ def warnings(path: str, words: Sequence[Word], strays: Sequence[str]) -> tuple[s
         if said:
             found.setdefault(word.line, said)
     lines = [f"{path}, line {number}: {said}" for number, said in found.items()]
-    more = len(lines) - MOST_WARNINGS
-    return (*lines[:MOST_WARNINGS], *([f"{path}: and so on, in {more} more lines"] if more > 0 else []))
+    more = len(lines) - MAX_WARNINGS
+    return (*lines[:MAX_WARNINGS], *([f"{path}: and so on, in {more} more lines"] if more > 0 else []))
 
 
 def passed_over(word: Word, option: Word | None) -> str:

@@ -18,10 +18,10 @@ VERSION = 1
 PRIORITIES = ("high", "normal", "low")
 FIELDS = {"handle", "function", "unique", "priority", "due", "attempts", "payload", "more"}
 
-MOST_NUMBER = 1 << 62
+MAX_NUMBER = 1 << 62
 """Numbers of jobs end here in a file, so that as many again are left for the server to give out."""
 
-MOST_ATTEMPTS = (1 << 31) - 1
+MAX_ATTEMPTS = (1 << 31) - 1
 LAST_SECOND = float(1 << 53)
 """Due times from here on are not exact any more."""
 
@@ -114,7 +114,7 @@ def read_line(line: bytes) -> Entry:
         unique=unique,
         priority=PRIORITIES.index(priority),
         due=float(figure(fields, "due", LAST_SECOND)),
-        attempts=int(figure(fields, "attempts", MOST_ATTEMPTS)),
+        attempts=int(figure(fields, "attempts", MAX_ATTEMPTS)),
         payload=bytes_of(fields, "payload"),
         more=bytes_of(fields, "more"),
     )
@@ -160,6 +160,6 @@ def prefix_and_number(handle: bytes) -> tuple[bytes, int]:
     if not handle:
         return b"", 0
     match = re.fullmatch(rb"(.+):([0-9]{1,19})", handle, re.DOTALL)
-    if match is None or not 0 < int(match[2]) < MOST_NUMBER:
-        raise LineError(f"the handle is not PREFIX:NUMBER, with a number from 1 to {MOST_NUMBER - 1}")
+    if match is None or not 0 < int(match[2]) < MAX_NUMBER:
+        raise LineError(f"the handle is not PREFIX:NUMBER, with a number from 1 to {MAX_NUMBER - 1}")
     return match[1], int(match[2])

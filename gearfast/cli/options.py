@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gearfast.cli import machine
-from gearfast.config import DAY, INT, LEAST_MEMORY, TIMEOUT_UNITS
-from gearfast.config import SIZE as MOST_SIZE
+from gearfast.config import DAY, INT, MIN_MEMORY, TIMEOUT_UNITS
+from gearfast.config import SIZE as MAX_SIZE
 
 LOG_FILE = "/var/log/gearmand.log"
 PID_FILE = "/var/gearmand.pid"
@@ -92,7 +92,7 @@ def memory_size(text: str) -> int:
     """Read a size of memory: bytes with an optional K, M, G or T, or a percentage of what the process may have."""
     match = re.fullmatch(r"([0-9]{1,3})%", text)
     value = size_of(text, "KMGT") if match is None else machine.memory() * int(match[1]) // 100
-    if (match is not None and not 1 <= int(match[1]) <= 100) or not (value == 0 or LEAST_MEMORY <= value <= MOST_SIZE):
+    if (match is not None and not 1 <= int(match[1]) <= 100) or not (value == 0 or MIN_MEMORY <= value <= MAX_SIZE):
         raise ValueError(text)
     return value
 

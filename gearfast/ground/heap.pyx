@@ -4,7 +4,7 @@ from libc.math cimport INFINITY
 from libc.stdlib cimport free, realloc
 
 cdef enum:
-    FEWEST = 16           # entries a heap keeps room for once it was used
+    MIN_ROOM = 16           # entries a heap keeps room for once it was used
 
 
 cdef inline bint before(const Entry* a, const Entry* b) noexcept nogil:
@@ -63,7 +63,7 @@ cdef void sink(Heap* heap, size_t at, Entry entry) noexcept nogil:
 
 
 cdef bint heap_push(Heap* heap, double when, uint64_t order, void* item, size_t* position) noexcept nogil:
-    if heap.count == heap.room and not resize(heap, max(<size_t>FEWEST, heap.room * 2)):
+    if heap.count == heap.room and not resize(heap, max(<size_t>MIN_ROOM, heap.room * 2)):
         return False
     cdef Entry entry = Entry(when, order, item, position)
     heap.count += 1
@@ -74,7 +74,7 @@ cdef bint heap_push(Heap* heap, double when, uint64_t order, void* item, size_t*
 cdef void heap_remove(Heap* heap, size_t position) noexcept nogil:
     heap.count -= 1
     cdef Entry last = heap.entries[heap.count]
-    if heap.room > FEWEST and heap.count * 4 < heap.room:
+    if heap.room > MIN_ROOM and heap.count * 4 < heap.room:
         resize(heap, heap.room // 2)   # or it stays as large as it is
     if position == heap.count:
         return

@@ -10,7 +10,7 @@ cdef extern from *:
     uint64_t __builtin_bswap64(uint64_t) noexcept nogil
 
 cdef enum:
-    FEWEST = 8            # buckets of an empty index
+    MIN_BUCKETS = 8            # buckets of an empty index
 
 
 cdef inline uint64_t bucket_of(const Index* index, uint64_t hash) noexcept nogil:
@@ -25,16 +25,16 @@ cdef inline size_t bucket_count(const Index* index) noexcept nogil:
 
 
 cdef bint index_open(Index* index) noexcept nogil:
-    index.buckets = <Node**>malloc(FEWEST * sizeof(Node*))
+    index.buckets = <Node**>malloc(MIN_BUCKETS * sizeof(Node*))
     index.count = 0
     if index.buckets == NULL:
         return False
     cdef int i
-    for i in range(FEWEST):
+    for i in range(MIN_BUCKETS):
         index.buckets[i] = NULL
-    index.mask = FEWEST - 1
+    index.mask = MIN_BUCKETS - 1
     index.split = 0
-    index.room = FEWEST
+    index.room = MIN_BUCKETS
     return True
 
 
@@ -64,7 +64,7 @@ cdef void index_remove(Index* index, Node* node) noexcept nogil:
         link = &link[0].next
     link[0] = node.next
     index.count -= 1
-    if index.count * 4 < bucket_count(index) and bucket_count(index) > FEWEST:
+    if index.count * 4 < bucket_count(index) and bucket_count(index) > MIN_BUCKETS:
         shrink(index)
 
 

@@ -56,7 +56,7 @@ cpdef enum PacketType:
 
 cdef enum:
     LAST_TYPE = 42
-    MOST_ARGUMENTS = 8
+    MAX_ARGUMENTS = 8
     HEADER_SIZE = 12
 
 cdef uint32_t body_size(const char* header) noexcept nogil
@@ -70,7 +70,7 @@ cdef struct Packet:
     bint short_of_arguments       # fewer NULs than this type needs; `argument` is not filled
     bint unterminated             # a handle without the NUL behind it, and without a payload (Perl workers)
     int count                     # arguments
-    Slice argument[MOST_ARGUMENTS]
+    Slice argument[MAX_ARGUMENTS]
     Slice payload
     Slice body                    # all that follows the header, or the text of a line
 

@@ -15,8 +15,8 @@ cdef extern from "arpa/inet.h" nogil:
     uint32_t ntohl(uint32_t)
     uint32_t htonl(uint32_t)
 
-cdef size_t MOST_ARGUMENT = ARGUMENT_SIZE
-cdef size_t MOST_LINE = LINE_SIZE
+cdef size_t MAX_ARGUMENT = ARGUMENT_SIZE
+cdef size_t MAX_LINE = LINE_SIZE
 cdef size_t LARGE = LARGE_BODY
 cdef enum:
     FIRST_ROOM = 1000            # bytes of a writer's first buffer
@@ -71,7 +71,7 @@ cdef bint split(Packet* packet, Shape shape) noexcept nogil:
     packet.payload = Slice(NULL, 0)
     for i in range(terminated):
         nul = <const char*>memchr(at, 0, end - at)
-        if <size_t>((end if nul == NULL else nul + 1) - at) > MOST_ARGUMENT:
+        if <size_t>((end if nul == NULL else nul + 1) - at) > MAX_ARGUMENT:
             return False
         if nul == NULL:                                  # a handle alone can mean one thing only, other short bodies several
             packet.unterminated = shape.arguments == 1 and end > at
@@ -83,7 +83,7 @@ cdef bint split(Packet* packet, Shape shape) noexcept nogil:
     if shape.payload:
         packet.payload = Slice(at, end - at)
     elif shape.arguments > 0:
-        if <size_t>(end - at) > MOST_ARGUMENT:
+        if <size_t>(end - at) > MAX_ARGUMENT:
             return False
         packet.argument[terminated] = Slice(at, end - at)
     return True
@@ -173,7 +173,7 @@ cdef class PacketReader:
                 self.position += HEADER_SIZE
                 self.skip = size
                 return READY
-            if size > shape.arguments * MOST_ARGUMENT:
+            if size > shape.arguments * MAX_ARGUMENT:
                 return self.stop(LONG_ARGUMENT, size)
         if size > self.max_packet_size:
             return self.stop(LARGE_PACKET, size)
@@ -186,9 +186,9 @@ cdef class PacketReader:
     cdef Pulled read_line(self, Packet* packet) noexcept nogil:
         cdef size_t left = self.view_size - self.position
         cdef const char* at = self.view + self.position
-        cdef const char* end = <const char*>memchr(at, c"\n", min(left, MOST_LINE + 1))
+        cdef const char* end = <const char*>memchr(at, c"\n", min(left, MAX_LINE + 1))
         if end == NULL:
-            if left > MOST_LINE + 1:
+            if left > MAX_LINE + 1:
                 return self.stop(LONG_LINE, left)
             return NEED_MORE
         packet.type = TEXT
@@ -214,7 +214,7 @@ cdef class PacketReader:
                 if not self.keep(left):
                     return False
             memmove(self.tail, at, left)
-            if left * 4 < self.tail_room and self.tail_room > MOST_ARGUMENT:
+            if left * 4 < self.tail_room and self.tail_room > MAX_ARGUMENT:
                 self.keep(left)                              # or it stays as large as it is
         self.tail_size = left
         if left != self.hold.size:
@@ -237,9 +237,9 @@ cdef class PacketReader:
         if self.fault == NO_TYPE:
             return ProtocolError(f"packet type {self.figure} does not exist")
         if self.fault == LONG_ARGUMENT:
-            return ProtocolError(f"an argument is longer than {MOST_ARGUMENT} bytes")
+            return ProtocolError(f"an argument is longer than {MAX_ARGUMENT} bytes")
         if self.fault == LONG_LINE:
-            return ProtocolError(f"a line is longer than {MOST_LINE} bytes")
+            return ProtocolError(f"a line is longer than {MAX_LINE} bytes")
         if self.fault == LARGE_PACKET:
             return ProtocolError(
                 f"A packet of {self.figure} bytes is larger than this server takes ({self.max_packet_size})",
@@ -257,7 +257,7 @@ cdef class PacketReader:
             if not self.finish():
                 raise self.error()
             size = self.tail_size + more.len
-            if size > self.tail_room and not self.keep(max(size, min(2 * self.tail_room, size + MOST_ARGUMENT))):
+            if size > self.tail_room and not self.keep(max(size, min(2 * self.tail_room, size + MAX_ARGUMENT))):
                 raise self.error()
             if more.len > 0:
                 memcpy(self.tail + self.tail_size, more.buf, more.len)

@@ -26,9 +26,9 @@ from gearfast.ground.slice cimport Slice
 
 from gearfast import config, logs
 
-cdef size_t MOST_UNIQUE = config.UNIQUE_SIZE
-cdef size_t MOST_HANDLE = config.HANDLE_SIZE
-cdef size_t MOST_CLIENT_ID = config.CLIENT_ID_SIZE
+cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
+cdef size_t MAX_HANDLE = config.HANDLE_SIZE
+cdef size_t MAX_CLIENT_ID = config.CLIENT_ID_SIZE
 cdef int64_t TIMEOUT_FLOOR = config.TIMEOUT_FLOOR
 cdef dict UNITS = config.TIMEOUT_UNITS
 
@@ -90,7 +90,7 @@ cdef int on_reset_abilities(Session session, const Packet* packet, const Row* ro
 
 cdef int on_set_client_id(Session session, const Packet* packet, const Row* row) except -1:
     cdef Slice name = cut_at_nul(packet.argument[0])
-    session.client_id = name.data[:min(name.size, MOST_CLIENT_ID)]
+    session.client_id = name.data[:min(name.size, MAX_CLIENT_ID)]
     return 0
 
 
@@ -146,7 +146,7 @@ cdef int on_report(Session session, const Packet* packet, const Row* row) except
         whole[handle.size] = 0
         body = Slice(&whole[0], handle.size + 1)
     if packet.type == WORK_FAIL:
-        if handle.size > MOST_HANDLE:
+        if handle.size > MAX_HANDLE:
             return session.refuse(
                 b"ARGUMENT_TOO_LARGE",
                 b"Error occurred due to GEARMAND_JOB_HANDLE_SIZE being too small from snprintf",
@@ -181,7 +181,7 @@ cdef int submit(Session session, const Submission* wanted) except -1:
     cdef Service service = session.service
     cdef Job* job = NULL
     cdef Submitted submitted
-    if wanted.unique.size > MOST_UNIQUE or wanted.reducer.size > MOST_UNIQUE:
+    if wanted.unique.size > MAX_UNIQUE or wanted.reducer.size > MAX_UNIQUE:
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
     if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > service.largest:
         return session.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % service.largest)

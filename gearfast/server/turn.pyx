@@ -9,11 +9,11 @@ from gearfast.ground.ring cimport Ring, ring_append, ring_append_all, ring_empty
 
 from gearfast import config
 
-cdef double MOST_WAIT = config.CLOCK_CHECK
-cdef double LEAST_SHARE = config.LEAST_PEER_TIME
+cdef double MAX_WAIT = config.CLOCK_CHECK
+cdef double MIN_SHARE = config.MIN_PEER_TIME
 
 cdef enum:
-    LEAST_ROOM = 4096     # bytes that a peer may always send in one go
+    MIN_ROOM = 4096     # bytes that a peer may always send in one go
     FULL = 4096           # packets' worth of work after which those who have not been read from are put off to the turn's end
     A_RECV = 32           # packets that a system call or two cost as much as
     GIVEN_UP = 100        # members that one tick gives up on
@@ -195,8 +195,8 @@ cdef class Turn:
             return
         ring_open(&these, NULL)
         ring_append_all(&these, line)
-        share = max(LEAST_SHARE, min(self.peer_time, self.turn_time / ring_length(&these)))
-        self.room = max(LEAST_ROOM, <size_t>(self.buffer_size * min(1.0, share / self.peer_time)))
+        share = max(MIN_SHARE, min(self.peer_time, self.turn_time / ring_length(&these)))
+        self.room = max(MIN_ROOM, <size_t>(self.buffer_size * min(1.0, share / self.peer_time)))
         while not ring_empty(&these) and (least > 0 or self.service.now < end):
             self.service.until = self.service.now + share
             self.let(&these)
@@ -229,10 +229,10 @@ cdef class Turn:
         if not ring_empty(&self.leaving):
             wait = min(wait, (<Member>self.leaving.next.owner).since + self.leaving_patience - now)
         if self.memory.wants_ticks():
-            wait = min(wait, MOST_WAIT)
+            wait = min(wait, MAX_WAIT)
         if wait == INFINITY:
             return 0
-        wait = max(0.0, min(wait, MOST_WAIT))     # the wall clock may be set forward meanwhile
+        wait = max(0.0, min(wait, MAX_WAIT))     # the wall clock may be set forward meanwhile
         if now + wait >= self.armed:
             return 0
         timer = self.loop.call_later(wait + 0.0005, self.tick)     # may fail: then all is as it was

@@ -14,7 +14,7 @@ from gearfast.broker.keeping cimport (
 )
 from gearfast.broker.life cimport Submission
 from gearfast.broker.line cimport Line, line_at
-from gearfast.broker.numbers cimport SCAN_LEAST
+from gearfast.broker.numbers cimport MIN_SCAN
 from gearfast.store.record cimport read_more, record_of
 from gearfast.broker.roster cimport Function
 from gearfast.ground.slice cimport Slice
@@ -22,11 +22,11 @@ from gearfast.ground.slice cimport Slice
 from gearfast import config
 
 cdef enum:
-    MOST_SLICES = 40          # of the jobs, looked through in one go: less than a millisecond
+    MAX_SLICES = 40          # of the jobs, looked through in one go: less than a millisecond
     ENOUGH = 1000             # jobs found in it
 
-cdef size_t MOST_UNIQUE = config.UNIQUE_SIZE
-cdef size_t MOST_PAYLOAD = 0xFFFFFFFF
+cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
+cdef size_t MAX_PAYLOAD = 0xFFFFFFFF
 # Where the jobs of a batch go that failed: those of a small one that fails again are asked for one by one.
 cdef int[LINES + 1] NEXT_LINE = [AGAIN, SINGLY, SINGLY, HEAVY, ANEW, LINES]
 
@@ -59,13 +59,13 @@ cdef class Ledger:
         number, name, unique, priority, due, attempts, payload, more = record
         if number == 0 or self.broker.find(number) != NULL:
             raise ValueError("its number is none, or another job's")
-        if <size_t>len(unique) > MOST_UNIQUE or not 0 <= priority < PRIORITIES or not 0 <= due < INFINITY:
+        if <size_t>len(unique) > MAX_UNIQUE or not 0 <= priority < PRIORITIES or not 0 <= due < INFINITY:
             raise ValueError(f"its unique id, priority or due time cannot be ({unique!r}, {priority}, {due})")
-        if <size_t>len(payload) > MOST_PAYLOAD:
+        if <size_t>len(payload) > MAX_PAYLOAD:
             raise ValueError(f"its payload has {len(payload)} bytes, and 4 GiB are too many")
         read_more(more, &wanted)
-        if wanted.reducer.size > MOST_UNIQUE:
-            raise ValueError(f"its reducer has {wanted.reducer.size} bytes, and may have {MOST_UNIQUE}")
+        if wanted.reducer.size > MAX_UNIQUE:
+            raise ValueError(f"its reducer has {wanted.reducer.size} bytes, and may have {MAX_UNIQUE}")
         wanted.function, wanted.unique, wanted.payload = slice_of(name), slice_of(unique), slice_of(payload)
         wanted.priority = priority
         wanted.background = True
@@ -288,7 +288,7 @@ cdef class Ledger:
     def promise(self):
         """One slice of the jobs: of what the store is to have, and does not. Returns whether there are more."""
         cdef Keeping* keeping = &self.broker.journal.keeping
-        cdef Job* found[SCAN_LEAST]
+        cdef Job* found[MIN_SCAN]
         cdef int count = self.broker.scan(&self.promising, found), at
         for at in range(count):
             keeping_promise(keeping, found[at], self.lost)
@@ -299,11 +299,11 @@ cdef class Ledger:
     def seek(self):
         """Put some of the jobs that were promised into their line. Returns whether there may be more to be found."""
         cdef Journal journal = self.broker.journal
-        cdef Job* found[SCAN_LEAST]
+        cdef Job* found[MIN_SCAN]
         cdef int count, at, slices = 0
         if journal.keeping.promised == 0 or journal.line[<int>ANEW].count > 0:
             return False
-        while self.passes > 0 and slices < MOST_SLICES and journal.line[<int>ANEW].count < ENOUGH:
+        while self.passes > 0 and slices < MAX_SLICES and journal.line[<int>ANEW].count < ENOUGH:
             count = self.broker.scan(&self.seeking, found)
             for at in range(count):
                 if is_promised(found[at]) and not is_gathered(found[at]):

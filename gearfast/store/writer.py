@@ -19,7 +19,7 @@ PATIENCE = 4
 the store hang, two such attempts find that out before the others have waited too long."""
 RATE = 16 * MIB
 """Bytes for which a job that is written by itself may take another second."""
-MOST_PATIENCE = 0.8
+MAX_PATIENCE = 0.8
 """The part of ``store_timeout`` that it may take even so: the others wait meanwhile, and are not to be refused."""
 DOUBTS = 4
 """Failures one after the other that are no single job's fault."""
@@ -83,7 +83,7 @@ class Writer:
         patience = timeout / PATIENCE if told else self.patience[flight.kind]
         if len(flight.batch.adds) != 1:
             return patience
-        return max(patience, min(patience + size_of(flight.batch.adds[0]) / RATE, timeout * MOST_PATIENCE))
+        return max(patience, min(patience + size_of(flight.batch.adds[0]) / RATE, timeout * MAX_PATIENCE))
 
     def pause(self) -> float:
         """Return the seconds to wait after a failure: longer and longer when it cannot be some jobs' fault."""

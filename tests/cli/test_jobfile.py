@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from gearfast.cli.jobfile import MOST_NUMBER, LineError, first_line, line_of, read_first_line, read_line
+from gearfast.cli.jobfile import MAX_NUMBER, LineError, first_line, line_of, read_first_line, read_line
 from tests.support.memory_store import AWKWARD, EVERY_BYTE, job
 
 
@@ -69,11 +69,11 @@ def test_a_line_made_by_hand_needs_only_a_function() -> None:
         ('{"function": "f", "attempts": 2147483648}', "'attempts' is not a number from 0 to 2147483647"),
         ('{"function": "f", "attempts": %s}' % ("9" * 5000), "it is no JSON object, or not all of one"),
         ('{"function": "f", "handle": "7"}', "the handle is not PREFIX:NUMBER, with a number from 1 to "
-         f"{MOST_NUMBER - 1}"),
+         f"{MAX_NUMBER - 1}"),
         ('{"function": "f", "handle": "H:a:0"}', "the handle is not PREFIX:NUMBER, with a number from 1 to "
-         f"{MOST_NUMBER - 1}"),
-        (f'{{"function": "f", "handle": "H:a:{MOST_NUMBER}"}}', "the handle is not PREFIX:NUMBER, with a number from "
-         f"1 to {MOST_NUMBER - 1}"),
+         f"{MAX_NUMBER - 1}"),
+        (f'{{"function": "f", "handle": "H:a:{MAX_NUMBER}"}}', "the handle is not PREFIX:NUMBER, with a number from "
+         f"1 to {MAX_NUMBER - 1}"),
     ],
 )  # fmt: skip
 def test_a_bad_line_is_refused_with_its_reason(line: str, reason: str) -> None:

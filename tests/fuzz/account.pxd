@@ -11,7 +11,7 @@ from tests.fuzz.buffer cimport Buffer
 from tests.fuzz.kinds cimport Kind, Owed
 
 cdef enum:
-    MOST_HELD = 64                # jobs; of more it forgets the oldest
+    MAX_HELD = 64                # jobs; of more it forgets the oldest
 
 cdef struct Debt:
     Owed owed
@@ -39,7 +39,7 @@ cdef class Account:
     cdef bint learned             # what it can do has changed since it slept
     cdef uint32_t* waiting        # by number: results that it waits for
     cdef size_t waiting_room, waits
-    cdef uint64_t[MOST_HELD] held # jobs, the oldest first
+    cdef uint64_t[MAX_HELD] held # jobs, the oldest first
     cdef int holding
     cdef Buffer heard_of          # a part of an answer
 

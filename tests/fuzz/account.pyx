@@ -9,7 +9,7 @@ from tests.fuzz.buffer cimport buffer_close, buffer_drop, buffer_first, buffer_l
 from tests.fuzz.complaint cimport complain, tell, telling
 from tests.fuzz.kinds cimport (
     ARGUMENT_TOO_LARGE, ASSIGNED, CREATED, DOUBTED, ECHOED, HEADER, INVALID_COMMAND, INVALID_MAGIC, INVALID_PACKET,
-    JOB_NOT_FOUND, KEPT, LINE, LINES, MOST_ARGUMENT, MOST_HANDLE, MOST_LINE, MOST_PARTS, NOTHING, OPTION, REFUSED,
+    JOB_NOT_FOUND, KEPT, LINE, LINES, MAX_ARGUMENT, MAX_HANDLE, MAX_LINE, MAX_PARTS, NOTHING, OPTION, REFUSED,
     STATUS, STATUS_UNIQUE, WOKEN, big_endian, code_of, kind_name, kind_of, split,
 )
 from tests.fuzz.lines cimport answer_to
@@ -102,7 +102,7 @@ cdef class Account:
             self.skip = announced
             announced = 0
         self.dead = announced > self.max_packet_size or (
-            not kind.payload and announced > <uint32_t>kind.arguments * MOST_ARGUMENT)
+            not kind.payload and announced > <uint32_t>kind.arguments * MAX_ARGUMENT)
         if self.dead or size < HEADER + <size_t>announced:
             return 0
         packets += 1
@@ -113,10 +113,10 @@ cdef class Account:
 
     cdef size_t one_line(self, const char* data, size_t size) noexcept:
         global packets
-        cdef const char* end = <const char*>memchr(data, c"\n", min(size, <size_t>MOST_LINE + 1))
+        cdef const char* end = <const char*>memchr(data, c"\n", min(size, <size_t>MAX_LINE + 1))
         cdef Owed owed
         if end == NULL:
-            self.dead = size > MOST_LINE + 1
+            self.dead = size > MAX_LINE + 1
             return 0
         packets += 1
         if telling:
@@ -128,7 +128,7 @@ cdef class Account:
         return end - data + 1
 
     cdef void request(self, const Kind* kind, bint response, Slice body) noexcept:
-        cdef Slice parts[MOST_PARTS]
+        cdef Slice parts[MAX_PARTS]
         cdef int count = split(kind, body, parts), needed = kind.arguments + kind.payload
         if self.is_too_long(kind, body, parts, count):
             self.dead = True
@@ -145,8 +145,8 @@ cdef class Account:
             self.learned = True
             self.owe_for_number(parts[1])
         elif kind.owed == DOUBTED and kind.codes & ARGUMENT_TOO_LARGE:            # WORK_FAIL
-            self.owe(REFUSED if body.size > MOST_HANDLE else DOUBTED,
-                     ARGUMENT_TOO_LARGE if body.size > MOST_HANDLE else JOB_NOT_FOUND, body)
+            self.owe(REFUSED if body.size > MAX_HANDLE else DOUBTED,
+                     ARGUMENT_TOO_LARGE if body.size > MAX_HANDLE else JOB_NOT_FOUND, body)
         else:
             self.learned = self.learned or kind.owed in (NOTHING, DOUBTED)
             self.owe(kind.owed, kind.codes, body)
@@ -165,9 +165,9 @@ cdef class Account:
     cdef bint is_too_long(self, const Kind* kind, Slice body, Slice* parts, int count) noexcept:
         cdef int terminated = kind.arguments if kind.payload else kind.arguments - 1, at
         for at in range(min(count + 1, terminated)):
-            if parts[at].size + (at < count) > MOST_ARGUMENT:
+            if parts[at].size + (at < count) > MAX_ARGUMENT:
                 return True
-        return not kind.payload and count > terminated >= 0 and parts[terminated].size > MOST_ARGUMENT
+        return not kind.payload and count > terminated >= 0 and parts[terminated].size > MAX_ARGUMENT
 
     cdef void owe(self, Owed owed, int codes, Slice body) noexcept:
         if owed == NOTHING:
@@ -229,7 +229,7 @@ cdef class Account:
         return HEADER + <size_t>announced
 
     cdef void answer(self, uint32_t type, const Kind* kind, Slice body) noexcept:
-        cdef Slice parts[MOST_PARTS]
+        cdef Slice parts[MAX_PARTS]
         cdef int count = split(kind, body, parts)
         cdef Debt paid
         memset(&paid, 0, sizeof(paid))
@@ -315,7 +315,7 @@ cdef class Account:
             self.wrong("it is given a job without a handle")
         if plain and not is_pattern(parts[count - 1], seed_of(parts[1])):
             self.wrong(f"job {number} is not what its client has sent")
-        if self.holding == MOST_HELD:
+        if self.holding == MAX_HELD:
             self.let_go(self.held[0])
         self.held[self.holding] = number
         self.holding += 1

@@ -8,7 +8,7 @@ from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Cursor, Node, index_scan
 from gearfast.broker.job cimport DELAYED, OWNS_UNIQUE, QUEUED, RUNNING, Job, Run, Waiter, job_size
 from gearfast.broker.keeping cimport is_background
-from gearfast.broker.numbers cimport SCAN_LEAST, numbers_find, numbers_scan
+from gearfast.broker.numbers cimport MIN_SCAN, numbers_find, numbers_scan
 from gearfast.broker.party cimport Party
 from gearfast.ground.ring cimport Ring, ring_empty
 from gearfast.broker.roster cimport Ability, Function, Roster, Worker, function_of_node, is_place, worker_is_woken
@@ -58,7 +58,7 @@ cdef Tally* tally_of(const void* function) noexcept:
 
 cdef void open_tallies(Roster* roster) noexcept:
     global tallies, tallied, room
-    cdef Node* found[SCAN_LEAST]
+    cdef Node* found[MIN_SCAN]
     cdef Cursor cursor = Cursor(0, 0)
     cdef int count, at
     if room < roster.functions.count + 1:
@@ -67,7 +67,7 @@ cdef void open_tallies(Roster* roster) noexcept:
         tallies = <Tally*>realloc(NULL, room * sizeof(Tally))
     tallied = 0
     while True:
-        count = index_scan(&roster.functions, &cursor, found, SCAN_LEAST)
+        count = index_scan(&roster.functions, &cursor, found, MIN_SCAN)
         for at in range(count):
             if tallied < room:
                 memset(tallies + tallied, 0, sizeof(Tally))
@@ -180,12 +180,12 @@ cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
 
 
 cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
-    cdef Job* found[SCAN_LEAST]
+    cdef Job* found[MIN_SCAN]
     cdef Cursor cursor = Cursor(0, 0)
     cdef size_t jobs = 0, bytes = 0, unkept = 0, owners = 0, delayed = 0, running = 0
     cdef int count, at
     while True:
-        count = numbers_scan(&broker.jobs, &cursor, found, SCAN_LEAST)
+        count = numbers_scan(&broker.jobs, &cursor, found, MIN_SCAN)
         for at in range(count):
             audit_job(broker, found[at], sums)
             bytes += job_size(found[at])

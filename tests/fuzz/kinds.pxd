@@ -7,10 +7,10 @@ from gearfast.ground.slice cimport Slice
 cdef enum:
     LAST_KIND = 42
     HEADER = 12
-    MOST_ARGUMENT = 8192          # with its NUL
-    MOST_LINE = 8191
-    MOST_HANDLE = 63
-    MOST_PARTS = 8
+    MAX_ARGUMENT = 8192          # with its NUL
+    MAX_LINE = 8191
+    MAX_HANDLE = 63
+    MAX_PARTS = 8
 
 cdef enum Owed:                   # what a request is answered
     NOTHING = 0

@@ -5,7 +5,7 @@ from libc.string cimport memcpy, strchr, strlen
 from tests.fuzz.kinds cimport LINE, LINES, NOTHING
 
 cdef enum:
-    MOST_WORDS = 5
+    MAX_WORDS = 5
 
 ctypedef const char* Text
 
@@ -40,7 +40,7 @@ cdef int split_words(Slice line, Slice* words) noexcept nogil:
     for at in range(line.size + 1):
         if at < line.size and line.data[at] != c" ":
             continue
-        if (at > start or start == 0 or at == line.size) and count <= MOST_WORDS:
+        if (at > start or start == 0 or at == line.size) and count <= MAX_WORDS:
             words[count] = Slice(line.data + start, at - start)
             count += 1
         start = at + 1
@@ -48,9 +48,9 @@ cdef int split_words(Slice line, Slice* words) noexcept nogil:
 
 
 cdef Owed answer_to(Slice line) noexcept nogil:
-    cdef Slice words[MOST_WORDS + 1]
+    cdef Slice words[MAX_WORDS + 1]
     cdef int count = split_words(line, words)
-    if count > MOST_WORDS:
+    if count > MAX_WORDS:
         return NOTHING
     if is_word(words[0], b"status") or is_word(words[0], b"prioritystatus") or is_word(words[0], b"workers"):
         return LINES

@@ -18,8 +18,8 @@ from tests.fuzz.script cimport (
 )
 
 cdef enum:
-    MOST_SAYING = 1 << 20         # bytes that the server has not read: then it waits until it has
-    MOST_FILL = 9000              # more than a line may have
+    MAX_SAYING = 1 << 20         # bytes that the server has not read: then it waits until it has
+    MAX_FILL = 9000              # more than a line may have
     BROKEN = -2
 
 cdef size_t[8] WINDOWS = [<size_t>-1, <size_t>-1, 0, 1, 7, 100, 5000, 70000]
@@ -56,7 +56,7 @@ cdef class Player(Watched):
         global plain
         cdef Buffer* out = &self.saying
         cdef size_t size
-        if self.silent or self.wire is None or buffer_left(out) > MOST_SAYING:
+        if self.silent or self.wire is None or buffer_left(out) > MAX_SAYING:
             return
         if cell.op in (ODD, BYTES, FILL, HEADER):
             plain = False
@@ -75,7 +75,7 @@ cdef class Player(Watched):
         elif cell.op == BYTES:
             buffer_put(out, cell.bytes, cell.size)
         elif cell.op == FILL:
-            size = (cell.b | cell.c << 8) % MOST_FILL
+            size = (cell.b | cell.c << 8) % MAX_FILL
             memset(buffer_more(out, size), cell.a, size)
         elif not self.speak_of_jobs(cell):
             complain("a cell that nobody can play")

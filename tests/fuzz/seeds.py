@@ -19,7 +19,7 @@ from tests.support.compiled import fuzz
 
 Op: Any = fuzz().OpName
 
-MOST_BYTES = 2500
+MAX_BYTES = 2500
 """Of a script; longer ones are about limits that FILL and SUBMIT meet in a cell or two."""
 TOGETHER = 3
 """Scripts in one input."""
@@ -87,7 +87,7 @@ def scene(chance: random.Random) -> bytes:
 
 def seeds() -> Iterator[tuple[str, bytes]]:
     """Yield every seed with its name."""
-    short = [script for script in SCRIPTS if len(cells_of(script)) <= MOST_BYTES]
+    short = [script for script in SCRIPTS if len(cells_of(script)) <= MAX_BYTES]
     for at in range(0, len(short), TOGETHER):
         scripts = short[at : at + TOGETHER]
         yield scripts[0].name, FIRST + EVERYBODY.join(map(cells_of, scripts))

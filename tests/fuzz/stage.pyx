@@ -27,8 +27,8 @@ from tests.fuzz import complaint as complaints
 from tests.fuzz.script import Op as OpName
 
 cdef enum:
-    MOST_CELLS = 2000
-    MOST_TURNS = 200_000          # until a server has done all that there is to do
+    MAX_CELLS = 2000
+    MAX_TURNS = 200_000          # until a server has done all that there is to do
     AUDIT = 16                    # cells between two walks through all there is
 
 cdef size_t[8] PIECES_OF = [<size_t>-1, 1, 2, 5, 11, 13, 100, 1000]
@@ -169,7 +169,7 @@ cdef class Stage:
         cdef Player player
         cdef int left
         cdef bint busy
-        for left in range(MOST_TURNS):
+        for left in range(MAX_TURNS):
             self.pass_turn()
             busy = not self.loop.rests() or self.service.broker.wait(clocks.now, clocks.wall) == 0
             if busy and self.loop.rests():
@@ -258,7 +258,7 @@ cdef int play(const uint8_t* data, size_t size) except -1:
     cdef Script script = script_of(data, size, &cell)
     cdef Stage stage = Stage(scene_of(&cell))
     cdef int count = 0
-    while count < MOST_CELLS and script_next(&script, &cell):
+    while count < MAX_CELLS and script_next(&script, &cell):
         stage.step(&cell)
         count += 1
         if count % AUDIT == 0:

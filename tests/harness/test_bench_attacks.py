@@ -36,7 +36,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine has the time it needs, and there is little to do for it."""
     monkeypatch.setattr(attacks.jobs, "DUE_AFTER", 1.5)
     monkeypatch.setattr(crowds, "LASTS", 60.0)
-    monkeypatch.setattr(crowds, "MOST_CALLS", 200)
+    monkeypatch.setattr(crowds, "MAX_CALLS", 200)
     for room in (crowds, secret):
         monkeypatch.setattr(room, "JOBS", FEW)
 

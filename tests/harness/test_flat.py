@@ -18,7 +18,7 @@ from tests.support.brokering import peer_for
 
 ROUNDS = 5
 JOBS = 2_000
-MOST_GROWTH = 6.0
+MAX_GROWTH = 6.0
 LATER = 4e9
 
 Work = Callable[[int], None]
@@ -161,28 +161,28 @@ def among_namesakes(known: int) -> Work:
 
 
 def test_functions_of_a_worker_are_not_walked() -> None:
-    assert growth(among_functions, 10, 20_000) < MOST_GROWTH
+    assert growth(among_functions, 10, 20_000) < MAX_GROWTH
 
 
 def test_sleepers_of_a_function_are_not_walked() -> None:
-    assert growth(among_sleepers, 10, 20_000) < MOST_GROWTH
+    assert growth(among_sleepers, 10, 20_000) < MAX_GROWTH
 
 
 def test_delayed_jobs_are_not_walked() -> None:
-    assert growth(among_delayed_jobs, 10, 100_000) < MOST_GROWTH
+    assert growth(among_delayed_jobs, 10, 100_000) < MAX_GROWTH
 
 
 def test_jobs_in_the_hands_of_a_worker_are_not_walked() -> None:
-    assert growth(among_held_jobs, 10, 50_000) < MOST_GROWTH
+    assert growth(among_held_jobs, 10, 50_000) < MAX_GROWTH
 
 
 def test_how_often_a_client_has_asked_does_not_matter() -> None:
-    assert growth(among_askers, 10, 100_000) < MOST_GROWTH
+    assert growth(among_askers, 10, 100_000) < MAX_GROWTH
 
 
 def test_clients_that_wait_for_a_job_are_not_walked_for_another_one() -> None:
-    assert growth(among_clients, 10, 20_000) < MOST_GROWTH
+    assert growth(among_clients, 10, 20_000) < MAX_GROWTH
 
 
 def test_functions_that_differ_in_case_are_not_walked() -> None:
-    assert growth(among_namesakes, 10, 100_000) < MOST_GROWTH
+    assert growth(among_namesakes, 10, 100_000) < MAX_GROWTH

@@ -18,7 +18,7 @@ from gearfast.store.testing import a_job, same
 from tests.support.databases import Database, MariaDb, PostgreSql, Redis
 from tests.support.peers import HOST
 
-MOST_CUTS = 24
+MAX_CUTS = 24
 """At even distances; and some more at both ends, where statements begin and end."""
 ENDS = (0, 1, 5, 20, 60)
 FAR = 1 << 60
@@ -134,7 +134,7 @@ async def cut_everywhere(database: Database, direction: str) -> None:
     before = way.passed
     await written(store, batch(next(numbers)))
     size = way.passed - before
-    places = {*range(0, size, max(size // MOST_CUTS, 1)), *ENDS, *(size - end for end in ENDS)}
+    places = {*range(0, size, max(size // MAX_CUTS, 1)), *ENDS, *(size - end for end in ENDS)}
     failures = 0
     for place in sorted(places):
         way.limit = way.passed + place

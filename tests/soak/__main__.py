@@ -18,7 +18,7 @@ from tests.soak.scenes import CAST, FUNCTIONS, Scene
 from tests.support.loglines import messages
 from tests.support.processes import MIB, SANITIZED, resident
 
-MOST_GROWTH = 24 * MIB
+MAX_GROWTH = 24 * MIB
 """Between two rests. 16 MiB of jobs have to end before free memory is given back (`memory_step`), and what the
 allocator keeps of large answers and of TLS is a few more; ten minutes of a leak are hundreds."""
 SAID_OF_TROUBLE = ("Traceback", "should not happen", "CRITICAL", "FATAL")
@@ -58,7 +58,7 @@ def act(stage: Ground, seconds: float) -> int:
 
 def compare(stage: Ground, before: tuple[int, int], after: tuple[int, int]) -> None:
     """What was there at the first rest, and what is there at the last."""
-    if after[0] - before[0] > MOST_GROWTH and not SANITIZED:
+    if after[0] - before[0] > MAX_GROWTH and not SANITIZED:
         stage.wrong.append(f"memory grew by {after[0] - before[0]} bytes")
     if after[1] != stage.fewest or before[1] != stage.fewest:
         stage.wrong.append(f"{stage.fewest} descriptors became {before[1]}, then {after[1]}")

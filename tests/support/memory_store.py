@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 from gearfast.cli import store_command
-from gearfast.cli.jobfile import MOST_NUMBER
+from gearfast.cli.jobfile import MAX_NUMBER
 from gearfast.errors import StoreError
 from gearfast.store.contract import Batch, StoredJob
 
@@ -111,7 +111,7 @@ AWKWARD = [
     job(2, EVERY_BYTE[1:], unique=EVERY_BYTE[1:64], payload=EVERY_BYTE, more=EVERY_BYTE, priority=0),
     job(3, payload='Grüße \u2028 \U0001f600 "\\ \r\n\0'.encode(), more=b"\x01", attempts=(1 << 31) - 1),
     job(4, payload=b"\xed\xa0\x80", due=1.1e9 + 1e-7, priority=2),
-    job(MOST_NUMBER - 1, payload=b'{"base64": "eA=="}', due=2.0**53),
+    job(MAX_NUMBER - 1, payload=b'{"base64": "eA=="}', due=2.0**53),
     *(job(10 + byte, payload=bytes([byte])) for byte in range(256)),
 ]
 """Jobs with every byte value in every field, alone and together."""

@@ -12,7 +12,7 @@ from tests.support.processes import settled_log_of, wait_for_line
 from tests.support.wire import Connection
 
 TAKEN = "was taken from its worker"
-MOST = (1 << 63) - 1
+MAX_NUMBER = (1 << 63) - 1
 
 
 @pytest.mark.parametrize(("unit", "taken"), [("s", 0), ("ms", 1)])
@@ -62,7 +62,7 @@ def test_no_time_out_is_none_in_seconds_too(timeout: str) -> None:
         assert settled_log_of(server).count(TAKEN) == 1
 
 
-@pytest.mark.parametrize(("unit", "most"), [("ms", MOST), ("s", MOST // 1000)])
+@pytest.mark.parametrize(("unit", "most"), [("ms", MAX_NUMBER), ("s", MAX_NUMBER // 1000)])
 def test_what_does_not_fit_64_bits_in_milliseconds_is_refused(unit: str, most: int) -> None:
     with start_gearfast(f"--timeout-unit={unit}") as server, server.connect() as worker:
         worker.request(wire.CAN_DO_TIMEOUT, "f", str(most))

@@ -10,13 +10,13 @@ import re
 from contextlib import suppress
 from typing import Final
 
-MOST_LINKS: Final = 40
+MAX_LINKS: Final = 40
 """Links followed to find out where a path leads: as many as Linux follows."""
 
 
 def descriptor_of(path: str) -> int | None:
     """Return the descriptor of this process that the path names; None for any other path."""
-    for _ in range(MOST_LINKS):
+    for _ in range(MAX_LINKS):
         folder, name = os.path.split(path)
         # The folder may be a link too: /dev/fd is one. What the last link leads to is not asked: it may be a socket.
         with suppress(OSError):  # there is no working directory any more

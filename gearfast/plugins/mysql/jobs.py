@@ -25,7 +25,7 @@ PIECE: Final = 256 << 10
 """Bytes sent at once at most, so that neither building nor sending them keeps the event loop for long."""
 SLICE: Final = 64 << 10
 """Bytes of statement made between two turns of the event loop: some 0.3 ms of work."""
-MOST: Final = 128
+MAX_STEP: Final = 128
 """Jobs made into text between two turns, however small they are."""
 LARGE: Final = 32 << 10
 """Payloads above these bytes are not made into text: they are sent as they are, each in a statement of its own."""
@@ -161,7 +161,7 @@ class JobTables:
                     size += len(row) + 1
                     made += len(row)
             at += step
-            step = max(1, min(MOST, step * SLICE // made))
+            step = max(1, min(MAX_STEP, step * SLICE // made))
             await asyncio.sleep(0)
         if rows:
             yield head + b",".join(rows)
