@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport Job, Waiter
 from gearfast.broker.life cimport Life, Submission
-from gearfast.broker.numbers cimport MIN_SCAN
+from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.party cimport Party
 from gearfast.broker.peer cimport Peer, Report
 from gearfast.ground.ring cimport Ring

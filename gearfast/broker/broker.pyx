@@ -5,13 +5,13 @@ The way of a job from state to state is told in life.pyx.
 
 cimport cython
 
-from gearfast.broker.census cimport function_rows, job_rows
+from gearfast.broker.listing cimport function_rows, job_rows
 from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, SUBMITTED, TIMED_OUT, Kind
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
 from gearfast.broker.job cimport DELAYED, Run
 from gearfast.broker.keeping cimport is_background
-from gearfast.broker.late cimport late_expects, late_has
-from gearfast.broker.numbers cimport numbers_find, numbers_scan
+from gearfast.broker.lost cimport lost_expects, lost_has
+from gearfast.broker.jobtable cimport jobtable_find, jobtable_scan
 from gearfast.broker.party cimport detach, holds, party_free
 from gearfast.broker.peer cimport COMPLETE, FAIL, STATUS, tell
 from gearfast.ground.ring cimport ring_append, ring_append_all, ring_empty, ring_leave
@@ -127,10 +127,10 @@ cdef class Broker(Life):
         return is_background(job) or self.keep(job, now)
 
     cdef Job* find(self, uint64_t number) noexcept nogil:
-        return numbers_find(&self.jobs, number)
+        return jobtable_find(&self.jobs, number)
 
     cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil:
-        return numbers_scan(&self.jobs, cursor, found, MIN_SCAN)
+        return jobtable_scan(&self.jobs, cursor, found, MIN_SCAN)
 
     cdef Job* find_unique(self, Slice unique) noexcept nogil:
         return unique_find_anywhere(&self.uniques, unique)
@@ -225,8 +225,8 @@ cdef class Broker(Life):
         if party == NULL:
             return UNKNOWN
         held = job != NULL and holds(party, job)
-        if not held and (job == NULL or not late_has(&party.late, number)):
-            return LATE if late_expects(&party.late, number, kind == FAIL, kind >= COMPLETE) else UNKNOWN
+        if not held and (job == NULL or not lost_has(&party.lost, number)):
+            return LATE if lost_expects(&party.lost, number, kind == FAIL, kind >= COMPLETE) else UNKNOWN
         if job.waiters != NULL:
             self.steps += tell(&self.waiters, job, kind, body, size)
         if kind >= COMPLETE:

@@ -11,7 +11,7 @@ from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Index
 from gearfast.broker.job cimport Job, Run
 from gearfast.broker.journal cimport Journal
-from gearfast.broker.numbers cimport Numbers
+from gearfast.broker.jobtable cimport JobTable
 from gearfast.broker.party cimport Party, attach
 from gearfast.broker.peer cimport Peer, Report
 from gearfast.broker.policy cimport Policies
@@ -34,7 +34,7 @@ cdef class Life:
     cdef readonly Handles handles
     cdef readonly Journal journal
     cdef readonly Events events
-    cdef Numbers jobs
+    cdef JobTable jobs
     cdef Uniques uniques
     cdef Policies policies
     cdef Roster roster

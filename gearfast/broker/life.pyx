@@ -26,8 +26,8 @@ from gearfast.ground.heap cimport heap_close, heap_open, heap_push, heap_remove,
 from gearfast.ground.index cimport index_close, index_open
 from gearfast.broker.job cimport DELAYED, HAS_POLICY, NOWHERE, QUEUED, RUNNING, job_free, job_new, job_policy, job_size
 from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_restore
-from gearfast.broker.late cimport late_expects, late_remember
-from gearfast.broker.numbers cimport numbers_add, numbers_close, numbers_find, numbers_open, numbers_remove, numbers_reserve
+from gearfast.broker.lost cimport lost_expects, lost_remember
+from gearfast.broker.jobtable cimport jobtable_add, jobtable_close, jobtable_find, jobtable_open, jobtable_remove, jobtable_reserve
 from gearfast.broker.party cimport detach, holds, parties_free, party_new
 from gearfast.broker.peer cimport EXCEPTION, FAIL, tell
 from gearfast.broker.policy cimport Policy, policies_close, policies_open, policy_give, policy_take
@@ -60,7 +60,7 @@ cdef class Life:
         keep_memory(memory_step)
         heap_open(&self.delayed)
         heap_open(&self.deadlines)
-        if not (numbers_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies) and roster_open(&self.roster)
+        if not (jobtable_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies) and roster_open(&self.roster)
                 and index_open(&self.waiters)):
             raise MemoryError("no memory for a broker")
         self.roster.forget_at = 0 if function_rest < INFINITY else INFINITY
@@ -70,7 +70,7 @@ cdef class Life:
             parties_free(&self.parties)
             parties_free(&self.leaving)
             parties_free(&self.forgotten)
-        numbers_close(&self.jobs)
+        jobtable_close(&self.jobs)
         uniques_close(&self.uniques)
         policies_close(&self.policies)
         roster_close(&self.roster)
@@ -99,7 +99,7 @@ cdef class Life:
         """A job that is nowhere yet."""
         cdef Policy* policy = NULL
         cdef Job* job
-        if not numbers_reserve(&self.jobs, number):
+        if not jobtable_reserve(&self.jobs, number):
             return NULL
         if wanted.policy.size > 0:
             policy = policy_take(&self.policies, wanted.policy)
@@ -116,7 +116,7 @@ cdef class Life:
             keeping_begin(job)
         job.number = number
         job.state = NOWHERE
-        numbers_add(&self.jobs, job)
+        jobtable_add(&self.jobs, job)
         function.total += 1
         self.unkept += not wanted.background
         roster_use(&self.roster, function)
@@ -236,7 +236,7 @@ cdef class Life:
         cdef Party* party
         if job.state == RUNNING:
             party = <Party*>(<Ability*>job.place.run.ability).party
-            late_remember(&party.late, job.number, False, self.remembered_results)
+            lost_remember(&party.lost, job.number, False, self.remembered_results)
 
     cdef void requeue(self, Run* run, double now) noexcept nogil:
         """The worker lost it (protocol section 3.6)."""
@@ -267,10 +267,10 @@ cdef class Life:
     cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil:
         """The first result counts, whoever held the job (protocol section 2.8): another holder's is swallowed."""
         if not holds(party, job):
-            late_expects(&party.late, job.number, kind == FAIL, True)
+            lost_expects(&party.lost, job.number, kind == FAIL, True)
             self.forgive_holder(job)
         if kind == EXCEPTION:                      # the Perl worker says WORK_FAIL as well
-            late_remember(&party.late, job.number, True, self.remembered_results)
+            lost_remember(&party.lost, job.number, True, self.remembered_results)
 
     cdef void fail(self, Job* job) noexcept nogil:
         self.steps += tell(&self.waiters, job, FAIL, NULL, 0)
@@ -291,7 +291,7 @@ cdef class Life:
         unique_give_up(&self.uniques, job)
         self.unkept -= not is_background(job)
         self.journal.forget(job)
-        numbers_remove(&self.jobs, job)
+        jobtable_remove(&self.jobs, job)
         function.total -= 1
         roster_rest(&self.roster, function)
         self.held_bytes -= job_size(job)

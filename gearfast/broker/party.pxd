@@ -5,7 +5,7 @@
 
 from gearfast.ground.index cimport Index
 from gearfast.broker.job cimport RUNNING, Job, Waiter
-from gearfast.broker.late cimport Late
+from gearfast.broker.lost cimport LostJobs
 from gearfast.ground.ring cimport Ring
 from gearfast.broker.roster cimport Ability, Worker
 
@@ -16,7 +16,7 @@ cdef struct Party:
     Ring waits                    # jobs whose reports it gets
     Ring given_up                 # abilities that are to be taken from it with the jobs they are used for
     Ring among                    # other parties, or those of which something is to be taken
-    Late late                     # jobs that it held and lost
+    LostJobs lost                     # jobs that it held and lost
 
 cdef Party* party_new(void* peer, Party** known_as) noexcept nogil            # NULL: there is no memory
 # With all that it can do. Its jobs do not get to know.

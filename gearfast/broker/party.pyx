@@ -4,7 +4,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from gearfast.ground.index cimport Node, index_add, index_chain, index_remove, keyed_number
-from gearfast.broker.late cimport late_close, late_open
+from gearfast.broker.lost cimport lost_close, lost_open
 from gearfast.ground.pool cimport pool_give, pool_take
 from gearfast.ground.ring cimport Ring, ring_append, ring_empty, ring_leave, ring_open
 from gearfast.broker.roster cimport abilities_free, worker_free
@@ -18,7 +18,7 @@ cdef Party* party_new(void* peer, Party** known_as) noexcept nogil:
         ring_open(&party.waits, NULL)
         ring_open(&party.given_up, NULL)
         ring_open(&party.among, party)
-        late_open(&party.late)
+        lost_open(&party.lost)
     return party
 
 
@@ -26,7 +26,7 @@ cdef void party_free(Party* party) noexcept nogil:
     abilities_free(&party.given_up)
     if party.worker != NULL:
         worker_free(party.worker)
-    late_close(&party.late)
+    lost_close(&party.lost)
     free(party)
 
 

@@ -1,6 +1,6 @@
 """Whoever takes part in the life of jobs."""
 
-from gearfast.broker.census cimport Abilities
+from gearfast.broker.listing cimport Abilities
 from gearfast.broker.job cimport Waiter
 from gearfast.broker.party cimport detach
 from gearfast.broker.roster cimport Ability, Worker, worker_ability

@@ -8,7 +8,7 @@ from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Cursor, Node, index_scan
 from gearfast.broker.job cimport DELAYED, OWNS_UNIQUE, QUEUED, RUNNING, Job, Run, Waiter, job_size
 from gearfast.broker.keeping cimport is_background
-from gearfast.broker.numbers cimport MIN_SCAN, numbers_find, numbers_scan
+from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_find, jobtable_scan
 from gearfast.broker.party cimport Party
 from gearfast.ground.ring cimport Ring, ring_empty
 from gearfast.broker.roster cimport Ability, Function, Roster, Worker, function_of_node, is_place, worker_is_woken
@@ -159,7 +159,7 @@ cdef size_t audit_waiters(const Job* job, Sums* sums) noexcept:
 cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
     cdef Tally* tally = tally_of(job.home)
     tally.jobs += 1
-    hold(numbers_find(&broker.jobs, job.number) == job, "a job is not found by its number")
+    hold(jobtable_find(&broker.jobs, job.number) == job, "a job is not found by its number")
     hold(0 < job.number <= broker.handles.last, "a job has a number that was not given out")
     hold(audit_waiters(job, sums) == job.waiting, "a job counts wrong how often it is waited for")
     if job.state == QUEUED:
@@ -185,7 +185,7 @@ cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
     cdef size_t jobs = 0, bytes = 0, unkept = 0, owners = 0, delayed = 0, running = 0
     cdef int count, at
     while True:
-        count = numbers_scan(&broker.jobs, &cursor, found, MIN_SCAN)
+        count = jobtable_scan(&broker.jobs, &cursor, found, MIN_SCAN)
         for at in range(count):
             audit_job(broker, found[at], sums)
             bytes += job_size(found[at])

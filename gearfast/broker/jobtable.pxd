@@ -1,4 +1,4 @@
-# NUMBERS   jobs by their number.
+# JOBTABLE   jobs by their number.
 #
 # Numbers are given out in order, so neighbours share a page, and an index finds the page: a new
 # job touches the newest page and no older job. Sixteen to a page: it spares the index nearly all
@@ -18,21 +18,21 @@ cdef struct Page:
     uint32_t used
     Job* job[PAGE_JOBS]
 
-cdef struct Numbers:
+cdef struct JobTable:
     Index pages
     Page* newest          # stays when it is empty, since it fills next
     Page* recent          # the one found last: a job that is asked for is often asked for again
     uint64_t highest      # number of a page so far
     size_t count          # jobs
 
-cdef bint numbers_open(Numbers* numbers) noexcept nogil
-cdef void numbers_close(Numbers* numbers) noexcept nogil                # and free its jobs
+cdef bint jobtable_open(JobTable* table) noexcept nogil
+cdef void jobtable_close(JobTable* table) noexcept nogil                # and free its jobs
 # Make sure that there is room for a number, then add its job.
-cdef bint numbers_reserve(Numbers* numbers, uint64_t number) noexcept nogil
-cdef void numbers_add(Numbers* numbers, Job* job) noexcept nogil
-cdef Job* numbers_find(Numbers* numbers, uint64_t number) noexcept nogil
-cdef void numbers_remove(Numbers* numbers, const Job* job) noexcept nogil
+cdef bint jobtable_reserve(JobTable* table, uint64_t number) noexcept nogil
+cdef void jobtable_add(JobTable* table, Job* job) noexcept nogil
+cdef Job* jobtable_find(JobTable* table, uint64_t number) noexcept nogil
+cdef void jobtable_remove(JobTable* table, const Job* job) noexcept nogil
 # As index_scan; a slice has room for at least MIN_SCAN jobs.
 cdef enum:
     MIN_SCAN = 256
-cdef int numbers_scan(const Numbers* numbers, Cursor* cursor, Job** found, int most) noexcept nogil
+cdef int jobtable_scan(const JobTable* table, Cursor* cursor, Job** found, int most) noexcept nogil

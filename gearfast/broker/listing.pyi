@@ -1,6 +1,6 @@
 """Functions, jobs, and what a worker can do, a slice at a time (protocol section 4.2).
 
-It is used from Cython by ``cimport`` (see ``census.pxd``), and seen from Python as
+It is used from Cython by ``cimport`` (see ``listing.pxd``), and seen from Python as
 `gearfast.broker.broker.Broker.scan_functions` and ``scan_jobs``, and `gearfast.broker.peer.Peer.each_ability`.
 """
 

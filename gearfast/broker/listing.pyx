@@ -4,7 +4,7 @@ from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
 from gearfast.broker.job cimport Job, job_unique
 from gearfast.broker.keeping cimport is_background
-from gearfast.broker.numbers cimport MIN_SCAN, numbers_scan
+from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_scan
 from gearfast.ground.ring cimport ring_leave, ring_open, ring_prepend
 from gearfast.broker.roster cimport Ability, Function, function_of_node, is_place
 from gearfast.broker.rotation cimport PRIORITIES
@@ -26,10 +26,10 @@ cdef tuple function_rows(const Index* functions, object start, int most):
         release_collector(collects)
 
 
-cdef tuple job_rows(const Numbers* jobs, Handles handles, object start, int most):
+cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int most):
     cdef Cursor cursor = cursor_of(start)
     cdef Job* found[MAX_ROWS]
-    cdef int count = numbers_scan(jobs, &cursor, found, min(max(most, MIN_SCAN), MAX_ROWS)), at
+    cdef int count = jobtable_scan(jobs, &cursor, found, min(max(most, MIN_SCAN), MAX_ROWS)), at
     cdef bint collects = hold_collector()
     try:
         return cursor_number(cursor), [job_row(handles, found[at]) for at in range(count)]

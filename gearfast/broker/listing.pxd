@@ -1,17 +1,17 @@
-# CENSUS   functions, jobs, and what a worker can do, for whoever wants to look: a slice at a time.
+# LISTING   functions, jobs, and what a worker can do, for whoever wants to look: a slice at a time.
 #
 # Rows come as (cursor, rows); the cursor is 0 when the last row was among them.
 
 from gearfast.protocol.handle cimport Handles
 from gearfast.ground.index cimport Index
-from gearfast.broker.numbers cimport Numbers
+from gearfast.broker.jobtable cimport JobTable
 from gearfast.ground.ring cimport Ring
 from gearfast.broker.roster cimport Worker
 
 # (name, total, running, workers, (queued high, normal, low)); delayed jobs count as queued
 cdef tuple function_rows(const Index* functions, object start, int most)
 # (handle, attempts lost, orphan, background, unique)
-cdef tuple job_rows(const Numbers* jobs, Handles handles, object start, int most)
+cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int most)
 
 cdef class Abilities:             # the names of a worker's functions
     cdef Ring place               # behind those that were shown
