@@ -12,7 +12,7 @@ from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.party cimport Party
 from gearfast.broker.peer cimport Peer, Report
 from gearfast.ground.ring cimport Ring
-from gearfast.broker.roster cimport Worker
+from gearfast.broker.functions cimport Worker
 from gearfast.ground.slice cimport Slice
 
 cpdef enum Submitted:

@@ -15,10 +15,10 @@ from gearfast.broker.jobtable cimport jobtable_find, jobtable_scan
 from gearfast.broker.party cimport detach, holds, party_free
 from gearfast.broker.peer cimport COMPLETE, FAIL, STATUS, tell
 from gearfast.ground.ring cimport ring_append, ring_append_all, ring_empty, ring_leave
-from gearfast.broker.roster cimport (
-    Ability, Function, ability_free, is_place, roster_ability, roster_can_do, roster_cant_do, roster_drop, roster_find,
-    roster_find_folded, roster_forget, roster_forgets, roster_function, roster_limit, roster_next, roster_rouse,
-    roster_sleep, roster_use, worker_free, worker_is_woken, worker_new,
+from gearfast.broker.functions cimport (
+    Ability, Function, ability_free, is_place, functions_ability, functions_can_do, functions_cant_do, functions_drop, functions_find,
+    functions_find_folded, functions_forget, functions_forgets, functions_get, functions_limit, functions_next, functions_rouse,
+    functions_sleep, functions_use, worker_free, worker_is_woken, worker_new,
 )
 from gearfast.broker.rotation cimport PRIORITIES, rotation_to_end
 from gearfast.broker.unique cimport unique_find, unique_find_anywhere, unique_hash, unique_key
@@ -89,7 +89,7 @@ cdef class Broker(Life):
     # --- clients ---
 
     cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** out) noexcept nogil:
-        cdef Function* function = roster_function(&self.roster, wanted.function)
+        cdef Function* function = functions_get(&self.functions, wanted.function)
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
         cdef uint64_t hash = 0
         cdef Job* job
@@ -156,20 +156,20 @@ cdef class Broker(Life):
 
     cdef bint can_do(self, Peer peer, Slice name, int64_t timeout) noexcept nogil:
         cdef Worker* worker = self.worker_of(peer)
-        cdef Function* function = roster_function(&self.roster, name)
-        return worker != NULL and function != NULL and roster_can_do(&self.roster, worker, function, timeout)
+        cdef Function* function = functions_get(&self.functions, name)
+        return worker != NULL and function != NULL and functions_can_do(&self.functions, worker, function, timeout)
 
     cdef void cant_do(self, Peer peer, Slice name, double now) noexcept nogil:
         cdef Party* party = peer.party
-        cdef Function* function = roster_find(&self.roster, name)
+        cdef Function* function = functions_find(&self.functions, name)
         cdef Function* woken_for
         cdef Ability* ability = NULL
         if party != NULL and party.worker != NULL and function != NULL:
-            ability = roster_ability(&self.roster, party.worker, function)
+            ability = functions_ability(&self.functions, party.worker, function)
         if ability == NULL:
             return
         woken_for = party.worker.woken_for
-        roster_cant_do(&self.roster, ability)
+        functions_cant_do(&self.functions, ability)
         ring_leave(&ability.of_worker)
         ring_append(&party.given_up, &ability.of_worker)
         self.take_back(party, now)
@@ -194,14 +194,14 @@ cdef class Broker(Life):
         out[0] = NULL
         if worker == NULL:
             return True
-        ability = NULL if self.withholds() else roster_next(&self.roster, worker, &priority)
+        ability = NULL if self.withholds() else functions_next(&self.functions, worker, &priority)
         if ability != NULL:
             job = ability.function.lanes.lane[priority].head
             if not self.start(job, ability, now):
                 return False
             rotation_to_end(&worker.rotation, &ability.seat)
             out[0] = job
-        woken_for = roster_rouse(&self.roster, worker)
+        woken_for = functions_rouse(&self.functions, worker)
         if ability != NULL and woken_for != NULL and woken_for != ability.function:
             self.wake_for(woken_for, 1, now)       # what it was woken for still waits
         return True
@@ -211,11 +211,11 @@ cdef class Broker(Life):
         cdef int priority
         if worker == NULL:
             return NO_ROOM_TO_SLEEP
-        if self.withholds() or roster_next(&self.roster, worker, &priority) == NULL:
-            roster_sleep(&self.roster, worker)
+        if self.withholds() or functions_next(&self.functions, worker, &priority) == NULL:
+            functions_sleep(&self.functions, worker)
             return ASLEEP
         if not worker_is_woken(worker):            # else it answers for a job until it grabs
-            roster_rouse(&self.roster, worker)
+            functions_rouse(&self.functions, worker)
         return HAS_WORK
 
     cdef Reported report(self, Peer peer, uint64_t number, Report kind, const char* body, size_t size) noexcept nogil:
@@ -262,7 +262,7 @@ cdef class Broker(Life):
     cdef void discard_worker(self, Party* party, double now) noexcept nogil:
         """All that it can do is given up; another sleeper answers for what it was woken for."""
         cdef Worker* worker = party.worker
-        cdef Function* woken_for = roster_rouse(&self.roster, worker)
+        cdef Function* woken_for = functions_rouse(&self.functions, worker)
         party.worker = NULL
         ring_append_all(&party.given_up, &worker.abilities)
         worker.discarded = True
@@ -304,14 +304,14 @@ cdef class Broker(Life):
             self.abandon(job)
 
     cdef void take_one_back(self, Ring* link, double now) noexcept nogil:
-        """An ability, step by step: out of the roster, then job by job, newest first, then for good."""
+        """An ability, step by step: given up, then job by job, newest first, then for good."""
         cdef Ability* ability
         if is_place(link):
             ring_leave(link)
             return
         ability = <Ability*>link.owner
         if ability.worker != NULL:
-            roster_cant_do(&self.roster, ability)
+            functions_cant_do(&self.functions, ability)
         elif not ring_empty(&ability.runs):
             self.requeue(<Run*>ability.runs.next.owner, now)
         else:
@@ -341,29 +341,29 @@ cdef class Broker(Life):
                 break
         if not ring_empty(&self.leaving):
             self.take_back(<Party*>self.leaving.next.owner, now)
-        roster_forget(&self.roster, now, self.function_rest)
+        functions_forget(&self.functions, now, self.function_rest)
 
     cdef bint pass_over(self, double now) noexcept nogil:
         """Another sleeper for what one was woken for that has not grabbed in time; False: there is none such."""
         cdef Worker* worker
         cdef Function* woken_for
-        if ring_empty(&self.roster.woken):
+        if ring_empty(&self.functions.woken):
             return False
-        worker = <Worker*>self.roster.woken.next.owner
+        worker = <Worker*>self.functions.woken.next.owner
         if worker.woken_at + self.wakeup_grace > now:
             return False
-        woken_for = roster_rouse(&self.roster, worker)
+        woken_for = functions_rouse(&self.functions, worker)
         if woken_for != NULL:
             self.wake_for(woken_for, 1, now)
         return True
 
     cpdef double wait(self, double now, double wall) noexcept nogil:
         cdef double soonest = min(heap_soonest(&self.delayed) - wall, heap_soonest(&self.deadlines) - now)
-        if not ring_empty(&self.roster.woken):
-            soonest = min(soonest, (<Worker*>self.roster.woken.next.owner).woken_at + self.wakeup_grace - now)
+        if not ring_empty(&self.functions.woken):
+            soonest = min(soonest, (<Worker*>self.functions.woken.next.owner).woken_at + self.wakeup_grace - now)
         if not (ring_empty(&self.leaving) and ring_empty(&self.forgotten)):
             return 0.0
-        return max(min(soonest, roster_forgets(&self.roster) - now), 0.0)
+        return max(min(soonest, functions_forgets(&self.functions) - now), 0.0)
 
     def tick(self, double now, double wall):
         self.enter()
@@ -385,7 +385,7 @@ cdef class Broker(Life):
         return heap_soonest(&self.delayed)
 
     def scan_functions(self, cursor, int most):
-        return function_rows(&self.roster.functions, cursor, most)
+        return function_rows(&self.functions.names, cursor, most)
 
     def scan_jobs(self, cursor, int most):
         return job_rows(&self.jobs, self.handles, cursor, most)
@@ -394,11 +394,11 @@ cdef class Broker(Life):
         cdef Function* function
         self.enter()
         try:
-            function = roster_function(&self.roster, slice_of(name))
+            function = functions_get(&self.functions, slice_of(name))
             if function == NULL:
                 raise MemoryError("no memory for another function")
             function.wanted = True
-            roster_use(&self.roster, function)
+            functions_use(&self.functions, function)
         finally:
             self.rest()
 
@@ -411,14 +411,14 @@ cdef class Broker(Life):
             self.rest()
 
     cdef object drop(self, Slice name, Slice folded):
-        cdef Function* function = roster_find(&self.roster, name)
+        cdef Function* function = functions_find(&self.functions, name)
         if function == NULL:                       # or any that differs only in case (protocol section 4.4)
-            function = roster_find_folded(&self.roster, folded)
+            function = functions_find_folded(&self.functions, folded)
         if function == NULL:
             return NO_SUCH_FUNCTION
         if function.workers > 0 or function.total > 0:
             return IN_USE
-        roster_drop(&self.roster, function)
+        functions_drop(&self.functions, function)
         return DROPPED
 
     def limit_function(self, bytes name not None, tuple limits not None):
@@ -426,9 +426,9 @@ cdef class Broker(Life):
         cdef size_t limit[PRIORITIES]
         limit[0], limit[1], limit[2] = limits
         self.enter()
-        function = roster_find(&self.roster, slice_of(name))
+        function = functions_find(&self.functions, slice_of(name))
         if function != NULL:
-            roster_limit(&self.roster, function, limit)
+            functions_limit(&self.functions, function, limit)
         self.rest()
 
     def cancel_job(self, bytes handle not None):

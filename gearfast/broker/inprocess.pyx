@@ -9,7 +9,7 @@ from gearfast.broker.broker cimport ASLEEP, NO_MEMORY, NO_ROOM_TO_SLEEP, QUEUE_F
 from gearfast.broker.job cimport RUNNING, Job, job_payload, job_unique
 from gearfast.broker.life cimport Submission
 from gearfast.broker.peer cimport DATA, EXCEPTION, FAIL, STATUS
-from gearfast.broker.roster cimport Function
+from gearfast.broker.functions cimport Function
 from gearfast.ground.slice cimport Slice
 
 from gearfast.broker.broker import Reported as ReportedName

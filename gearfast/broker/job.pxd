@@ -60,7 +60,7 @@ cdef struct Claim:        # stands behind the record of a job with a unique id
 
 cdef struct Run:          # a job in a worker's hands
     Job* job
-    void* ability         # of the worker, for this job's function (roster.pxd)
+    void* ability         # of the worker, for this job's function (functions.pxd)
     Ring of_ability
     double deadline       # monotonic seconds; 0: none
     size_t position       # in the heap of deadlines, if it has one

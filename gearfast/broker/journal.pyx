@@ -8,7 +8,7 @@ from libc.string cimport memmove
 from gearfast.broker.job cimport job_size
 from gearfast.broker.keeping cimport is_background, is_gathered, is_struck, keeping_gather, keeping_write_at_end
 from gearfast.broker.line cimport line_at, line_close, line_drop, line_push
-from gearfast.broker.roster cimport Function
+from gearfast.broker.functions cimport Function
 
 cdef enum:
     SPARE_ROOM = 1 << 14      # numbers for which room is kept while there are none

@@ -16,7 +16,7 @@ from gearfast.broker.party cimport Party, attach
 from gearfast.broker.peer cimport Peer, Report
 from gearfast.broker.policy cimport Policies
 from gearfast.ground.ring cimport Ring
-from gearfast.broker.roster cimport Ability, Function, Roster, roster_push
+from gearfast.broker.functions cimport Ability, Function, Functions, functions_push
 from gearfast.ground.slice cimport Slice
 from gearfast.broker.unique cimport Uniques
 
@@ -37,7 +37,7 @@ cdef class Life:
     cdef JobTable jobs
     cdef Uniques uniques
     cdef Policies policies
-    cdef Roster roster
+    cdef Functions functions
     cdef Index waiters            # clients that wait for one job together
     cdef Ring parties             # of the peers that take part
     cdef Ring leaving             # parties of which something is still to be taken
@@ -82,8 +82,8 @@ cdef class Life:
     cdef void unkeep(self, Job* job) noexcept nogil                 # the store did not take it
     # --- its way from state to state ---
     cdef inline void enqueue(self, Job* job, double now) noexcept nogil:
-        roster_push(&self.roster, job)
-        if self.roster.sleeping > 0:
+        functions_push(&self.functions, job)
+        if self.functions.sleeping > 0:
             self.wake_for(<Function*>job.home, self.worker_wakeup, now)
     cdef void wake_for(self, Function* function, int most, double now) noexcept nogil
     cdef bint start(self, Job* job, Ability* ability, double now) noexcept nogil

@@ -33,8 +33,8 @@ from gearfast.broker.peer cimport EXCEPTION, FAIL, tell
 from gearfast.broker.policy cimport Policy, policies_close, policies_open, policy_give, policy_take
 from gearfast.ground.pool cimport pool_give, pool_take
 from gearfast.ground.ring cimport ring_append, ring_leave, ring_open, ring_prepend
-from gearfast.broker.roster cimport (
-    Worker, function_has_work, roster_close, roster_function, roster_open, roster_rest, roster_take, roster_use, roster_wake,
+from gearfast.broker.functions cimport (
+    Worker, function_has_work, functions_close, functions_get, functions_open, functions_rest, functions_take, functions_use, functions_wake,
 )
 from gearfast.broker.unique cimport (
     unique_find, unique_give_up, unique_hash, unique_key, unique_take, uniques_close, uniques_open,
@@ -60,10 +60,10 @@ cdef class Life:
         keep_memory(memory_step)
         heap_open(&self.delayed)
         heap_open(&self.deadlines)
-        if not (jobtable_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies) and roster_open(&self.roster)
+        if not (jobtable_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies) and functions_open(&self.functions)
                 and index_open(&self.waiters)):
             raise MemoryError("no memory for a broker")
-        self.roster.forget_at = 0 if function_rest < INFINITY else INFINITY
+        self.functions.forget_at = 0 if function_rest < INFINITY else INFINITY
 
     def __dealloc__(self):
         if self.parties.next != NULL:              # else it was not made: its arguments were wrong
@@ -73,7 +73,7 @@ cdef class Life:
         jobtable_close(&self.jobs)
         uniques_close(&self.uniques)
         policies_close(&self.policies)
-        roster_close(&self.roster)
+        functions_close(&self.functions)
         index_close(&self.waiters)
         heap_close(&self.delayed)
         heap_close(&self.deadlines)
@@ -119,7 +119,7 @@ cdef class Life:
         jobtable_add(&self.jobs, job)
         function.total += 1
         self.unkept += not wanted.background
-        roster_use(&self.roster, function)
+        functions_use(&self.functions, function)
         self.held_bytes += job_size(job)
         self.most_bytes = max(self.most_bytes, self.held_bytes)
         return job
@@ -145,7 +145,7 @@ cdef class Life:
 
     cdef bint restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) noexcept nogil:
         """What a store has kept; if its unique id is taken, it is not found by it."""
-        cdef Function* function = roster_function(&self.roster, wanted.function)
+        cdef Function* function = functions_get(&self.functions, wanted.function)
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
         cdef uint64_t hash = unique_hash(key) if key.size > 0 else 0
         cdef bint unique
@@ -186,7 +186,7 @@ cdef class Life:
         if self.withholds() or not function_has_work(function):
             return
         while True:
-            sleeper = roster_wake(&self.roster, function, now)
+            sleeper = functions_wake(&self.functions, function, now)
             if sleeper == NULL:
                 return
             peer = (<Party*>sleeper.party).peer
@@ -211,7 +211,7 @@ cdef class Life:
                 pool_give(run, sizeof(Run))
                 return False
             run.deadline = now + ability.timeout / 1000.0
-        roster_take(&self.roster, job)
+        functions_take(&self.functions, job)
         job.state = RUNNING
         job.place.run = run
         ability.function.running += 1
@@ -280,7 +280,7 @@ cdef class Life:
         """The end, from any state."""
         cdef Function* function = <Function*>job.home
         if job.state == QUEUED:
-            roster_take(&self.roster, job)
+            functions_take(&self.functions, job)
         elif job.state == DELAYED:
             heap_remove(&self.delayed, job.place.due)
             function.delayed[job.priority] -= 1
@@ -293,7 +293,7 @@ cdef class Life:
         self.journal.forget(job)
         jobtable_remove(&self.jobs, job)
         function.total -= 1
-        roster_rest(&self.roster, function)
+        functions_rest(&self.functions, function)
         self.held_bytes -= job_size(job)
         if job.flags & HAS_POLICY:
             policy_give(&self.policies, job_policy(job))

@@ -6,7 +6,7 @@ from gearfast.protocol.handle cimport Handles
 from gearfast.ground.index cimport Index
 from gearfast.broker.jobtable cimport JobTable
 from gearfast.ground.ring cimport Ring
-from gearfast.broker.roster cimport Worker
+from gearfast.broker.functions cimport Worker
 
 # (name, total, running, workers, (queued high, normal, low)); delayed jobs count as queued
 cdef tuple function_rows(const Index* functions, object start, int most)

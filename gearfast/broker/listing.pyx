@@ -6,7 +6,7 @@ from gearfast.broker.job cimport Job, job_unique
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_scan
 from gearfast.ground.ring cimport ring_leave, ring_open, ring_prepend
-from gearfast.broker.roster cimport Ability, Function, function_of_node, is_place
+from gearfast.broker.functions cimport Ability, Function, function_of_node, is_place
 from gearfast.broker.rotation cimport PRIORITIES
 from gearfast.ground.slice cimport Slice
 

@@ -7,7 +7,7 @@ from gearfast.ground.index cimport Index
 from gearfast.broker.job cimport RUNNING, Job, Waiter
 from gearfast.broker.lost cimport LostJobs
 from gearfast.ground.ring cimport Ring
-from gearfast.broker.roster cimport Ability, Worker
+from gearfast.broker.functions cimport Ability, Worker
 
 cdef struct Party:
     void* peer                    # NULL: it has left

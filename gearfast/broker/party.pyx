@@ -7,7 +7,7 @@ from gearfast.ground.index cimport Node, index_add, index_chain, index_remove, k
 from gearfast.broker.lost cimport lost_close, lost_open
 from gearfast.ground.pool cimport pool_give, pool_take
 from gearfast.ground.ring cimport Ring, ring_append, ring_empty, ring_leave, ring_open
-from gearfast.broker.roster cimport abilities_free, worker_free
+from gearfast.broker.functions cimport abilities_free, worker_free
 
 
 cdef Party* party_new(void* peer, Party** known_as) noexcept nogil:

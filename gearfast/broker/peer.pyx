@@ -3,7 +3,7 @@
 from gearfast.broker.listing cimport Abilities
 from gearfast.broker.job cimport Waiter
 from gearfast.broker.party cimport detach
-from gearfast.broker.roster cimport Ability, Worker, worker_ability
+from gearfast.broker.functions cimport Ability, Worker, worker_ability
 
 
 cdef class Peer:

@@ -9,7 +9,7 @@ from libc.stdint cimport uint64_t
 
 from gearfast.ground.index cimport Index
 from gearfast.broker.job cimport Job
-from gearfast.broker.roster cimport Function
+from gearfast.broker.functions cimport Function
 from gearfast.ground.slice cimport Slice
 
 cdef struct Uniques:

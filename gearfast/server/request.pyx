@@ -20,7 +20,7 @@ from gearfast.protocol.packet cimport (
     Packet, PacketType,
 )
 from gearfast.broker.peer cimport COMPLETE, DATA, EXCEPTION, FAIL, STATUS, WARNING, Report
-from gearfast.broker.roster cimport Function
+from gearfast.broker.functions cimport Function
 from gearfast.server.session cimport Handler, Row, Service, Session, need
 from gearfast.ground.slice cimport Slice
 

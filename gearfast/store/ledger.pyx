@@ -16,7 +16,7 @@ from gearfast.broker.life cimport Submission
 from gearfast.broker.line cimport Line, line_at
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.store.record cimport read_more, record_of
-from gearfast.broker.roster cimport Function
+from gearfast.broker.functions cimport Function
 from gearfast.ground.slice cimport Slice
 
 from gearfast import config

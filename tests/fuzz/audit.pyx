@@ -11,7 +11,7 @@ from gearfast.broker.keeping cimport is_background
 from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_find, jobtable_scan
 from gearfast.broker.party cimport Party
 from gearfast.ground.ring cimport Ring, ring_empty
-from gearfast.broker.roster cimport Ability, Function, Roster, Worker, function_of_node, is_place, worker_is_woken
+from gearfast.broker.functions cimport Ability, Function, Functions, Worker, function_of_node, is_place, worker_is_woken
 from gearfast.broker.rotation cimport PRIORITIES
 
 from tests.fuzz.complaint cimport complain
@@ -56,18 +56,18 @@ cdef Tally* tally_of(const void* function) noexcept:
 
 # --- functions ---
 
-cdef void open_tallies(Roster* roster) noexcept:
+cdef void open_tallies(Functions* functions) noexcept:
     global tallies, tallied, room
     cdef Node* found[MIN_SCAN]
     cdef Cursor cursor = Cursor(0, 0)
     cdef int count, at
-    if room < roster.functions.count + 1:
-        room = 2 * roster.functions.count + 8
+    if room < functions.names.count + 1:
+        room = 2 * functions.names.count + 8
         free(tallies)
         tallies = <Tally*>realloc(NULL, room * sizeof(Tally))
     tallied = 0
     while True:
-        count = index_scan(&roster.functions, &cursor, found, MIN_SCAN)
+        count = index_scan(&functions.names, &cursor, found, MIN_SCAN)
         for at in range(count):
             if tallied < room:
                 memset(tallies + tallied, 0, sizeof(Tally))
@@ -75,7 +75,7 @@ cdef void open_tallies(Roster* roster) noexcept:
                 tallied += 1
         if cursor.hash == 0 and cursor.node == 0:
             break
-    hold(tallied == roster.functions.count, "functions: the index counts wrong")
+    hold(tallied == functions.names.count, "functions: the index counts wrong")
 
 
 cdef size_t lane_length(const Function* function, int priority) noexcept:
@@ -94,7 +94,7 @@ cdef size_t lane_length(const Function* function, int priority) noexcept:
     return length
 
 
-cdef void audit_functions(Roster* roster) noexcept:
+cdef void audit_functions(Functions* functions) noexcept:
     cdef size_t busy[PRIORITIES]
     cdef size_t at, queued, idle = 0, idle_bytes = 0
     cdef int priority
@@ -123,9 +123,9 @@ cdef void audit_functions(Roster* roster) noexcept:
         idle += rests
         idle_bytes += (sizeof(Function) + 2 * function.name.size) * rests
     for priority in range(PRIORITIES):
-        hold(busy[priority] == roster.busy[priority], "functions with work are counted wrong")
-    hold(ring_length(&roster.idle) + ring_length(&roster.forgotten) == idle, "an idle function is in no ring")
-    hold(idle_bytes == roster.idle_bytes, "the bytes of idle functions are counted wrong")
+        hold(busy[priority] == functions.busy[priority], "functions with work are counted wrong")
+    hold(ring_length(&functions.idle) + ring_length(&functions.forgotten) == idle, "an idle function is in no ring")
+    hold(idle_bytes == functions.idle_bytes, "the bytes of idle functions are counted wrong")
 
 
 # --- jobs ---
@@ -271,29 +271,29 @@ cdef void audit_parties(const Ring* parties, bint there, Sums* sums) noexcept:
 
 cdef void audit(Broker broker) noexcept:
     cdef Sums sums = Sums(0, 0, 0, 0, 0, 0)
-    open_tallies(&broker.roster)
+    open_tallies(&broker.functions)
     audit_jobs(broker, &sums)
     audit_parties(&broker.parties, True, &sums)
     audit_parties(&broker.leaving, False, &sums)
     hold(sums.waiters == 0, "a waiter is not among those of its client, or one there is of no job")
     hold(sums.runs == broker.running, "a running job is in nobody's hands")
-    hold(sums.abilities == broker.roster.abilities.count, "abilities of all workers are counted wrong")
+    hold(sums.abilities == broker.functions.abilities.count, "abilities of all workers are counted wrong")
     if ring_empty(&broker.leaving):
-        hold(sums.sleeping == broker.roster.sleeping, "sleeping workers are counted wrong")
-        hold(sums.woken == ring_length(&broker.roster.woken), "woken workers are counted wrong")
-        audit_functions(&broker.roster)
+        hold(sums.sleeping == broker.functions.sleeping, "sleeping workers are counted wrong")
+        hold(sums.woken == ring_length(&broker.functions.woken), "woken workers are counted wrong")
+        audit_functions(&broker.functions)
 
 
 cdef void audit_empty(Broker broker) noexcept:
     hold(broker.jobs.count == 0, "jobs are left over")
     hold(ring_empty(&broker.parties), "a party is left over")
     hold(ring_empty(&broker.leaving), "a party is left over that leaves")
-    hold(broker.roster.functions.count == 0, "functions are left over")
-    hold(broker.roster.folded.count == 0, "folded names of functions are left over")
-    hold(broker.roster.abilities.count == 0, "abilities are left over")
-    hold(broker.roster.sleeping == 0, "sleepers are left over")
-    hold(broker.roster.idle_bytes == 0, "bytes of idle functions are left over")
-    hold(ring_empty(&broker.roster.woken), "a woken worker is left over")
+    hold(broker.functions.names.count == 0, "functions are left over")
+    hold(broker.functions.folded.count == 0, "folded names of functions are left over")
+    hold(broker.functions.abilities.count == 0, "abilities are left over")
+    hold(broker.functions.sleeping == 0, "sleepers are left over")
+    hold(broker.functions.idle_bytes == 0, "bytes of idle functions are left over")
+    hold(ring_empty(&broker.functions.woken), "a woken worker is left over")
     hold(broker.policies.texts.count == 0, "policies are left over")
     hold(broker.waiters.count == 0, "waiters are left over")
     hold(broker.uniques.keys.count == 0 and broker.uniques.texts.count == 0, "unique ids are left over")

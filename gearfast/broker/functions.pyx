@@ -22,30 +22,30 @@ from gearfast.config import IDLE_FUNCTIONS
 cdef size_t IDLE_BYTES = IDLE_FUNCTIONS
 
 
-cdef bint roster_open(Roster* roster) noexcept nogil:
+cdef bint functions_open(Functions* functions) noexcept nogil:
     cdef int priority
-    roster.latest = NULL
+    functions.latest = NULL
     for priority in range(PRIORITIES):
-        roster.busy[priority] = 0
-    roster.sleeping = 0
-    ring_open(&roster.woken, NULL)
-    ring_open(&roster.idle, NULL)
-    ring_open(&roster.forgotten, NULL)
-    roster.idle_bytes = 0
-    roster.forget_at = 0
-    return index_open(&roster.functions) and index_open(&roster.folded) and index_open(&roster.abilities)
+        functions.busy[priority] = 0
+    functions.sleeping = 0
+    ring_open(&functions.woken, NULL)
+    ring_open(&functions.idle, NULL)
+    ring_open(&functions.forgotten, NULL)
+    functions.idle_bytes = 0
+    functions.forget_at = 0
+    return index_open(&functions.names) and index_open(&functions.folded) and index_open(&functions.abilities)
 
 
-cdef void roster_close(Roster* roster) noexcept nogil:
-    cdef Node* node = index_unlink_all(&roster.functions)
+cdef void functions_close(Functions* functions) noexcept nogil:
+    cdef Node* node = index_unlink_all(&functions.names)
     cdef Function* function
     while node != NULL:
         function = function_of_node(node)
         node = node.next
         free(function)
-    index_close(&roster.functions)
-    index_close(&roster.folded)
-    index_close(&roster.abilities)
+    index_close(&functions.names)
+    index_close(&functions.folded)
+    index_close(&functions.abilities)
 
 
 # --- functions ---
@@ -54,8 +54,8 @@ cdef Function* function_of_node(Node* node) noexcept nogil:
     return <Function*>(<char*>node - sizeof(Lanes))
 
 
-cdef Function* find_hashed(const Roster* roster, Slice name, uint64_t hash) noexcept nogil:
-    cdef Node* node = index_chain(&roster.functions, hash)
+cdef Function* find_hashed(const Functions* functions, Slice name, uint64_t hash) noexcept nogil:
+    cdef Node* node = index_chain(&functions.names, hash)
     while node != NULL:
         if node.hash == hash and same_bytes(function_of_node(node).name, name):
             return function_of_node(node)
@@ -63,13 +63,13 @@ cdef Function* find_hashed(const Roster* roster, Slice name, uint64_t hash) noex
     return NULL
 
 
-cdef Function* roster_find(const Roster* roster, Slice name) noexcept nogil:
-    return find_hashed(roster, name, keyed_hash(name.data, name.size))
+cdef Function* functions_find(const Functions* functions, Slice name) noexcept nogil:
+    return find_hashed(functions, name, keyed_hash(name.data, name.size))
 
 
-cdef Function* find_standing(const Roster* roster, Slice folded, uint64_t hash) noexcept nogil:
+cdef Function* find_standing(const Functions* functions, Slice folded, uint64_t hash) noexcept nogil:
     """The function that stands in the index of folded names for all of this name."""
-    cdef Node* node = index_chain(&roster.folded, hash)
+    cdef Node* node = index_chain(&functions.folded, hash)
     cdef Function* function
     while node != NULL:
         function = <Function*>(<char*>node - sizeof(Lanes) - sizeof(Node))
@@ -79,8 +79,8 @@ cdef Function* find_standing(const Roster* roster, Slice folded, uint64_t hash) 
     return NULL
 
 
-cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept nogil:
-    return find_standing(roster, folded, keyed_hash(folded.data, folded.size))
+cdef Function* functions_find_folded(const Functions* functions, Slice folded) noexcept nogil:
+    return find_standing(functions, folded, keyed_hash(folded.data, folded.size))
 
 
 cdef Slice fold(Slice name, char* folded) noexcept nogil:
@@ -90,20 +90,20 @@ cdef Slice fold(Slice name, char* folded) noexcept nogil:
     return Slice(folded, name.size)
 
 
-cdef Function* roster_function(Roster* roster, Slice name) noexcept nogil:
+cdef Function* functions_get(Functions* functions, Slice name) noexcept nogil:
     cdef uint64_t hash
-    if roster.latest == NULL or not same_bytes(roster.latest.name, name):
+    if functions.latest == NULL or not same_bytes(functions.latest.name, name):
         hash = keyed_hash(name.data, name.size)
-        roster.latest = find_hashed(roster, name, hash)
-        if roster.latest == NULL:
-            roster.latest = new_function(roster, name, hash)
-    return roster.latest
+        functions.latest = find_hashed(functions, name, hash)
+        if functions.latest == NULL:
+            functions.latest = new_function(functions, name, hash)
+    return functions.latest
 
 
-cdef Function* new_function(Roster* roster, Slice name, uint64_t hash) noexcept nogil:
+cdef Function* new_function(Functions* functions, Slice name, uint64_t hash) noexcept nogil:
     cdef Function* function
     cdef int priority
-    forget_most(roster)
+    forget_most(functions)
     function = <Function*>calloc(1, sizeof(Function) + 2 * name.size)
     if function == NULL:
         return NULL
@@ -115,38 +115,38 @@ cdef Function* new_function(Roster* roster, Slice name, uint64_t hash) noexcept 
     ring_open(&function.idle, function)
     for priority in range(PRIORITIES):
         ring_open(&function.parked[priority], NULL)
-    index_add(&roster.functions, &function.node, hash)
-    join_namesakes(roster, function)
-    roster_lay_off(roster, function)               # until it is used
+    index_add(&functions.names, &function.node, hash)
+    join_namesakes(functions, function)
+    functions_lay_off(functions, function)               # until it is used
     return function
 
 
-cdef void join_namesakes(Roster* roster, Function* function) noexcept nogil:
+cdef void join_namesakes(Functions* functions, Function* function) noexcept nogil:
     cdef uint64_t hash = keyed_hash(function.folded.data, function.folded.size)
-    cdef Function* standing = find_standing(roster, function.folded, hash)
+    cdef Function* standing = find_standing(functions, function.folded, hash)
     if standing != NULL:
         ring_append(&standing.namesakes, &function.namesakes)
     else:
         function.stands = True
-        index_add(&roster.folded, &function.folded_node, hash)
+        index_add(&functions.folded, &function.folded_node, hash)
 
 
-cdef void leave_namesakes(Roster* roster, Function* function) noexcept nogil:
+cdef void leave_namesakes(Functions* functions, Function* function) noexcept nogil:
     cdef Function* next = <Function*>function.namesakes.next.owner
     ring_leave(&function.namesakes)
     if function.stands:
-        index_remove(&roster.folded, &function.folded_node)
+        index_remove(&functions.folded, &function.folded_node)
         if next != function:
             next.stands = True
-            index_add(&roster.folded, &next.folded_node, function.folded_node.hash)
+            index_add(&functions.folded, &next.folded_node, function.folded_node.hash)
 
 
-cdef void roster_drop(Roster* roster, Function* function) noexcept nogil:
-    if roster.latest == function:
-        roster.latest = NULL
-    roster_use(roster, function)
-    index_remove(&roster.functions, &function.node)
-    leave_namesakes(roster, function)
+cdef void functions_drop(Functions* functions, Function* function) noexcept nogil:
+    if functions.latest == function:
+        functions.latest = NULL
+    functions_use(functions, function)
+    index_remove(&functions.names, &function.node)
+    leave_namesakes(functions, function)
     free(function)
 
 
@@ -154,51 +154,51 @@ cdef inline size_t bytes_of(const Function* function) noexcept nogil:
     return sizeof(Function) + 2 * function.name.size
 
 
-cdef void roster_limit(Roster* roster, Function* function, const size_t* limits) noexcept nogil:
+cdef void functions_limit(Functions* functions, Function* function, const size_t* limits) noexcept nogil:
     cdef int priority
     for priority in range(PRIORITIES):
         function.limit[priority] = limits[priority]
-    roster_use(roster, function)
-    roster_rest(roster, function)
+    functions_use(functions, function)
+    functions_rest(functions, function)
 
 
-cdef void roster_lay_off(Roster* roster, Function* function) noexcept nogil:
+cdef void functions_lay_off(Functions* functions, Function* function) noexcept nogil:
     cdef int priority
     for priority in range(PRIORITIES):
         if function.limit[priority] > 0:
             return
     if not function.wanted and ring_empty(&function.idle):
-        ring_append(&roster.idle, &function.idle)
-        roster.idle_bytes += bytes_of(function)
+        ring_append(&functions.idle, &function.idle)
+        functions.idle_bytes += bytes_of(function)
 
 
-cdef void roster_take_on(Roster* roster, Function* function) noexcept nogil:
+cdef void functions_take_on(Functions* functions, Function* function) noexcept nogil:
     ring_leave(&function.idle)
-    roster.idle_bytes -= bytes_of(function)
+    functions.idle_bytes -= bytes_of(function)
 
 
-cdef void forget_most(Roster* roster) noexcept nogil:
+cdef void forget_most(Functions* functions) noexcept nogil:
     """Those that were idle longest go, until the others are few enough."""
-    while roster.idle_bytes > IDLE_BYTES:
-        roster_drop(roster, <Function*>(
-            roster.idle.next.owner if ring_empty(&roster.forgotten) else roster.forgotten.next.owner
+    while functions.idle_bytes > IDLE_BYTES:
+        functions_drop(functions, <Function*>(
+            functions.idle.next.owner if ring_empty(&functions.forgotten) else functions.forgotten.next.owner
         ))
 
 
-cdef void roster_forget(Roster* roster, double now, double rest) noexcept nogil:
-    forget_most(roster)
-    if now < roster.forget_at:
+cdef void functions_forget(Functions* functions, double now, double rest) noexcept nogil:
+    forget_most(functions)
+    if now < functions.forget_at:
         return
-    while not ring_empty(&roster.forgotten):
-        roster_drop(roster, <Function*>roster.forgotten.next.owner)
-    ring_append_all(&roster.forgotten, &roster.idle)
-    roster.forget_at = now + rest
+    while not ring_empty(&functions.forgotten):
+        functions_drop(functions, <Function*>functions.forgotten.next.owner)
+    ring_append_all(&functions.forgotten, &functions.idle)
+    functions.forget_at = now + rest
 
 
-cdef double roster_forgets(const Roster* roster) noexcept nogil:
-    if roster.idle_bytes == 0:
+cdef double functions_forgets(const Functions* functions) noexcept nogil:
+    if functions.idle_bytes == 0:
         return INFINITY
-    return 0 if roster.idle_bytes > IDLE_BYTES else roster.forget_at
+    return 0 if functions.idle_bytes > IDLE_BYTES else functions.forget_at
 
 
 cdef bint function_has_work(const Function* function) noexcept nogil:
@@ -245,9 +245,9 @@ cdef inline uint64_t ability_hash(const Worker* worker, const Function* function
     return keyed_number(<size_t>worker ^ keyed_number(<size_t>function))
 
 
-cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const Function* function) noexcept nogil:
+cdef Ability* functions_ability(const Functions* functions, const Worker* worker, const Function* function) noexcept nogil:
     cdef uint64_t hash = ability_hash(worker, function)
-    cdef Node* node = index_chain(&roster.abilities, hash)
+    cdef Node* node = index_chain(&functions.abilities, hash)
     cdef Ability* ability
     while node != NULL:
         ability = <Ability*>node
@@ -257,10 +257,10 @@ cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const F
     return NULL
 
 
-cdef bint roster_can_do(Roster* roster, Worker* worker, Function* function, int64_t timeout) noexcept nogil:
-    cdef Ability* ability = roster_ability(roster, worker, function)
+cdef bint functions_can_do(Functions* functions, Worker* worker, Function* function, int64_t timeout) noexcept nogil:
+    cdef Ability* ability = functions_ability(functions, worker, function)
     if ability == NULL:
-        return new_ability(roster, worker, function, timeout)
+        return new_ability(functions, worker, function, timeout)
     if not rotation_to_front(&worker.rotation, &ability.seat):    # said again: it counts once, and is the newest now
         return False
     ability.timeout = timeout
@@ -272,7 +272,7 @@ cdef bint roster_can_do(Roster* roster, Worker* worker, Function* function, int6
     return True
 
 
-cdef bint new_ability(Roster* roster, Worker* worker, Function* function, int64_t timeout) noexcept nogil:
+cdef bint new_ability(Functions* functions, Worker* worker, Function* function, int64_t timeout) noexcept nogil:
     cdef Ability* ability = <Ability*>calloc(1, sizeof(Ability))
     cdef int priority
     if ability == NULL:
@@ -289,11 +289,11 @@ cdef bint new_ability(Roster* roster, Worker* worker, Function* function, int64_
     if not rotation_add(&worker.rotation, &ability.seat):
         free(ability)
         return False
-    index_add(&roster.abilities, &ability.node, ability_hash(worker, function))
+    index_add(&functions.abilities, &ability.node, ability_hash(worker, function))
     ring_prepend(&worker.abilities, &ability.of_worker)
     ring_append(&function.callable, &ability.call)
     function.workers += 1
-    roster_use(roster, function)
+    functions_use(functions, function)
     return True
 
 
@@ -303,14 +303,14 @@ cdef void unpark(Ability* ability) noexcept nogil:
         ring_leave(&ability.parked[priority])
 
 
-cdef void roster_cant_do(Roster* roster, Ability* ability) noexcept nogil:
+cdef void functions_cant_do(Functions* functions, Ability* ability) noexcept nogil:
     cdef Worker* worker = ability.worker
-    index_remove(&roster.abilities, &ability.node)
+    index_remove(&functions.abilities, &ability.node)
     rotation_remove(&worker.rotation, &ability.seat)
     ring_leave(&ability.call)
     unpark(ability)
     ability.function.workers -= 1
-    roster_rest(roster, ability.function)
+    functions_rest(functions, ability.function)
     ability.worker = NULL
     if worker.woken_for == ability.function:
         worker.woken_for = NULL
@@ -325,13 +325,13 @@ cdef void ability_free(Ability* ability) noexcept nogil:
 
 # --- work ---
 
-cdef void roster_push(Roster* roster, Job* job) noexcept nogil:
+cdef void functions_push(Functions* functions, Job* job) noexcept nogil:
     cdef Function* function = <Function*>job.home
     cdef Ring* parked
     cdef Ability* ability
     if not lane_push(&function.lanes, job):
         return
-    roster.busy[job.priority] += 1
+    functions.busy[job.priority] += 1
     parked = &function.parked[job.priority]
     while not ring_empty(parked):
         ability = <Ability*>parked.next.owner
@@ -339,17 +339,17 @@ cdef void roster_push(Roster* roster, Job* job) noexcept nogil:
         rotation_mark(&ability.worker.rotation, &ability.seat, job.priority)
 
 
-cdef void roster_take(Roster* roster, Job* job) noexcept nogil:
+cdef void functions_take(Functions* functions, Job* job) noexcept nogil:
     if lane_remove(job.home, job):
-        roster.busy[job.priority] -= 1
+        functions.busy[job.priority] -= 1
 
 
-cdef Ability* roster_next(Roster* roster, Worker* worker, int* priority) noexcept nogil:
+cdef Ability* functions_next(Functions* functions, Worker* worker, int* priority) noexcept nogil:
     cdef Seat* seat
     cdef Ability* ability
     cdef int lane
     for lane in range(PRIORITIES):
-        if roster.busy[lane] == 0:
+        if functions.busy[lane] == 0:
             continue
         while True:
             seat = rotation_first(&worker.rotation, lane)
@@ -370,31 +370,31 @@ cdef bint worker_is_woken(const Worker* worker) noexcept nogil:
     return not ring_empty(&worker.woken)
 
 
-cdef void roster_sleep(Roster* roster, Worker* worker) noexcept nogil:
+cdef void functions_sleep(Functions* functions, Worker* worker) noexcept nogil:
     cdef Ability* ability
-    roster_rouse(roster, worker)
+    functions_rouse(functions, worker)
     worker.asleep = True
-    roster.sleeping += 1
+    functions.sleeping += 1
     while not ring_empty(&worker.awake):
         ability = <Ability*>worker.awake.next.owner
         ring_leave(&ability.call)
         ring_append(&ability.function.callable, &ability.call)
 
 
-cdef Function* roster_rouse(Roster* roster, Worker* worker) noexcept nogil:
+cdef Function* functions_rouse(Functions* functions, Worker* worker) noexcept nogil:
     cdef Function* woken_for = worker.woken_for
     if worker.asleep and not worker_is_woken(worker):
-        roster.sleeping -= 1
+        functions.sleeping -= 1
     worker.asleep = False
     worker.woken_for = NULL
     ring_leave(&worker.woken)
     return woken_for
 
 
-cdef Worker* roster_wake(Roster* roster, Function* function, double now) noexcept nogil:
+cdef Worker* functions_wake(Functions* functions, Function* function, double now) noexcept nogil:
     cdef Ability* ability
     cdef Worker* worker
-    if roster.sleeping == 0:
+    if functions.sleeping == 0:
         return NULL
     while not ring_empty(&function.callable):
         ability = <Ability*>function.callable.next.owner
@@ -402,10 +402,10 @@ cdef Worker* roster_wake(Roster* roster, Function* function, double now) noexcep
         ring_leave(&ability.call)
         ring_append(&worker.awake, &ability.call)
         if worker.asleep and not worker_is_woken(worker):
-            roster.sleeping -= 1
+            functions.sleeping -= 1
             worker.woken_for = function
             worker.woken_at = now
-            ring_append(&roster.woken, &worker.woken)
+            ring_append(&functions.woken, &worker.woken)
             return worker
     return NULL
 

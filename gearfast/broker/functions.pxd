@@ -1,4 +1,4 @@
-# ROSTER   who can do what, and who sleeps: functions and workers brought together.
+# FUNCTIONS   who can do what, and who sleeps: functions and workers brought together.
 #
 # Neither side is ever walked whole. A worker's rotation marks the functions that may have work;
 # one that is found empty is parked with its function, which marks it again when work comes.
@@ -26,7 +26,7 @@ cdef struct Function:
     size_t workers                # abilities
     size_t limit[PRIORITIES]      # of `total`, for a new job of that priority; 0: none
     bint wanted                   # by an administrator: known though nobody uses it
-    Ring idle                     # in the roster's, while it has no jobs, workers or limits
+    Ring idle                     # in the ring of those that nobody uses, while it has no jobs, workers or limits
     Ring parked[PRIORITIES]       # abilities whose mark is off since the lane was found empty
     Ring callable                 # abilities whose worker may be asleep, longest not looked at first
     Slice name
@@ -37,7 +37,7 @@ cdef struct Worker:
     Rotation rotation
     Ring abilities                # newest first, and places of those who look through them
     Ring awake                    # its abilities that a search found while it was not asleep
-    Ring woken                    # in the roster's ring, from its NOOP to its next GRAB or PRE_SLEEP
+    Ring woken                    # in the ring of the woken, from its NOOP to its next GRAB or PRE_SLEEP
     Function* woken_for
     double woken_at
     bint asleep
@@ -46,7 +46,7 @@ cdef struct Worker:
 cdef struct Ability:
     Node node                     # first
     Seat seat                     # second
-    Worker* worker                # NULL: it is out of the roster, and has jobs that are still to be taken from it
+    Worker* worker                # NULL: it was given up, and has jobs that are still to be taken from it
     void* party                   # the worker's
     Function* function
     int64_t timeout               # milliseconds a job may run; 0: no limit
@@ -55,8 +55,8 @@ cdef struct Ability:
     Ring of_worker
     Ring runs                     # jobs of this function in this worker's hands, newest first
 
-cdef struct Roster:
-    Index functions
+cdef struct Functions:
+    Index names                   # by exact name
     Function* latest              # the one found last by its exact name: likely the next as well
     Index folded                  # the same, whatever the case of their names
     Index abilities
@@ -72,49 +72,49 @@ cdef struct Roster:
 cdef inline bint is_place(const Ring* link) noexcept nogil:
     return link.owner == <const void*>link
 
-cdef bint roster_open(Roster* roster) noexcept nogil          # False here and below: there is no memory
-cdef void roster_close(Roster* roster) noexcept nogil
+cdef bint functions_open(Functions* functions) noexcept nogil          # False here and below: there is no memory
+cdef void functions_close(Functions* functions) noexcept nogil
 
 cdef Function* function_of_node(Node* node) noexcept nogil
-cdef Function* roster_find(const Roster* roster, Slice name) noexcept nogil
+cdef Function* functions_find(const Functions* functions, Slice name) noexcept nogil
 # Any whose name is this in lower case.
-cdef Function* roster_find_folded(const Roster* roster, Slice folded) noexcept nogil
-cdef Function* roster_function(Roster* roster, Slice name) noexcept nogil        # made if it is new; NULL: there is no memory
-cdef void roster_drop(Roster* roster, Function* function) noexcept nogil      # it has no jobs and no workers
-cdef void roster_limit(Roster* roster, Function* function, const size_t* limits) noexcept nogil
+cdef Function* functions_find_folded(const Functions* functions, Slice folded) noexcept nogil
+cdef Function* functions_get(Functions* functions, Slice name) noexcept nogil        # made if it is new; NULL: there is no memory
+cdef void functions_drop(Functions* functions, Function* function) noexcept nogil      # it has no jobs and no workers
+cdef void functions_limit(Functions* functions, Function* function, const size_t* limits) noexcept nogil
 # It may have been used for the last time: one without jobs, workers and limits is forgotten after a while.
-cdef inline void roster_rest(Roster* roster, Function* function) noexcept nogil:
+cdef inline void functions_rest(Functions* functions, Function* function) noexcept nogil:
     if function.total == 0 and function.workers == 0:
-        roster_lay_off(roster, function)
-cdef inline void roster_use(Roster* roster, Function* function) noexcept nogil:
+        functions_lay_off(functions, function)
+cdef inline void functions_use(Functions* functions, Function* function) noexcept nogil:
     if not ring_empty(&function.idle):
-        roster_take_on(roster, function)
-cdef void roster_lay_off(Roster* roster, Function* function) noexcept nogil
-cdef void roster_take_on(Roster* roster, Function* function) noexcept nogil
+        functions_take_on(functions, function)
+cdef void functions_lay_off(Functions* functions, Function* function) noexcept nogil
+cdef void functions_take_on(Functions* functions, Function* function) noexcept nogil
 # Forget functions that have been idle for `rest` seconds, and sooner when their names need much room.
-cdef void roster_forget(Roster* roster, double now, double rest) noexcept nogil
-cdef double roster_forgets(const Roster* roster) noexcept nogil               # when that is to be called next
+cdef void functions_forget(Functions* functions, double now, double rest) noexcept nogil
+cdef double functions_forgets(const Functions* functions) noexcept nogil               # when that is to be called next
 
 cdef Worker* worker_new(void* party) noexcept nogil                           # NULL: there is no memory
 cdef void worker_free(Worker* worker) noexcept nogil                          # with its abilities
 cdef void abilities_free(Ring* abilities) noexcept nogil                      # those of a ring; nothing else gets to know
-cdef Ability* roster_ability(const Roster* roster, const Worker* worker, const Function* function) noexcept nogil
-cdef bint roster_can_do(Roster* roster, Worker* worker, Function* function, int64_t timeout) noexcept nogil
-# Out of the roster; it stays where its worker had it until `ability_free`.
-cdef void roster_cant_do(Roster* roster, Ability* ability) noexcept nogil
+cdef Ability* functions_ability(const Functions* functions, const Worker* worker, const Function* function) noexcept nogil
+cdef bint functions_can_do(Functions* functions, Worker* worker, Function* function, int64_t timeout) noexcept nogil
+# It is given up; it stays where its worker had it until `ability_free`.
+cdef void functions_cant_do(Functions* functions, Ability* ability) noexcept nogil
 cdef void ability_free(Ability* ability) noexcept nogil                       # it has no jobs
 
-cdef void roster_push(Roster* roster, Job* job) noexcept nogil                # into its lane
-cdef void roster_take(Roster* roster, Job* job) noexcept nogil                # out of its lane
+cdef void functions_push(Functions* functions, Job* job) noexcept nogil                # into its lane
+cdef void functions_take(Functions* functions, Job* job) noexcept nogil                # out of its lane
 # The ability whose function holds the job this worker gets next, and its priority; or NULL.
-cdef Ability* roster_next(Roster* roster, Worker* worker, int* priority) noexcept nogil
+cdef Ability* functions_next(Functions* functions, Worker* worker, int* priority) noexcept nogil
 
 cdef bint worker_is_woken(const Worker* worker) noexcept nogil
-cdef void roster_sleep(Roster* roster, Worker* worker) noexcept nogil
+cdef void functions_sleep(Functions* functions, Worker* worker) noexcept nogil
 # Not asleep, not woken any more. Returns what it had been woken for, or NULL.
-cdef Function* roster_rouse(Roster* roster, Worker* worker) noexcept nogil
+cdef Function* functions_rouse(Functions* functions, Worker* worker) noexcept nogil
 # The worker to wake for `function`, marked as woken; NULL if none sleeps.
-cdef Worker* roster_wake(Roster* roster, Function* function, double now) noexcept nogil
+cdef Worker* functions_wake(Functions* functions, Function* function, double now) noexcept nogil
 cdef bint function_has_work(const Function* function) noexcept nogil
 # The abilities of a worker in the order in which they are looked at: start at 0; NULL is the end.
 cdef Ability* worker_ability(const Worker* worker, uint32_t* at) noexcept nogil
