@@ -59,7 +59,7 @@ cdef class Broker(Life):
 
     # There is something for the store, and it is not at work.
     cdef inline bint has_news(self) noexcept nogil:
-        return self.journal.has_news() or (self.handles.last > self.journal.crowd and not self.journal.busy)
+        return self.outbox.has_news() or (self.handles.last > self.outbox.crowd and not self.outbox.busy)
 
     # --- clients ---
     cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** job) noexcept nogil

@@ -112,7 +112,7 @@ cdef class Broker(Life):
             return NO_MEMORY
         self.handles.last += 1
         self.happened(SUBMITTED, job)
-        if key.size > 0 or not wanted.background or wanted.due > 0 or self.journal.on:
+        if key.size > 0 or not wanted.background or wanted.due > 0 or self.outbox.on:
             if not self.bind(job, client, wanted, key.size > 0, hash, now):
                 return NO_MEMORY
         if job.state != DELAYED:

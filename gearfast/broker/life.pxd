@@ -10,7 +10,7 @@ from gearfast.protocol.handle cimport Handles
 from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Index
 from gearfast.broker.job cimport Job, Run
-from gearfast.broker.journal cimport Journal
+from gearfast.broker.outbox cimport Outbox
 from gearfast.broker.jobtable cimport JobTable
 from gearfast.broker.party cimport Party, attach
 from gearfast.broker.peer cimport Peer, Report
@@ -32,7 +32,7 @@ cdef struct Submission:
 
 cdef class Life:
     cdef readonly Handles handles
-    cdef readonly Journal journal
+    cdef readonly Outbox outbox
     cdef readonly Events events
     cdef JobTable jobs
     cdef Uniques uniques

@@ -3,7 +3,7 @@
 from typing_extensions import disjoint_base
 
 from gearfast.broker.events import Events
-from gearfast.broker.journal import Journal
+from gearfast.broker.outbox import Outbox
 from gearfast.protocol.handle import Handles
 
 @disjoint_base
@@ -27,7 +27,7 @@ class Life:
     def unkept(self) -> int:
         """Jobs that are no background jobs: somebody waits for them, or a worker does one for nobody."""
     @property
-    def journal(self) -> Journal:
+    def outbox(self) -> Outbox:
         """What a store has yet to be told."""
     @property
     def events(self) -> Events:

@@ -49,7 +49,7 @@ cdef class Life:
         ring_open(&self.leaving, NULL)
         ring_open(&self.forgotten, NULL)
         self.handles = Handles(handle_prefix)
-        self.journal = Journal()
+        self.outbox = Outbox()
         self.events = Events()
         self.job_retries = job_retries
         self.worker_wakeup = worker_wakeup
@@ -132,7 +132,7 @@ cdef class Life:
             unique_take(&self.uniques, job, hash)
         if not wanted.background:
             bound = self.wait_for(job, client)
-        elif self.journal.on:
+        elif self.outbox.on:
             bound = self.keep(job, now)
         if bound and wanted.due > 0:
             bound = heap_push(&self.delayed, wanted.due, job.number, job, &job.place.due)
@@ -165,7 +165,7 @@ cdef class Life:
         return True
 
     cdef bint keep(self, Job* job, double now) noexcept nogil:
-        if not self.journal.gather(job, now):
+        if not self.outbox.gather(job, now):
             return False
         self.unkept -= not is_background(job)
         keeping_begin(job)
@@ -173,7 +173,7 @@ cdef class Life:
 
     cdef void unkeep(self, Job* job) noexcept nogil:
         self.unkept += is_background(job)
-        self.journal.forget(job)
+        self.outbox.forget(job)
         if job.waiters == NULL:
             self.abandon(job)
 
@@ -253,7 +253,7 @@ cdef class Life:
             self.fail(job)
         else:
             self.happened(REQUEUED, job)
-            self.journal.gather_again(job, now)
+            self.outbox.gather_again(job, now)
             self.enqueue(job, now)
 
     cdef void abandon(self, Job* job) noexcept nogil:
@@ -290,7 +290,7 @@ cdef class Life:
             detach(&self.waiters, job.waiters)
         unique_give_up(&self.uniques, job)
         self.unkept -= not is_background(job)
-        self.journal.forget(job)
+        self.outbox.forget(job)
         jobtable_remove(&self.jobs, job)
         function.total -= 1
         functions_rest(&self.functions, function)

@@ -13,7 +13,7 @@ cdef struct Entry:
 cdef struct Line:
     Entry* entries
     size_t head, count, room
-    size_t flying                 # so many of the first are in the batch that is being written
+    size_t in_flight                 # so many of the first are in the batch that is being written
 
 cdef inline Entry* line_at(const Line* line, size_t at) noexcept nogil:
     return line.entries + line.head + at

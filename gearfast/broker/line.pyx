@@ -23,7 +23,7 @@ cdef bint line_push(Line* line, Entry entry) noexcept nogil:
 cdef void line_drop(Line* line, size_t count) noexcept nogil:
     line.head += count
     line.count -= count
-    line.flying -= min(count, line.flying)
+    line.in_flight -= min(count, line.in_flight)
     if line.count == 0 and line.room > SPARE_ROOM:
         line_close(line)
     elif line.head > line.count:                           # rare enough to cost nothing per job
@@ -34,4 +34,4 @@ cdef void line_drop(Line* line, size_t count) noexcept nogil:
 cdef void line_close(Line* line) noexcept nogil:
     free(line.entries)
     line.entries = NULL
-    line.head = line.count = line.room = line.flying = 0
+    line.head = line.count = line.room = line.in_flight = 0

@@ -11,7 +11,7 @@ from gearfast.server.session cimport NO_MEMORY, need
 cdef int send_after_store(Session session, const Job* job) except -1:
     cdef uint64_t place = session.out.base + session.out.size
     fences_add(&session.fences, Fence(job.number, place))
-    session.heavy = session.heavy or session.service.broker.journal.is_heavy(job)
+    session.heavy = session.heavy or session.service.broker.outbox.is_heavy(job)
     try:
         if session.fences.count == 1:
             session.out.fence = place
@@ -53,7 +53,7 @@ cdef bint let_go(Session session) noexcept:
     cdef Job* job
     while session.fences.count > 0:
         job = broker.find(session.fences.fence[session.fences.first].number)
-        if job != NULL and broker.journal.owes(job):
+        if job != NULL and broker.outbox.owes(job):
             break
         fences_pass(&session.fences)
     set_fence(session)

@@ -194,7 +194,7 @@ cdef int submit(Session session, const Submission* wanted) except -1:
         return session.refuse(b"QUEUE_ERROR", b"No job numbers are left until the store is back")
     if submitted == NO_MEMORY_LEFT:
         return session.refuse(b"QUEUE_ERROR", b"The server takes no jobs at present: it is short of memory")
-    if wanted.background and service.broker.journal.expects(job):
+    if wanted.background and service.broker.outbox.expects(job):
         send_after_store(session, job)
     else:
         session.send_handle(JOB_CREATED, job.number)

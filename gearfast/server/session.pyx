@@ -153,7 +153,7 @@ cdef class Session(Peer):
         return not self.cut and (self.answer is not None or self.stopped) and not self.too_much_waits()
 
     cdef bint store_is_behind(self) noexcept:
-        return self.service.broker.journal.backlog(self.heavy) > self.service.store_backlog
+        return self.service.broker.outbox.backlog(self.heavy) > self.service.store_backlog
 
     cdef int handle(self, const Packet* packet) except -1:
         cdef const Row* row = &self.table[packet.type]

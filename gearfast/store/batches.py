@@ -9,7 +9,7 @@ from collections import deque
 from enum import Enum
 from typing import NamedTuple
 
-from gearfast.broker.journal import Waits
+from gearfast.broker.outbox import Waits
 from gearfast.config import Config
 from gearfast.ground.clock import monotonic
 from gearfast.store.contract import CEILING, Batch

@@ -34,7 +34,7 @@ class Keeper:
         self.store = store
         self.config = config
         self.ledger = Ledger(broker)
-        self.journal = broker.journal
+        self.outbox = broker.outbox
         self.refuse_waiting = refuse
         self.writer = Writer(store, self.ledger, config, self.refuse)
         self.batches = self.writer.batches
@@ -100,10 +100,10 @@ class Keeper:
 
     def begin(self) -> None:
         """Write what has gathered. Called at the end of a turn that has something for the store, and no write runs."""
-        if self.journal.busy:
+        if self.outbox.busy:
             raise RuntimeError("two batches cannot be written at a time")
         self.task = self.loop.create_task(self.write_all())
-        self.journal.busy = True
+        self.outbox.busy = True
         self.task.add_done_callback(self.ended)
         self.watch()
 
@@ -112,8 +112,8 @@ class Keeper:
         if task.cancelled() or (error := task.exception()) is None:
             return
         log.critical("What was to be stored is tried again: %r", error, exc_info=error)
-        self.ledger.call_back()
-        self.journal.busy = False
+        self.ledger.rolled_back()
+        self.outbox.busy = False
         self.wake_in(self.config.store_retry[1])
 
     async def write_all(self) -> None:
@@ -124,7 +124,7 @@ class Keeper:
                 await self.writer.write(removes)
             self.settle()  # what this leads to is written by the next round: this one is still busy
             self.settled.set()
-        self.journal.busy = False
+        self.outbox.busy = False
         self.wake_in(self.batches.due() - monotonic())
 
     async def next(self) -> Flight | None:
@@ -141,7 +141,7 @@ class Keeper:
 
     def wake(self) -> None:
         """Try again what failed by itself."""
-        if not (self.journal.busy or self.ending):
+        if not (self.outbox.busy or self.ending):
             self.begin()
 
     def watch(self) -> None:
@@ -155,7 +155,7 @@ class Keeper:
         self.writer.refuse_overdue()
         self.settle()
         self.settled.set()
-        if self.batches.waits or self.journal.busy:
+        if self.batches.waits or self.outbox.busy:
             self.watch()
 
     def refuse(self, numbers: list[int], text: str) -> None:

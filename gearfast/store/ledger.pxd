@@ -1,6 +1,6 @@
 # LEDGER   what goes from the broker to the store, and back at the start.
 #
-# It is the side that Python sees of the journal: batches out, the outcome of each in.
+# It is the side that Python sees of the outbox: batches out, the outcome of each in.
 
 from libc.stdint cimport uint64_t
 

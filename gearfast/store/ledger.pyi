@@ -29,7 +29,7 @@ class Ledger:
     def collect(self, which: int, jobs: int, size: int, removes: int) -> tuple[list[int], list[StoredJob]]:
         """Begin a batch: so many numbers to forget, and so many jobs of a line, of about so many bytes, at most.
 
-        A job that ended before this is in neither. ``written``, ``failed`` or ``call_back`` must follow. Raises
+        A job that ended before this is in neither. ``written``, ``failed`` or ``rolled_back`` must follow. Raises
         ValueError for a line that is none.
         """
     def collect_one(self, number: int) -> list[StoredJob]:
@@ -42,7 +42,7 @@ class Ledger:
         Was it only one job (``others``: and nothing that the ledger does not know of), it stands in no line any more:
         its number, since when somebody waits for it, its bytes, and whether the store has an earlier state of it.
         """
-    def call_back(self) -> None:
+    def rolled_back(self) -> None:
         """The batch was not written, and its jobs wait as before."""
     def pass_over(self, again: bool) -> None:
         """The first number to be forgotten goes behind the others; without ``again`` it is not to be forgotten here."""

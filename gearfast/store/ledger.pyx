@@ -7,7 +7,7 @@ from libc.string cimport memcmp
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport PRIORITIES
-from gearfast.broker.journal cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Journal
+from gearfast.broker.outbox cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Outbox
 from gearfast.broker.keeping cimport (
     Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,
     keeping_leave, keeping_look_for, keeping_promise, keeping_stored, keeping_take,
@@ -76,12 +76,12 @@ cdef class Ledger:
 
     def open(self, bytes prefix not None, uint64_t last, bint quiet, size_t heavy=<size_t>-1):
         self.broker.adopt_handles(prefix, last)
-        self.broker.journal.heavy = heavy
-        self.broker.journal.on = True
-        self.broker.journal.quiet = quiet
+        self.broker.outbox.heavy = heavy
+        self.broker.outbox.on = True
+        self.broker.outbox.quiet = quiet
 
     def reserve(self, uint64_t crowd, uint64_t ceiling):
-        self.broker.journal.crowd = crowd
+        self.broker.outbox.crowd = crowd
         self.broker.handles.ceiling = ceiling
 
     # --- batches ---
@@ -98,7 +98,7 @@ cdef class Ledger:
 
     def collect(self, int which, size_t jobs, size_t size, size_t removes):
         """(numbers to forget, jobs to keep): what is to be written next."""
-        cdef Journal journal = self.broker.journal
+        cdef Outbox outbox = self.broker.outbox
         cdef bint collects
         cdef size_t at
         cdef list adds = []
@@ -107,12 +107,12 @@ cdef class Ledger:
         self.flight = []
         if which != FRESH:
             self.skip_dead(which)
-        journal.take_off(which, jobs, size, removes)
+        outbox.begin_batch(which, jobs, size, removes)
         collects = hold_collector()
         try:
-            for at in range(journal.line[which].flying):
-                self.take(line_at(&journal.line[which], at).number, adds)
-            return [journal.gone[journal.gone_head + at] for at in range(journal.gone_flying)], adds
+            for at in range(outbox.line[which].in_flight):
+                self.take(line_at(&outbox.line[which], at).number, adds)
+            return [outbox.gone[outbox.gone_head + at] for at in range(outbox.gone_in_flight)], adds
         finally:
             release_collector(collects)
 
@@ -134,11 +134,11 @@ cdef class Ledger:
 
     cdef void skip_dead(self, int which) noexcept:
         """Jobs that ended, or were written with others, are in no batch of their own."""
-        cdef Journal journal = self.broker.journal
-        cdef size_t dead = 0, count = journal.line[which].count
-        while dead < count and self.gathered(line_at(&journal.line[which], dead).number) == NULL:
+        cdef Outbox outbox = self.broker.outbox
+        cdef size_t dead = 0, count = outbox.line[which].count
+        while dead < count and self.gathered(line_at(&outbox.line[which], dead).number) == NULL:
             dead += 1
-        journal.drop(which, dead)
+        outbox.drop(which, dead)
 
     cdef object record(self, const Job* job):
         cdef Slice name = (<Function*>job.home).name
@@ -147,19 +147,19 @@ cdef class Ledger:
         return record_of(job, self.function, self.broker.due_of(job))
 
     def written(self):
-        cdef Journal journal = self.broker.journal
+        cdef Outbox outbox = self.broker.outbox
         cdef Job* job
         for number in self.flight:
             job = self.broker.find(number)
             if job != NULL:
-                keeping_stored(&journal.keeping, job)
+                keeping_stored(&outbox.keeping, job)
         self.flight = []
         if self.which < LINES:
-            journal.land(self.which)
+            outbox.committed(self.which)
 
     def failed(self, bint others=False):
         """What the store did not take waits again, behind what it has not been asked yet."""
-        cdef Journal journal = self.broker.journal
+        cdef Outbox outbox = self.broker.outbox
         cdef int which = self.which
         cdef list flight = self.flight
         cdef size_t at
@@ -169,31 +169,31 @@ cdef class Ledger:
             for number in flight:
                 self.recall(number)
             return None
-        for at in range(journal.line[which].flying):
-            self.recall(line_at(&journal.line[which], at).number)
-        if len(flight) == 1 and journal.gone_flying == 0 and not others:
+        for at in range(outbox.line[which].in_flight):
+            self.recall(line_at(&outbox.line[which], at).number)
+        if len(flight) == 1 and outbox.gone_in_flight == 0 and not others:
             alone = self.step_out(which, flight[0])
         elif flight and NEXT_LINE[which] != which:
-            while journal.line[which].flying > 0 and journal.move(which, NEXT_LINE[which]):
+            while outbox.line[which].in_flight > 0 and outbox.move(which, NEXT_LINE[which]):
                 pass
-        journal.call_back(which)
+        outbox.rolled_back(which)
         return alone
 
-    def call_back(self):
+    def rolled_back(self):
         """The batch was not written, and none of its jobs is at fault."""
-        cdef Journal journal = self.broker.journal
+        cdef Outbox outbox = self.broker.outbox
         cdef size_t at
         if self.which < LINES:
-            for at in range(journal.line[self.which].flying):
-                self.recall(line_at(&journal.line[self.which], at).number)
-            journal.call_back(self.which)
+            for at in range(outbox.line[self.which].in_flight):
+                self.recall(line_at(&outbox.line[self.which], at).number)
+            outbox.rolled_back(self.which)
         for number in self.flight:
             if self.which == LINES:
                 self.recall(number)
         self.flight = []
 
     def pass_over(self, bint again):
-        self.broker.journal.pass_over(again)
+        self.broker.outbox.pass_over(again)
 
     cdef void recall(self, uint64_t number) noexcept:
         cdef Job* job = self.broker.find(number)
@@ -202,18 +202,18 @@ cdef class Ledger:
 
     cdef object step_out(self, int which, uint64_t number):
         """It is this job that cannot be written: out of its line, and still counted among what waits."""
-        cdef Line* line = &self.broker.journal.line[which]
+        cdef Line* line = &self.broker.outbox.line[which]
         cdef size_t at, size = 0
         cdef double since = INFINITY
         cdef bint found = False
         cdef Job* job = self.gathered(number)
-        for at in range(line.flying):
+        for at in range(line.in_flight):
             if line_at(line, at).number == number:
                 since, size, found = line_at(line, at).since, line_at(line, at).size, True
-        self.broker.journal.drop(which, line.flying)
+        self.broker.outbox.drop(which, line.in_flight)
         if job == NULL or not found:
             return None
-        self.broker.journal.count_in(size)
+        self.broker.outbox.count_in(size)
         return number, INFINITY if is_stored(job) or is_promised(job) else since, size, bool(is_stored(job))
 
     # --- jobs that are in no line: each was not taken when it was all there was in a batch ---
@@ -227,7 +227,7 @@ cdef class Ledger:
 
     def is_stored(self, uint64_t number):
         cdef Job* job = self.background(number)
-        return job != NULL and bool(is_stored(job)) and not self.broker.journal.owes(job)
+        return job != NULL and bool(is_stored(job)) and not self.broker.outbox.owes(job)
 
     def leave_out(self, uint64_t number):
         cdef Job* job = self.broker.find(number)
@@ -235,7 +235,7 @@ cdef class Ledger:
             keeping_leave(job)
 
     def count_out(self, size_t size):
-        self.broker.journal.count_out(size)
+        self.broker.outbox.count_out(size)
 
     # --- who has waited too long ---
 
@@ -249,8 +249,8 @@ cdef class Ledger:
         return list(numbers), changes
 
     cdef int look_through(self, int which, double before, dict numbers, list changes) except -1:
-        cdef Journal journal = self.broker.journal
-        cdef Line* line = &journal.line[which]
+        cdef Outbox outbox = self.broker.outbox
+        cdef Line* line = &outbox.line[which]
         cdef size_t at = 0
         cdef Job* job
         while at < line.count and line_at(line, at).since <= before:
@@ -262,12 +262,12 @@ cdef class Ledger:
                 self.passes = 2
             elif is_stored(job):
                 keeping_gather(job)
-                journal.count_in(line_at(line, at).size)
+                outbox.count_in(line_at(line, at).size)
                 changes.append((job.number, line_at(line, at).size))
             else:
                 numbers[job.number] = None
             at += 1
-        journal.drop(which, at)
+        outbox.drop(which, at)
         return 0
 
     def unkeep(self, list numbers not None):
@@ -281,13 +281,13 @@ cdef class Ledger:
 
     def doubt(self, bint lost):
         """What the store has is not known: nobody is told that it has a job, until it is known which are to be written."""
-        self.broker.journal.keeping.doubtful = True
+        self.broker.outbox.keeping.doubtful = True
         self.lost = lost
         self.promising = Cursor(0, 0)
 
     def promise(self):
         """One slice of the jobs: of what the store is to have, and does not. Returns whether there are more."""
-        cdef Keeping* keeping = &self.broker.journal.keeping
+        cdef Keeping* keeping = &self.broker.outbox.keeping
         cdef Job* found[MIN_SCAN]
         cdef int count = self.broker.scan(&self.promising, found), at
         for at in range(count):
@@ -298,34 +298,34 @@ cdef class Ledger:
 
     def seek(self):
         """Put some of the jobs that were promised into their line. Returns whether there may be more to be found."""
-        cdef Journal journal = self.broker.journal
+        cdef Outbox outbox = self.broker.outbox
         cdef Job* found[MIN_SCAN]
         cdef int count, at, slices = 0
-        if journal.keeping.promised == 0 or journal.line[<int>ANEW].count > 0:
+        if outbox.keeping.promised == 0 or outbox.line[<int>ANEW].count > 0:
             return False
-        while self.passes > 0 and slices < MAX_SLICES and journal.line[<int>ANEW].count < ENOUGH:
+        while self.passes > 0 and slices < MAX_SLICES and outbox.line[<int>ANEW].count < ENOUGH:
             count = self.broker.scan(&self.seeking, found)
             for at in range(count):
                 if is_promised(found[at]) and not is_gathered(found[at]):
-                    if not journal.gather_anew(found[at]):
+                    if not outbox.gather_anew(found[at]):
                         raise MemoryError("no memory for another job that waits for the store")
             if self.seeking.hash == 0 and self.seeking.node == 0:
                 self.passes -= 1
             slices += 1
-        return self.passes > 0 and journal.line[<int>ANEW].count == 0
+        return self.passes > 0 and outbox.line[<int>ANEW].count == 0
 
     # --- the end ---
 
     def gather_all(self):
         """Have every background job written that the store does not have."""
-        self.broker.journal.quiet = False
+        self.broker.outbox.quiet = False
         self.doubt(False)
         while self.promise():
             pass
 
     def close(self):
         """From now on nothing new is for the store; it may still be told what to forget."""
-        self.broker.journal.quiet = True
+        self.broker.outbox.quiet = True
 
     # --- what waits ---
 
@@ -335,27 +335,27 @@ cdef class Ledger:
 
     @property
     def crowded(self) -> bool:
-        return self.broker.handles.last > self.broker.journal.crowd
+        return self.broker.handles.last > self.broker.outbox.crowd
 
     def count(self, int which):
         check_line(which)
-        return self.broker.journal.line[which].count
+        return self.broker.outbox.line[which].count
 
     @property
     def removes(self) -> int:
-        return self.broker.journal.gone_count
+        return self.broker.outbox.gone_count
 
     @property
     def keeping(self) -> bool:
-        return bool(self.broker.journal.has_jobs())
+        return bool(self.broker.outbox.has_jobs())
 
     @property
     def promised(self) -> int:
-        return self.broker.journal.keeping.promised
+        return self.broker.outbox.keeping.promised
 
     @property
     def waits(self) -> bool:
-        return bool(self.broker.journal.has_jobs()) or self.broker.journal.gone_count > 0
+        return bool(self.broker.outbox.has_jobs()) or self.broker.outbox.gone_count > 0
 
 
 cdef int check_line(int which) except -1:

@@ -65,7 +65,7 @@ class Writer:
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                self.ledger.call_back()
+                self.ledger.rolled_back()
                 raise
             if isinstance(error, StoreLostError):
                 await self.begin_anew(error)
@@ -187,7 +187,7 @@ class Writer:
 
     async def begin_anew(self, lost: StoreLostError) -> None:
         """Give the store every job and every fact again. Until it is known which those are, nobody is told anything."""
-        self.ledger.call_back()
+        self.ledger.rolled_back()
         self.failures += 1
         self.reason = str(lost)
         self.batches.facts = self.known | self.batches.facts

@@ -53,7 +53,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "unique": {"job", "functions"},
         "listing": {"rotation", "job", "keeping", "jobtable", "functions"},
         "peer": {"job", "functions", "party", "listing"},
-        "journal": {"line", "job", "keeping", "functions"},
+        "outbox": {"line", "job", "keeping", "functions"},
         "life": {
             "lost",
             "policy",
@@ -65,7 +65,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
             "party",
             "unique",
             "peer",
-            "journal",
+            "outbox",
         },
         "broker": {
             *(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gearfast import Broker
-from gearfast.broker.journal import Waits
+from gearfast.broker.outbox import Waits
 from gearfast.store.contract import StoredJob
 from gearfast.store.ledger import Ledger
 

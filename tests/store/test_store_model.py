@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from gearfast.broker.broker import Broker
-from gearfast.broker.journal import Waits
+from gearfast.broker.outbox import Waits
 from gearfast.store.contract import StoredJob
 from gearfast.store.ledger import Ledger
 from tests.broker.test_broker_model import BrokerAndModel, picks
@@ -109,7 +109,7 @@ class BrokerModelAndStore(BrokerAndModel):
         if applied:
             self.apply()
         if not blame:
-            self.ledger.call_back()
+            self.ledger.rolled_back()
         elif (alone := self.ledger.failed(others)) is not None:
             number, since, size, stored = alone
             assert [job.number for job in adds] == [number]

@@ -156,7 +156,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "Events": lambda: Broker().events,
     "Handles": lambda: Broker().handles,
     "InProcessPeer": worker,
-    "Journal": lambda: Broker().journal,
+    "Outbox": lambda: Broker().outbox,
     "Ledger": ledger,
     "Memory": lambda: turn().memory,
     "Notes": lambda: service().notes,

@@ -1,4 +1,4 @@
-"""What the store has yet to be told (see journal.pxd)."""
+"""What the store has yet to be told (see outbox.pxd)."""
 
 from enum import IntEnum
 
@@ -19,7 +19,7 @@ class Waits(IntEnum):
     """The store had them, and has lost them."""
 
 @disjoint_base
-class Journal:
+class Outbox:
     """Jobs to keep and jobs to forget, in the order in which they came."""
 
     busy: bool

@@ -18,7 +18,7 @@ cdef inline size_t size_of(const Job* job) noexcept nogil:
     return job_size(job) + (<Function*>job.home).name.size
 
 
-cdef class Journal:
+cdef class Outbox:
     def __cinit__(self):
         self.crowd = <uint64_t>-1
         self.heavy = <size_t>-1
@@ -96,30 +96,30 @@ cdef class Journal:
         number = self.gone[self.gone_head]
         self.gone_head += 1
         self.gone_count -= 1
-        self.gone_flying = min(self.gone_flying, self.gone_count)
+        self.gone_in_flight = min(self.gone_in_flight, self.gone_count)
         if again:
             self.strike(number)
 
     # --- batches ---
 
-    cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept nogil:
+    cdef void begin_batch(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept nogil:
         cdef Line* line = &self.line[which]
         cdef size_t taken = 0
-        line.flying = 0
-        while line.flying < min(line.count, jobs) and taken < bytes:
-            if line_at(line, line.flying).size >= self.heavy and line.flying > 0:
+        line.in_flight = 0
+        while line.in_flight < min(line.count, jobs) and taken < bytes:
+            if line_at(line, line.in_flight).size >= self.heavy and line.in_flight > 0:
                 break
             if which == FRESH and line_at(line, 0).size >= self.heavy and self.move(FRESH, HEAVY):
                 continue
-            taken += line_at(line, line.flying).size
-            line.flying += 1
-        self.gone_flying = min(self.gone_count, gone)
+            taken += line_at(line, line.in_flight).size
+            line.in_flight += 1
+        self.gone_in_flight = min(self.gone_count, gone)
 
-    cdef void land(self, int which) noexcept nogil:
-        self.drop(which, self.line[which].flying)
-        self.gone_head += self.gone_flying
-        self.gone_count -= self.gone_flying
-        self.gone_flying = 0
+    cdef void committed(self, int which) noexcept nogil:
+        self.drop(which, self.line[which].in_flight)
+        self.gone_head += self.gone_in_flight
+        self.gone_count -= self.gone_in_flight
+        self.gone_in_flight = 0
         if self.gone_count == 0 and self.gone_room > SPARE_ROOM:
             free(self.gone)
             self.gone = NULL
@@ -130,8 +130,8 @@ cdef class Journal:
             return
         self.gone_head = 0
 
-    cdef void call_back(self, int which) noexcept nogil:
-        self.line[which].flying = self.gone_flying = 0
+    cdef void rolled_back(self, int which) noexcept nogil:
+        self.line[which].in_flight = self.gone_in_flight = 0
 
     cdef void drop(self, int which, size_t count) noexcept nogil:
         cdef size_t at

@@ -1,4 +1,4 @@
-# JOURNAL   what the store has yet to be told: jobs to keep, and jobs to forget.
+# OUTBOX   what the store has yet to be told: jobs to keep, and jobs to forget.
 #
 # Jobs stand in lines by their number. One that was in a batch that failed goes to a line behind the
 # others, so that no other job has to wait for one that the store does not take.
@@ -19,7 +19,7 @@ cpdef enum Waits:                 # the lines
 cdef enum:
     LINES = 5
 
-cdef class Journal:
+cdef class Outbox:
     cdef bint on                  # there is a store
     cdef bint quiet               # it is told everything at the end
     cdef public bint busy         # a batch is being written
@@ -29,7 +29,7 @@ cdef class Journal:
     cdef size_t heavy             # bytes from which on a job is a batch by itself
     cdef readonly size_t bytes, heavy_bytes    # of all jobs that wait: those that are not heavy, and those that are
     cdef uint64_t* gone
-    cdef size_t gone_head, gone_count, gone_room, gone_flying
+    cdef size_t gone_head, gone_count, gone_room, gone_in_flight
 
     cdef inline bint has_news(self) noexcept nogil:            # there is something for the store, and it is not at work
         return self.on and not self.busy and not self.quiet and (self.line[<int>FRESH].count > 0 or self.gone_count > 0)
@@ -54,9 +54,9 @@ cdef class Journal:
         if keeping_strike(&self.keeping, job):
             self.strike(job.number)
     # What goes into a batch: so many jobs of a line, of so many bytes, and so many numbers to forget at most.
-    cdef void take_off(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept nogil
-    cdef void land(self, int which) noexcept nogil             # that batch is written: its entries and numbers leave
-    cdef void call_back(self, int which) noexcept nogil        # it failed: they wait again
+    cdef void begin_batch(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept nogil
+    cdef void committed(self, int which) noexcept nogil             # that batch is written: its entries and numbers leave
+    cdef void rolled_back(self, int which) noexcept nogil        # it failed: they wait again
     cdef void drop(self, int which, size_t count) noexcept nogil           # the first ones leave without having been written
     cdef bint move(self, int which, int to) noexcept nogil     # the first one goes to another line, if there is memory
     cdef void count_in(self, size_t size) noexcept nogil       # it waits somewhere
