@@ -229,10 +229,10 @@ async def serve_until(hurry: asyncio.Event, server: Server, asked: Command, orig
     try:
         with daemon.pid_file(asked.pid_file):
             tell_of_start(f"{origin.name} {VERSION} {greeting(asked, server)}", origin)
-            await unless(hurry, server.closed())
+            await unless(hurry, server.wait_closed())
     except ConfigError:
         server.stop()
-        await server.closed()
+        await server.wait_closed()
         raise
 
 

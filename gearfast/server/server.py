@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import NamedTuple, Self
 
 from gearfast.broker.broker import Broker
 from gearfast.broker.events import Kind
@@ -31,9 +32,23 @@ from gearfast.server.turn import Turn
 from gearfast.server.visitor import make_visitor
 from gearfast.store.checked import store_of
 from gearfast.store.contract import Store
-from gearfast.store.keeper import Keeper
+from gearfast.store.writer import Writer
 
 log = logging.getLogger("gearfast")
+
+
+class FunctionFigures(NamedTuple):
+    """What ``status`` and ``prioritystatus`` tell of a function (protocol section 4)."""
+
+    name: bytes
+    jobs: int
+    """Of every state: running, queued and delayed."""
+    running: int
+    workers: int
+    high: int
+    """Queued, of this priority."""
+    normal: int
+    low: int
 
 
 class Server:
@@ -73,7 +88,7 @@ class Server:
         """Of the admin text, for plugins to add theirs."""
         self.service = Service(self.broker, config, log, self.commands.answer)
         answer_requests(self.service, config.timeout_unit)
-        self.keeper = None if store is None else Keeper(store, self.broker, config, partial(refuse_jobs, self.service))
+        self.writer = None if store is None else Writer(store, self.broker, config, partial(refuse_jobs, self.service))
         self.started: list[Plugin] = []
         self.handed = handed_over(listeners)
         self.listeners: list[socket.socket] = []
@@ -81,7 +96,7 @@ class Server:
         self.running = False
         self.thread = 0  # the loop's, once it is started
         self.replaying: asyncio.Task[None] | None = None
-        self.keeping: Keeper | None = None  # once it has the jobs
+        self.writing: Writer | None = None  # once it has the jobs
         self.draining: Drain | None = None
         self.addresses: list[str] = []
         self.ending = asyncio.Event()
@@ -115,8 +130,8 @@ class Server:
         try:
             if self.config.ssl:
                 self.context = server_context(self.config)
-            if self.keeper is not None:
-                await self.replay(self.keeper)
+            if self.writer is not None:
+                await self.replay(self.writer)
             for plugin in self.plugins:
                 await plugin.start(self)
                 self.started.append(plugin)
@@ -129,26 +144,26 @@ class Server:
         for listener in self.listeners:
             self.accept_from(listener)
 
-    async def replay(self, keeper: Keeper) -> None:
+    async def replay(self, writer: Writer) -> None:
         """Have the store's jobs; `stop` ends that too."""
-        self.replaying = asyncio.ensure_future(keeper.start(self.turn.settle))
+        self.replaying = asyncio.ensure_future(writer.start(self.turn.settle))
         try:
             await self.replaying
         except asyncio.CancelledError:
             if not self.ending.is_set():
                 raise
             raise StoreError("the server was told to stop before it had read all jobs") from None
-        self.service.keep_in(keeper.store.largest, keeper.begin)
-        self.keeping = keeper
+        self.service.keep_in(writer.store.largest, writer.begin)
+        self.writing = writer
 
     def drain(self) -> None:
         """Accept nobody any more, serve who is there, and stop when no job has to be waited for (see ``Drain``)."""
         self.check_thread()
         self.stop_listening()
-        if not self.running or (self.keeper is not None and self.keeping is None):
+        if not self.running or (self.writer is not None and self.writing is None):
             self.stop()
         elif self.draining is None:
-            self.broker.draining = self.keeping is not None
+            self.broker.draining = self.writing is not None
             self.draining = Drain(self.broker, self.config, self.stop)
             self.turn.when_idle(self.stop)
 
@@ -165,9 +180,24 @@ class Server:
             log.log(NOTICE, "The TLS files were read again")
 
     @property
+    def port(self) -> int:
+        """The first TCP port on which it listens; 0: there is none. Of use with ``Config(port=0)``."""
+        return next((listener.getsockname()[1] for listener in self.listeners if is_tcp(listener)), 0)
+
+    def functions(self) -> list[FunctionFigures]:
+        """Every function, with its figures. Of very many that takes a while: `Broker.scan_functions` has slices."""
+        found: list[FunctionFigures] = []
+        cursor, more = 0, True
+        while more:
+            cursor, rows = self.broker.scan_functions(cursor, 1000)
+            found += [FunctionFigures(*row[:-1], *row[-1]) for row in rows]
+            more = cursor != 0
+        return found
+
+    @property
     def replayed(self) -> int:
         """Jobs that came from the store at the start."""
-        return 0 if self.keeper is None else self.keeper.replayed
+        return 0 if self.writer is None else self.writer.replayed
 
     def stop(self) -> None:
         """End at once; what is in memory only is lost."""
@@ -184,7 +214,27 @@ class Server:
             self.turn.spend_reserve()
             self.turn.memory.spend_last_reserve()
 
-    async def closed(self) -> None:
+    async def __aenter__(self) -> Self:
+        """Start it. Raises what `start` raises."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop it, and wait for its end."""
+        await self.shutdown()
+
+    async def serve_forever(self) -> None:
+        """Start it, if that was not done, and wait for its end. Raises what `start` and `wait_closed` raise."""
+        if not self.running:
+            await self.start()
+        await self.wait_closed()
+
+    async def shutdown(self) -> None:
+        """Stop it, and wait for its end. Raises what `wait_closed` raises."""
+        self.stop()
+        await self.wait_closed()
+
+    async def wait_closed(self) -> None:
         """Wait for the end, then give everything back. Raises StoreError if something could not be written.
 
         A task that is cancelled while it waits here, as by Ctrl-C, ends the server in the same order.
@@ -200,10 +250,10 @@ class Server:
         self.stop_listening()
         if self.draining is not None:
             self.draining.end()
-        if self.keeping is not None:
-            await self.keeping.flush(partial(is_waited_for, self.service))
+        if self.writing is not None:
+            await self.writing.flush(partial(is_waited_for, self.service))
             self.broker.closing = True
-            self.keeping.hold()
+            self.writing.hold()
         for session in list(self.service.sessions.values()):
             session.hang_up()
         if self.running:
@@ -212,11 +262,11 @@ class Server:
             self.refusals.tell()
         while self.started:
             await self.started.pop().stop()
-        if self.keeping is not None:
+        if self.writing is not None:
             try:
-                await self.keeping.stop()
+                await self.writing.stop()
             finally:
-                self.keeping = None
+                self.writing = None
 
     def check_thread(self) -> None:
         """Raise RuntimeError in another thread than the loop's: that one might notice nothing, or be at work."""
@@ -225,7 +275,7 @@ class Server:
 
     def unwritten(self) -> str:
         """Return what the store would not have if the server ended now; empty: nothing is missing."""
-        return "" if self.keeping is None else self.keeping.unwritten()
+        return "" if self.writing is None else self.writing.unwritten()
 
     # --- for the plugins ---
 

@@ -1,227 +1,260 @@
-"""Brings batches to the store, one at a time, and draws conclusions from how that went."""
+"""Keeps background jobs in a store: one batch is written while the next one gathers.
+
+What fails is tried again until it succeeds (writer.py). Meanwhile jobs go on being gathered, and whoever
+waits longer than ``store_timeout`` for one of them is told that it was not kept. What the store has to
+forget waits for as long as it takes.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
-from gearfast.config import MIB, Config
-from gearfast.errors import StoreError, StoreLostError
+from gearfast.broker.broker import Broker
+from gearfast.config import Config, default_handle_prefix
+from gearfast.errors import ConfigError, GearfastError, StoreError
 from gearfast.ground.clock import monotonic
-from gearfast.store.batches import Batches, Flight, Kind
-from gearfast.store.contract import CEILING, Store, StoredJob, room_of
-from gearfast.store.ledger import Ledger
-from gearfast.store.lone import Loner
+from gearfast.logs import NOTICE
+from gearfast.store.attempts import Attempts
+from gearfast.store.batches import Batches
+from gearfast.store.contract import CEILING, PREFIX, Batch, Store, ceiling_of
+from gearfast.store.plan import Planned
 
 log = logging.getLogger("gearfast")
 
-PATIENCE = 4
-"""The part of ``store_timeout`` that one write may take, unless such ones took long before: if it is one job that makes
-the store hang, two such attempts find that out before the others have waited too long."""
-RATE = 16 * MIB
-"""Bytes for which a job that is written by itself may take another second."""
-MAX_PATIENCE = 0.8
-"""The part of ``store_timeout`` that it may take even so: the others wait meanwhile, and are not to be refused."""
-DOUBTS = 4
-"""Failures one after the other that are no single job's fault."""
-HASTE = 16
-"""Failures one after the other between which the pause does not grow: they may still be some jobs' fault."""
+Refuse = Callable[[set[int], bytes], None]
 
 
 class Writer:
-    """Between the batches and the store: how long a write may take, whether the store is away, who is refused."""
+    """Between the broker, which knows no store, and the store, which knows no broker."""
 
-    def __init__(self, store: Store, ledger: Ledger, config: Config, refuse: Callable[[list[int], str], None]) -> None:
-        """``refuse`` tells who waits for these jobs that they are not kept, and why."""
+    def __init__(self, store: Store, broker: Broker, config: Config, refuse: Refuse) -> None:
+        """``refuse`` tells who waits for these jobs that they are not kept."""
         self.store = store
-        self.ledger = ledger
         self.config = config
-        self.refuse = refuse
-        self.batches = Batches(ledger, config)
-        self.known: dict[str, str] = {}
-        """All facts that the store was ever told."""
-        self.patience = dict.fromkeys(Kind, config.store_timeout / PATIENCE)
-        """Seconds that the next write of a kind may take."""
-        self.slow = dict.fromkeys(Kind, False)
-        """Whether the last one did not answer in time."""
-        self.failures = 0
-        """One after the other."""
-        self.away_since = 0.0
-        self.takes_nothing = False
-        """Not even what has no jobs in it."""
-        self.anew = False
-        """It has lost everything, and does not have all of it again."""
-        self.reason = "it has not answered"
-        self.last_success = 0.0
+        self.batches = Batches(broker)
+        self.outbox = broker.outbox
+        self.refuse_waiting = refuse
+        self.attempts = Attempts(store, self.batches, config, self.refuse)
+        self.plan = self.attempts.plan
+        self.replayed = 0
+        self.task: asyncio.Task[None] | None = None
+        self.clock: asyncio.TimerHandle | None = None  # looks for those who have waited too long
+        self.alarm: asyncio.TimerHandle | None = None  # goes on with what failed by itself
+        self.settled = asyncio.Event()
+        self.ending = False
 
-    async def write(self, flight: Flight, most: float = float("inf")) -> None:
-        """Write it, for so many seconds at most. When it failed, wait a little, if the store may be away."""
+    # --- the start ---
+
+    async def start(self, settle: Callable[[], None]) -> None:
+        """Open the store, replay its jobs, and have the broker tell it what follows. Raises StoreError, ConfigError.
+
+        ``settle`` tells who waited what the store has written by then.
+        """
+        self.settle = settle
+        self.loop = asyncio.get_running_loop()
         began = monotonic()
         try:
-            async with asyncio.timeout(min(self.patience_with(flight), most)):
-                if not await self.has_room(flight):
-                    self.give_up(flight)
-                    return
-                await self.store.write(flight.batch)
-        except (Exception, asyncio.CancelledError) as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                self.ledger.rolled_back()
-                raise
-            if isinstance(error, StoreLostError):
-                await self.begin_anew(error)
-            else:
-                self.failed(flight, error, monotonic() - began)
-            if self.failures > 2:
-                await asyncio.sleep(min(self.pause(), most))
-        else:
-            self.succeeded(flight, monotonic() - began)
+            await self.replay(await self.store.open())
+        except GearfastError:
+            await self.close_store()
+            raise
+        except Exception as error:
+            await self.close_store()
+            raise StoreError(f"it failed with {error!r}") from error
+        except BaseException:  # it is told to stop
+            await self.close_store()
+            raise
+        if self.replayed:
+            log.log(NOTICE, "%d jobs replayed in %.1f s", self.replayed, monotonic() - began)
 
-    def patience_with(self, flight: Flight) -> float:
-        """Return the seconds that it may take; what is known to be at fault itself may not keep the others longer."""
-        timeout = self.config.store_timeout
-        told = flight.loner is not None and flight.loner.told
-        patience = timeout / PATIENCE if told else self.patience[flight.kind]
-        if len(flight.batch.adds) != 1:
-            return patience
-        return max(patience, min(patience + size_of(flight.batch.adds[0]) / RATE, timeout * MAX_PATIENCE))
+    async def replay(self, facts: Mapping[str, str]) -> None:
+        """Take the jobs of the store into the broker, and reserve numbers above all that were ever used."""
+        last = ceiling_of(facts)
+        async for jobs in self.store.replay():
+            bad = self.batches.restore(jobs)
+            for number, reason in bad:
+                log.error("job %d stays in the store and is not run: %s", number, reason)
+            self.replayed += len(jobs) - len(bad)
+            last = max(last, *(job.number for job in jobs))
+        prefix = self.handle_prefix(facts.get(PREFIX, ""))
+        heavy = self.config.store_batch_bytes
+        self.batches.open(prefix.encode("utf-8", "surrogateescape"), last, self.config.store_on_shutdown, heavy)
+        ours = {PREFIX: prefix, CEILING: str(last + self.config.store_numbers)}
+        await self.store.write(Batch([], [], ours))
+        self.attempts.facts_are_stored({**facts, **ours})
 
-    def pause(self) -> float:
-        """Return the seconds to wait after a failure: longer and longer when it cannot be some jobs' fault."""
-        first, most = self.config.store_retry
-        return min(first * 2.0 ** min(max(0, self.failures - HASTE), 30), most)
+    def handle_prefix(self, stored: str) -> str:
+        """Return what handles begin with: the command line's, the store's, or this machine's."""
+        asked = self.config.job_handle_prefix
+        try:
+            asked.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"--job-handle-prefix={asked!a} is no text in UTF-8: with a store it must be") from None
+        if asked and stored and asked != stored:
+            log.warning("Handles begin with %s from now on; those with %s are no longer known", asked, stored)
+        return asked or stored or default_handle_prefix()
 
-    # --- is there room for it? ---
+    # --- while the server runs ---
 
-    async def has_room(self, flight: Flight) -> bool:
-        """Ask the store about a job that is a batch by itself; refuse it at once when there is no room for it."""
-        job = flight.batch.adds[0] if len(flight.batch.adds) == 1 else None
-        if job is None or size_of(job) < self.config.store_batch_bytes or self.ledger.is_promised(job.number):
-            return True
-        room, size = await room_of(self.store), size_of(job)
-        if room is None or size <= room:
-            return True
-        cure = "make room there, or submit it later"
-        self.refuse([job.number], f"The store has room for {room} bytes now, and this job has {size}: {cure}")
-        return False
+    def begin(self) -> None:
+        """Write what has gathered. Called at the end of a turn that has something for the store, and no write runs."""
+        if self.outbox.busy:
+            raise RuntimeError("two batches cannot be written at a time")
+        self.task = self.loop.create_task(self.write_all())
+        self.outbox.busy = True
+        self.task.add_done_callback(self.ended)
+        self.watch()
 
-    def give_up(self, flight: Flight) -> None:
-        """It is not written, and waits no longer: its jobs have been refused."""
-        self.ledger.written()
-        if flight.loner is not None:
-            self.batches.drop(flight.loner)
-
-    # --- how it went ---
-
-    def succeeded(self, flight: Flight, took: float) -> None:
-        """It is durable."""
-        self.batches.taken(flight, took)
-        self.last_success = monotonic()
-        timeout = self.config.store_timeout
-        self.patience[flight.kind] = max(timeout / PATIENCE, min(timeout, took * PATIENCE))
-        self.slow[flight.kind] = False
-        if flight.batch.facts:
-            self.facts_are_stored(dict(flight.batch.facts))
-        # A store that is full still forgets: that is no sign that it takes anything.
-        waits = self.ledger.keeping or self.batches.lone.jobs
-        if flight.batch.adds or flight.batch.facts or (self.takes_nothing and not waits):
-            self.failures = 0
-            self.takes_nothing = False
-            self.batches.lone.others_were_taken()
-            self.back()
-        if self.anew and not self.ledger.promised:
-            self.anew = False
-            log.error("All jobs are in the store again")
-
-    def failed(self, flight: Flight, error: BaseException, took: float) -> None:
-        """Find out what it is that the store does not take, or that it takes nothing."""
-        slow = isinstance(error, TimeoutError)
-        if not slow:
-            self.reason = str(error).rstrip(".") or repr(error)
-        elif not self.away_since:  # else what it has said itself tells more
-            self.reason = f"it did not answer for {self.config.store_timeout:g} s"
-        self.takes_nothing |= not flight.batch.adds
-        self.batches.failed(flight, self.reason, took, slow=slow)
-        if flight.loner is not None and flight.loner.told:  # that says nothing about the others
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """Let the next turn begin again if something went wrong that nobody thought of."""
+        if task.cancelled() or (error := task.exception()) is None:
             return
-        self.failures += 1
-        soft = slow and self.patience[flight.kind] < self.config.store_timeout
-        if slow:
-            self.be_patient(flight)
-        if self.failures >= DOUBTS or not (soft or self.ledger.waits):
-            self.away(error)
+        log.critical("What was to be stored is tried again: %r", error, exc_info=error)
+        self.batches.rolled_back()
+        self.outbox.busy = False
+        self.wake_in(self.config.store_retry[1])
 
-    def be_patient(self, flight: Flight) -> None:
-        """It did not answer in time: the next one may take longer, if no part of this one would take less."""
-        kind, parts = flight.kind, len(flight.batch.adds) + len(flight.batch.removes)
-        if parts == 1 or self.slow[kind]:
-            self.patience[kind] = min(self.patience[kind] * 2, self.config.store_timeout)
-        self.slow[kind] = True
+    async def write_all(self) -> None:
+        """Write batch after batch until nothing is left that can be written now, or the server ends."""
+        while not self.ending and (planned := await self.next()) is not None:
+            await self.attempts.write(planned)
+            while (removes := self.plan.overtook()) is not None:
+                await self.attempts.write(removes)
+            self.settle()  # what this leads to is written by the next round: this one is still busy
+            self.settled.set()
+        self.outbox.busy = False
+        self.wake_in(self.plan.due() - monotonic())
 
-    def away(self, error: BaseException | None = None) -> None:
-        """Say once that the store is away."""
-        if self.away_since:
-            return
-        self.away_since = monotonic()
-        unexpected = error is not None and not isinstance(error, (StoreError, TimeoutError, OSError))
-        log.error(
-            "The store is away: %s. Submits wait up to %g s and are then refused; it is tried again all the time",
-            self.reason,
-            self.config.store_timeout,
-            exc_info=error if unexpected else None,
-        )
-
-    def back(self) -> None:
-        """Say that it is back, if it was away."""
-        if self.away_since:
-            log.error("The store is back after %.1f s", monotonic() - self.away_since)
-            self.away_since = 0.0
-
-    # --- facts, and a store that begins anew ---
-
-    def facts_are_stored(self, facts: dict[str, str]) -> None:
-        """Use the numbers that the store knows to be in use; half of them before it is asked for more."""
-        self.known |= facts
-        if CEILING in facts:
-            ceiling = int(facts[CEILING])
-            self.ledger.reserve(max(ceiling - (self.config.store_numbers + 1) // 2, 0), ceiling)
-
-    async def begin_anew(self, lost: StoreLostError) -> None:
-        """Give the store every job and every fact again. Until it is known which those are, nobody is told anything."""
-        self.ledger.rolled_back()
-        self.failures += 1
-        self.reason = str(lost)
-        self.batches.facts = self.known | self.batches.facts
-        self.ledger.doubt(True)
-        while self.ledger.promise():
+    async def next(self) -> Planned | None:
+        """Return what is written next, after a look, in slices, for what the store is to have again."""
+        while self.batches.seek():
             await asyncio.sleep(0)
-        self.anew = True
-        count = self.ledger.promised
-        log.error("%s. The store begins anew, and the %d jobs that it had are written to it again", lost, count)
+        return self.plan.next()
 
-    # --- who has waited too long ---
+    def wake_in(self, seconds: float) -> None:
+        """Go on then of itself, if nothing that came since has done that; infinity: never."""
+        if self.alarm is not None:
+            self.alarm.cancel()
+        self.alarm = None if seconds == math.inf else self.loop.call_later(max(seconds, 0.001), self.wake)
+
+    def wake(self) -> None:
+        """Try again what failed by itself."""
+        if not (self.outbox.busy or self.ending):
+            self.begin()
+
+    def watch(self) -> None:
+        """See to it that nobody waits for too long."""
+        if self.clock is None:
+            self.clock = self.loop.call_later(self.config.store_timeout / 16, self.refuse_overdue)
 
     def refuse_overdue(self) -> None:
-        """Give an answer to those who have waited for the store for too long."""
-        now = monotonic()
-        before = now - self.config.store_timeout
-        numbers, changes = self.ledger.overdue(before)
-        lone = self.batches.lone
-        for number, size in changes:
-            lone.add(Loner(number=number, size=size, stored=True, reason=self.reason), now)
-        if numbers:
-            self.away()
-            self.refuse(numbers, self.excuse(self.reason))
-        for loner in lone.overdue(before):
-            if not loner.told:
-                self.away()
-            self.refuse([loner.number], self.excuse(loner.reason))
-            self.batches.drop(loner)
+        """Give an answer to those who have waited too long."""
+        self.clock = None
+        self.attempts.refuse_overdue()
+        self.settle()
+        self.settled.set()
+        if self.plan.waits or self.outbox.busy:
+            self.watch()
 
-    def excuse(self, reason: str) -> str:
-        """Return what they are told."""
-        return f"The job could not be stored within {self.config.store_timeout:g} s: {reason}"
+    def refuse(self, numbers: list[int], text: str) -> None:
+        """Tell who waits for these jobs that they are not kept."""
+        self.refuse_waiting(set(numbers), text.encode("utf-8", "replace"))
+        self.batches.unkeep(numbers)
+
+    # --- the end ---
+
+    async def flush(self, is_waited_for: Callable[[int], bool]) -> None:
+        """Return when all who wait now have been told that their jobs are stored, or that they are not.
+
+        ``is_waited_for`` tells whether somebody waits for a job with this number, or a lower one.
+        """
+        self.attempts.last_success = monotonic()
+        last = self.batches.last
+        while is_waited_for(last):
+            self.wake()
+            self.watch()
+            self.settled.clear()
+            await self.settled.wait()
+
+    def hold(self) -> None:
+        """No job is for the store from now on, and nobody waits for it: the server takes its peers down."""
+        for timer in (self.clock, self.alarm):
+            if timer is not None:
+                timer.cancel()
+        if self.config.store_on_shutdown:
+            self.batches.gather_all()
+        self.batches.close()
+        self.ending = True
+
+    async def stop(self) -> None:
+        """Write what is left, and close the store. Raises StoreError if jobs are lost that were acknowledged."""
+        try:
+            if self.task is not None:
+                await self.end_task(self.task)
+            await self.write_rest()
+            self.say_what_is_left()
+        finally:
+            await self.close_store()
+
+    async def close_store(self) -> None:
+        """Close the store; one that hangs is left to itself."""
+        limit = self.config.store_last_close
+        if self.attempts.away_since:
+            limit = min(max(self.time_left(), 1.0), limit)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.store.close(), limit)
+
+    async def end_task(self, task: asyncio.Task[None]) -> None:
+        """Let the present batch end, if it does so in time."""
+        left = max(self.time_left(), 0.1) if self.attempts.away_since else self.config.store_timeout
+        await asyncio.wait({task}, timeout=left)
+        task.cancel()
+        await asyncio.wait({task})
+
+    async def write_rest(self) -> None:
+        """The last batches, and that no number beyond the last one was used, until the store has been away too long."""
+        self.plan.last_ones = True
+        self.plan.facts[CEILING] = str(self.batches.last)
+        self.plan.lone.all_now(monotonic())
+        while self.plan.waits and (left := self.time_left()) > 0:
+            planned = await self.next()
+            if planned is not None:
+                await self.attempts.write(planned, left)
+            elif self.attempts.away_since or self.batches.promised:  # it may be a moment's trouble only
+                await asyncio.sleep(min(max(self.plan.due() - monotonic(), 0.001), left))
+            else:  # what is left the store does not take, though it takes others, and nobody loses it
+                return
+
+    def time_left(self) -> float:
+        """Return for how many seconds more it is tried: longer when jobs would be lost that were acknowledged."""
+        most = self.config.store_last_writes if self.batches.promised else self.config.store_last_removes
+        return self.attempts.last_success + most - monotonic()
+
+    def say_what_is_left(self) -> None:
+        """Log what could not be written, and is made up for later. Raises StoreError for what is lost."""
+        if self.batches.promised:
+            raise StoreError(f"The store is away, and {self.lost()}: {self.attempts.reason}")
+        if unforgotten := self.unforgotten():
+            log.warning("%s, which the store did not forget: %s", unforgotten, self.attempts.reason)
+
+    def unwritten(self) -> str:
+        """Return what the store would not have if the server ended now; empty: nothing is missing."""
+        if self.config.store_on_shutdown and not self.ending:
+            self.batches.gather_all()
+        return "; ".join(filter(None, (self.lost() if self.batches.promised else "", self.unforgotten())))
+
+    def lost(self) -> str:
+        """Return how much is lost."""
+        return f"{counted(self.batches.promised, 'acknowledged job')} could not be written to it"
+
+    def unforgotten(self) -> str:
+        """Return how much may be done once more; empty: nothing."""
+        count = self.batches.removes + len(self.plan.lone.gone)
+        return f"{counted(count, 'ended job')} may be run once more after the next start" if count else ""
 
 
-def size_of(job: StoredJob) -> int:
-    """Return the bytes of a job that count against what a store takes."""
-    return len(job.function) + len(job.unique) + len(job.payload)
+def counted(number: int, noun: str) -> str:
+    """Return so many of them, such as ``2 jobs``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

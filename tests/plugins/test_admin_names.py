@@ -89,6 +89,6 @@ def test_a_delayed_job_stands_in_its_priority() -> None:
             assert await admin.reader.readuntil(b".\n") == b"f\t3\t1\t2\t0\n.\n"
             assert await admin.reader.readuntil(b".\n") == b"f\t6\t0\t0\n.\n"
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())

@@ -50,7 +50,7 @@ def test_the_example_of_the_docs_counts_and_tells() -> None:
             ]
             assert len(listed) > 12
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 

@@ -13,6 +13,7 @@ import pytest
 from gearfast import Config, Server
 from gearfast.errors import ListenError
 from gearfast.plugins.admin import Admin
+from gearfast.server.server import FunctionFigures
 from tests.support import wire
 from tests.support.durable import Obedient
 from tests.support.inside import LOCAL, Talk, play, port_of
@@ -44,7 +45,7 @@ async def one_life() -> None:
         await peer.call(wire.ECHO_REQ, payload=b"")
     await peer.writer.wait_closed()
     server.stop()
-    await server.closed()
+    await server.wait_closed()
 
 
 def test_several_servers_in_one_process_have_nothing_in_common() -> None:
@@ -57,11 +58,54 @@ def test_several_servers_in_one_process_have_nothing_in_common() -> None:
             assert handles[0].body == handles[1].body  # both count from 1
             assert (len(one.sessions), len(two.sessions)) == (1, 1)
             one.stop()
-            await one.closed()
+            await one.wait_closed()
             assert await first.reader.read() == b""
             assert (await second.call(wire.ECHO_REQ, payload=b"still here")).body == b"still here"
         two.stop()
-        await two.closed()
+        await two.wait_closed()
+
+    play(scene())
+
+
+def test_the_short_forms() -> None:
+    """`async with`, a port, functions with their figures, one await for the end, and one for all of its life."""
+
+    async def scene() -> None:
+        async with Server(LOCAL) as server:
+            assert server.port == port_of(server)
+            assert server.functions() == []
+            async with Talk(server) as peer:
+                peer.say(wire.CAN_DO, "f")
+                for kind in (wire.SUBMIT_JOB_BG, wire.SUBMIT_JOB_LOW_BG, wire.SUBMIT_JOB_HIGH_BG):
+                    await peer.call(kind, "f", "", payload=b"")
+                await peer.call(wire.GRAB_JOB)
+                assert server.functions() == [FunctionFigures(b"f", 3, 1, 1, 0, 1, 1)]
+                assert server.functions()[0].jobs == 3
+        assert server.port == 0
+        other = Server(LOCAL)
+        life = asyncio.create_task(other.serve_forever())
+        while other.port == 0:
+            await asyncio.sleep(0)
+        async with Talk(other) as peer:
+            assert (await peer.call(wire.ECHO_REQ, payload=b"x")).body == b"x"
+            await other.shutdown()
+        await life
+        started = Server(LOCAL)
+        await started.start()
+        life = asyncio.create_task(started.serve_forever())
+        await asyncio.sleep(0)
+        started.stop()
+        await life
+
+    play(scene())
+
+
+def test_many_functions_are_all_told() -> None:
+    async def scene() -> None:
+        async with Server(LOCAL) as server:
+            for number in range(2500):
+                server.broker.create_function(b"f%d" % number)
+            assert len({figures.name for figures in server.functions()}) == len(server.functions()) == 2500
 
     play(scene())
 
@@ -81,7 +125,7 @@ def test_closed_server_leaves_nothing_behind() -> None:
             assert await refused.reader.read() == b""  # it is read from a while longer, so that it sees why
             await idle.call(wire.ECHO_REQ, payload=b"")
             server.stop()
-            await server.closed()
+            await server.wait_closed()
             assert await idle.reader.read() == b""
             assert await busy.reader.read() == b""
             assert server.sessions == {}
@@ -99,7 +143,7 @@ def test_plugins_stop_in_reverse_order() -> None:
         server = Server(LOCAL, [Plugin("a", told), Plugin("b", told)])
         await server.start()
         server.stop()
-        await server.closed()
+        await server.wait_closed()
         assert told == ["start a", "start b", "stop b", "stop a"]
 
     play(scene())
@@ -127,7 +171,7 @@ def test_start_that_fails_leaves_nothing_running(cause: str) -> None:
         await again.start()
         for running in (again, other):
             running.stop()
-            await running.closed()
+            await running.wait_closed()
 
     play(scene())
 
@@ -141,7 +185,7 @@ def test_lines_close_the_connection_without_the_admin_plugin() -> None:
             peer.writer.write(b"version\n")
             assert await peer.reader.read() == b""
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 
@@ -157,7 +201,7 @@ def test_functions_are_forgotten_when_the_config_says() -> None:
         while server.broker.scan_functions(0, 100)[1]:
             await asyncio.sleep(0.01)
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 
@@ -177,7 +221,7 @@ def test_drain_waits_without_doing_anything() -> None:
             await asyncio.sleep(0.1)
             assert turns - before < 20
             server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     class Counting(asyncio.SelectorEventLoop):
         def call_soon(self, *args: Any, **more: Any) -> asyncio.Handle:  # type: ignore[override]
@@ -208,7 +252,7 @@ def test_who_has_left_is_not_read_from_again_while_others_leave() -> None:
             await asyncio.sleep(0)
         assert peers <= events - before < 2 * peers
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     class Counting(asyncio.SelectorEventLoop):
         def _process_events(self, ready: list[Any]) -> None:
@@ -229,7 +273,7 @@ def test_drain_of_an_embedded_server() -> None:
             worker.writer.write(wire.request(wire.CAN_DO, "f"))
             assert (await worker.call(wire.GRAB_JOB)).args()[0] == handle
             worker.writer.write(wire.request(wire.WORK_COMPLETE, handle, payload=b""))
-            await server.closed()
+            await server.wait_closed()
 
     play(scene())
 
@@ -241,7 +285,7 @@ def test_a_task_that_is_cancelled_ends_its_server_in_order() -> None:
         store = Obedient()
         server = Server(dataclasses.replace(LOCAL, store_on_shutdown=True), store=store)
         await server.start()
-        task = asyncio.ensure_future(server.closed())
+        task = asyncio.ensure_future(server.wait_closed())
         async with Talk(server) as client:
             await client.call(wire.SUBMIT_JOB_BG, "f", "", payload=b"x")
             assert store.numbers() == []
@@ -270,7 +314,7 @@ def test_sockets_that_are_handed_to_a_server_are_its_to_close() -> None:
             async with Talk(server) as peer:
                 await peer.call(wire.ECHO_REQ, payload=b"")
             server.stop()
-            await server.closed()
+            await server.wait_closed()
         assert listener.fileno() == -1
 
     for fails in (False, True):

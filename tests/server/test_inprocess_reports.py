@@ -43,7 +43,7 @@ def test_reports_of_a_worker_inside_are_packets_outside(body: bytes) -> None:
                         wire.RES, *(packet if unheard else (KINDS[kind], packet[1]))
                     )
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 
@@ -64,7 +64,7 @@ def test_progress_and_failure_inside_are_packets_outside() -> None:
             assert worker.tell(handle, Report.FAIL) is Reported.TAKEN
             assert await client.hear() == wire.Packet(wire.RES, wire.WORK_FAIL, handle)
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 
@@ -96,6 +96,6 @@ def test_a_worker_outside_is_woken_by_a_client_inside_and_its_reports_are_heard_
                 (Report.EXCEPTION, handle, b"trouble"),
             ]
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())

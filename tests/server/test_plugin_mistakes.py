@@ -99,7 +99,7 @@ def test_a_mistake_ends_its_answer_and_nothing_else(name: str, caplog: pytest.Lo
             assert (await peer.reader.readline()).startswith(b"OK ")
             assert (await other.call(wire.ECHO_REQ, payload="y")).body == b"y"
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     with caplog.at_level(logging.WARNING, "gearfast"):
         play(scene())
@@ -119,7 +119,7 @@ def test_two_mistakes_are_two_lines(caplog: pytest.LogCaptureFixture) -> None:
             peer.writer.write(b"err\n" * 10)
             assert await peer.reader.readexactly(10 * len(FAILED)) == FAILED * 10
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     with caplog.at_level(logging.WARNING, "gearfast"):
         play(scene())
@@ -137,7 +137,7 @@ def test_none_closes_the_connection_and_none_in_an_answer_ends_it() -> None:
             peer.writer.write(b"err\n" + wire.request(wire.ECHO_REQ, payload="x") + b"err\nversion\n")
             assert await peer.reader.read() == b"one\n" + wire.raw(wire.RES, wire.ECHO_RES, b"x")
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 
@@ -157,7 +157,7 @@ def test_an_answer_without_end_keeps_nobody_waiting_and_ends_with_its_peer() -> 
             while len(server.sessions) > 1:
                 assert (await other.call(wire.ECHO_REQ, payload="x")).body == b"x"
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 
@@ -189,7 +189,7 @@ def test_a_plugin_that_hangs_up_who_asks_it_behind_a_long_answer() -> None:
             peer.writer.write(b"long\nbye\n")
             assert await peer.reader.read() == b"one\ntwo\n"
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
     assert len(others) == 2

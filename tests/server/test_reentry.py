@@ -179,7 +179,7 @@ def test_a_log_handler_may_do_as_it_likes(meddler: Meddler, scene: Scene) -> Non
         assert meddler.refused == []
         await nothing_is_left(server)
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(play_it())
 
@@ -230,7 +230,7 @@ def test_a_plugin_may_do_as_it_likes(line: bytes, busy: bool) -> None:
         meddler.server = None
         await nothing_is_left(server)
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 
@@ -269,7 +269,7 @@ def test_a_plugin_cannot_end_the_turn_it_is_called_in() -> None:
         assert all("a peer is being served: call it when that is done" in text for text in told)
         server.turn.over()
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 
@@ -297,7 +297,7 @@ def test_a_plugin_may_end_the_server(end: str) -> None:
                 await peer.hear()
                 assert await peer.reader.readline() == b"bye\n"
                 peer.writer.close()
-            await server.closed()
+            await server.wait_closed()
             assert server.sessions == {}
             assert server.broker.job_count == 0
 
@@ -366,7 +366,7 @@ def test_the_loop_and_the_store_are_called_while_nothing_works() -> None:
                     for _ in range(2):
                         await admin.reader.readuntil(b".\n")
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene(), Loop)
     assert looker.calls > 100
@@ -418,7 +418,7 @@ def test_a_finaliser_is_refused_while_the_broker_works_and_does_no_harm_then() -
             server.broker.cancel_job(handle)
         await nothing_is_left(server)
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     before = gc.get_threshold()
     try:

@@ -49,7 +49,7 @@ def test_servers_in_threads_have_nothing_in_common_but_the_process(stored: bool)
         together.wait(10)
         await work(server, b"server %d" % number, random.Random(number))
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     with concurrent.futures.ThreadPoolExecutor(SERVERS) as threads:
         for done in [threads.submit(lambda number: play(scene(number)), number) for number in range(SERVERS)]:

@@ -129,7 +129,7 @@ def test_a_server_belongs_to_the_thread_of_its_loop(name: str) -> None:
                 await server.start()
             assert (await peer.call(wire.ECHO_REQ, payload="x")).body == b"x"
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 
@@ -150,7 +150,7 @@ def test_a_server_says_how_another_thread_stops_it() -> None:
         error = in_another_thread(server.stop)
         assert str(error) == "a server belongs to the thread of its loop: use loop.call_soon_threadsafe(server.stop)"
         in_another_thread(lambda: server.loop.call_soon_threadsafe(server.stop) and None)
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 

@@ -6,8 +6,8 @@ import pytest
 
 from gearfast import Broker
 from gearfast.broker.outbox import Waits
+from gearfast.store.batches import Batches
 from gearfast.store.contract import StoredJob
-from gearfast.store.ledger import Ledger
 
 
 def job(number: int, more: bytes, unique: bytes = b"") -> StoredJob:
@@ -29,16 +29,16 @@ def policy(text: bytes, reducer: bytes = b"") -> bytes:
 def written_again(jobs: list[StoredJob]) -> tuple[list[tuple[int, str]], list[StoredJob]]:
     """What is refused at the start; and all others, as they are written when the store has lost them."""
     broker = Broker(b"H:here")
-    ledger = Ledger(broker)
-    bad = ledger.restore(jobs)
-    ledger.open(b"H:here", 100, False)
-    ledger.doubt(True)
-    while ledger.promise():
+    batches = Batches(broker)
+    bad = batches.restore(jobs)
+    batches.open(b"H:here", 100, False)
+    batches.doubt(True)
+    while batches.promise():
         pass
     found: list[StoredJob] = []
-    while ledger.seek() or ledger.count(Waits.ANEW):
-        found += ledger.collect(Waits.ANEW, 1000, 1 << 30, 0)[1]
-        ledger.written()
+    while batches.seek() or batches.count(Waits.ANEW):
+        found += batches.collect(Waits.ANEW, 1000, 1 << 30, 0)[1]
+        batches.written()
     assert broker.job_count == len(found)
     for each in found:
         broker.cancel_job(broker.handles.format(each.number))

@@ -1,4 +1,4 @@
-"""What brought the first keeper into trouble: two writes at a time, nobody who looks, and ends that were none."""
+"""What brought the first writer into trouble: two writes at a time, nobody who looks, and ends that were none."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from gearfast.broker.broker import Broker
 from gearfast.broker.outbox import Waits
+from gearfast.store.batches import Batches
 from gearfast.store.contract import StoredJob
-from gearfast.store.ledger import Ledger
 from tests.broker.test_broker_model import BrokerAndModel, picks
 from tests.support import model
 from tests.support.model import PREFIX
@@ -48,8 +48,8 @@ class BrokerModelAndStore(BrokerAndModel):
         self.lone: dict[int, bool] = {}  # failed by themselves: by number, whether somebody waits
         self.gone: set[int] = set()  # likewise, to be forgotten
         self.outdated: set[int] = set()  # whose last attempts may never be written
-        self.ledger = Ledger(self.broker)
-        self.ledger.open(PREFIX, 0, False, HEAVY)
+        self.batches = Batches(self.broker)
+        self.batches.open(PREFIX, 0, False, HEAVY)
 
     # --- the store at work ---
 
@@ -62,15 +62,15 @@ class BrokerModelAndStore(BrokerAndModel):
     )
     def begin_to_write(self, line: Waits, jobs: int, size: int, removes: int) -> None:
         if line == Waits.ANEW:
-            while self.ledger.seek():
+            while self.batches.seek():
                 pass
-        self.batch = self.ledger.collect(line, jobs, size, removes)
+        self.batch = self.batches.collect(line, jobs, size, removes)
 
     @precondition(lambda self: self.batch is None and self.lone)
     @rule(pick=picks)
     def begin_to_write_one(self, pick: int) -> None:
         number = list(self.lone)[pick % len(self.lone)]
-        adds = self.ledger.collect_one(number)
+        adds = self.batches.collect_one(number)
         if adds:
             self.batch = [], adds
         else:
@@ -81,7 +81,7 @@ class BrokerModelAndStore(BrokerAndModel):
     def forget_one(self, pick: int) -> None:
         number = self.gone.pop() if pick % 2 else min(self.gone)
         self.gone.discard(number)
-        if not self.ledger.is_kept(number):
+        if not self.batches.is_kept(number):
             self.store.pop(number, None)
 
     def apply(self) -> None:
@@ -96,7 +96,7 @@ class BrokerModelAndStore(BrokerAndModel):
     def writing_succeeds(self) -> None:
         assert self.batch is not None
         self.apply()
-        self.ledger.written()
+        self.batches.written()
         for job in self.batch[1]:
             self.lone.pop(job.number, None)
         self.batch = None
@@ -109,15 +109,15 @@ class BrokerModelAndStore(BrokerAndModel):
         if applied:
             self.apply()
         if not blame:
-            self.ledger.rolled_back()
-        elif (alone := self.ledger.failed(others)) is not None:
+            self.batches.rolled_back()
+        elif (alone := self.batches.failed(others)) is not None:
             number, since, size, stored = alone
             assert [job.number for job in adds] == [number]
             assert size > 0
             assert stored <= (since == math.inf)
             self.lone[number] = since < math.inf
         elif len(removes) == 1 and not adds:
-            self.ledger.pass_over(others)
+            self.batches.pass_over(others)
             if not others:
                 self.gone.add(removes[0])
         self.batch = None
@@ -128,22 +128,22 @@ class BrokerModelAndStore(BrokerAndModel):
         number = list(self.lone)[pick % len(self.lone)]
         if self.batch is None or number not in [job.number for job in self.batch[1]]:
             self.outdated.add(number)
-            self.ledger.leave_out(number)
+            self.batches.leave_out(number)
 
     @precondition(lambda self: self.batch is None)
     @rule(kept=st.integers(0, 3))
     def the_store_loses_everything(self, kept: int) -> None:
         """Or nearly so: some of it may be there again, as it was, or though it had been forgotten."""
         self.store = {number: job for number, job in self.store.items() if kept and number % 4 < kept}
-        self.ledger.doubt(True)
-        assert not any(self.ledger.is_stored(job.number) for job in self.model.jobs if job.background)
-        while self.ledger.promise():
+        self.batches.doubt(True)
+        assert not any(self.batches.is_stored(job.number) for job in self.model.jobs if job.background)
+        while self.batches.promise():
             pass
 
     @rule(age=st.sampled_from([0.0, 0.5, 2.0]))
     def some_have_waited_too_long(self, age: float) -> None:
         """Whether a batch is being written or not."""
-        numbers, changes = self.ledger.overdue(self.now - age)
+        numbers, changes = self.batches.overdue(self.now - age)
         for number, _ in changes:
             self.lone.setdefault(number, False)
         numbers += [number for number, waits in self.lone.items() if waits and number not in numbers]
@@ -158,7 +158,7 @@ class BrokerModelAndStore(BrokerAndModel):
                 job.joinable = False
             elif job.orphan:
                 self.model.jobs.remove(job)
-        self.ledger.unkeep(numbers)
+        self.batches.unkeep(numbers)
 
     @rule()
     def all_is_written(self) -> None:
@@ -179,9 +179,9 @@ class BrokerModelAndStore(BrokerAndModel):
                     self.writing_succeeds()
             while self.gone:
                 self.forget_one(1)
-            if not self.ledger.waits:
+            if not self.batches.waits:
                 break
-        assert not self.ledger.waits
+        assert not self.batches.waits
         wanted = {job.number: stored_form(job) for job in self.model.jobs if job.background}
         assert self.store.keys() == wanted.keys()
         for number, job in wanted.items():
@@ -201,9 +201,9 @@ class BrokerModelAndStore(BrokerAndModel):
         for job in self.model.jobs:
             if not job.background:
                 continue
-            if self.ledger.is_promised(job.number):
+            if self.batches.is_promised(job.number):
                 self.acknowledged.add(job.number)
-            if self.ledger.is_stored(job.number):
+            if self.batches.is_stored(job.number):
                 there = self.store[job.number]
                 wanted = stored_form(job)
                 assert there._replace(attempts=0, due=0) == wanted._replace(attempts=0, due=0)
@@ -219,14 +219,14 @@ class BrokerModelAndStore(BrokerAndModel):
             jobs = {number: job for number, job in jobs.items() if number not in removes}
             jobs.update({job.number: job for job in adds})
         other = Broker(PREFIX)
-        ledger = Ledger(other)
-        assert ledger.restore([jobs[number] for number in sorted(jobs)]) == []
+        batches = Batches(other)
+        assert batches.restore([jobs[number] for number in sorted(jobs)]) == []
         _, rows = other.scan_jobs(0, 1000)
         assert {(row[0], row[1], row[4]) for row in rows} == {
             (b"%s:%d" % (PREFIX, job.number), job.attempts, job.unique) for job in jobs.values()
         }
-        ledger.open(PREFIX, self.model.numbers, False)
-        assert not ledger.waits
+        batches.open(PREFIX, self.model.numbers, False)
+        assert not batches.waits
 
 
 TestBrokerModelAndStore = pytest.mark.timeout(600)(BrokerModelAndStore.TestCase)

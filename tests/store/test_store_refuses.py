@@ -101,10 +101,10 @@ def test_nobody_is_late_any_more_once_the_server_takes_its_peers_down() -> None:
             pass
 
         async def stop(self) -> None:
-            keeper = served.server.keeper
-            assert keeper is not None
-            assert keeper.clock is not None
-            assert keeper.clock.cancelled()
+            writer = served.server.writer
+            assert writer is not None
+            assert writer.clock is not None
+            assert writer.clock.cancelled()
             served.store.trouble = None
 
     contents = Contents()

@@ -139,7 +139,7 @@ class Served:
         await self.server.start()
         self.port = int(self.server.addresses[0].rpartition(":")[2])
         self.ready.set()
-        await self.server.closed()
+        await self.server.wait_closed()
 
     def connect(self) -> Connection:
         """Open a connection."""

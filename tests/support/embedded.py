@@ -49,7 +49,7 @@ async def main(config: Config) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     await server.start()
     print("listening", file=sys.stderr, flush=True)
-    await server.closed()
+    await server.wait_closed()
 
 
 @contextlib.contextmanager

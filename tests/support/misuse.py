@@ -31,7 +31,7 @@ from gearfast.server.secure import TlsTransport
 from gearfast.server.session import Service, Session
 from gearfast.server.transport import SocketTransport, Watch
 from gearfast.server.turn import Turn
-from gearfast.store.ledger import Ledger
+from gearfast.store.batches import Batches
 
 Call = Callable[..., object]
 
@@ -103,10 +103,10 @@ def worker() -> InProcessPeer:
     return peer
 
 
-def ledger() -> Ledger:
+def batches() -> Batches:
     """One in the middle of a batch, with a job to keep and one to forget."""
     peer = worker()
-    made = Ledger(peer.broker)
+    made = Batches(peer.broker)
     made.open(b"H:x", 10, False)
     for payload in (b"kept", b"forgotten"):
         peer.submit(b"h", payload, background=True)
@@ -157,7 +157,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "Handles": lambda: Broker().handles,
     "InProcessPeer": worker,
     "Outbox": lambda: Broker().outbox,
-    "Ledger": ledger,
+    "Batches": batches,
     "Memory": lambda: turn().memory,
     "Notes": lambda: service().notes,
     "ProtocolError": lambda: gearfast.ProtocolError("text"),
@@ -172,7 +172,7 @@ MADE: dict[str, Callable[[], Any]] = {
 """How one is made that can be used; the others need no arguments."""
 GIVEN: dict[str, Callable[[], list[Any]]] = {
     "InProcessPeer": lambda: [Broker()],
-    "Ledger": lambda: [Broker()],
+    "Batches": lambda: [Broker()],
     "Notes": lambda: [quiet_log(), Broker()],
     "Service": lambda: [Broker(), Config(), quiet_log()],
     "Session": lambda: [service(), Outlet(), 3, b"unix"],

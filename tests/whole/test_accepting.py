@@ -38,7 +38,7 @@ async def accepted(config: Config, monkeypatch: pytest.MonkeyPatch) -> socket.so
     finally:
         writer.close()
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
 
 def options(config: Config, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, bool, dict[str, int]]:

@@ -155,7 +155,7 @@ def test_an_ipv4_address_is_the_same_one_through_a_socket_of_ipv6() -> None:
             return await asyncio.to_thread(ask, *ports)
         finally:
             server.stop()
-            await server.closed()
+            await server.wait_closed()
 
     def ask(six: int, four: int) -> list[bool]:
         with Connection(HOST, six) as one, Connection(HOST, four) as two, Connection("::1", six) as three:

@@ -248,7 +248,7 @@ def test_what_is_kept_for_the_end_is_spent_without_refusing_submits() -> None:
         server.turn.tick()
         assert not server.broker.crowded
         server.stop()
-        await server.closed()
+        await server.wait_closed()
 
     play(scene())
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from gearfast.broker.outbox import Waits
 from gearfast.config import Config
 from gearfast.ground.clock import monotonic
+from gearfast.store.batches import Batches
 from gearfast.store.contract import CEILING, Batch
-from gearfast.store.ledger import Ledger
 from gearfast.store.lone import Lone, Loner
 
 REMOVES_PER_ADD = 4
@@ -41,7 +41,7 @@ class Kind(Enum):
 LINES = {kind: Waits[kind.name] for kind in (Kind.FRESH, Kind.AGAIN, Kind.SINGLY, Kind.HEAVY, Kind.ANEW)}
 
 
-class Flight(NamedTuple):
+class Planned(NamedTuple):
     """A batch that is to be written, and what it is made of."""
 
     kind: Kind
@@ -51,11 +51,11 @@ class Flight(NamedTuple):
     loner: Loner | None = None
 
 
-class Batches:
+class Plan:
     """Makes them: what came since, and one of everything else, in turn."""
 
-    def __init__(self, ledger: Ledger, config: Config) -> None:
-        self.ledger = ledger
+    def __init__(self, batches: Batches, config: Config) -> None:
+        self.batches = batches
         self.config = config
         self.lone = Lone(*config.store_retry)
         self.facts: dict[str, str] = {}
@@ -73,81 +73,81 @@ class Batches:
         self.overtaken = 0
         """So many numbers were to be forgotten before something that was written meanwhile."""
         self.written = 0
-        """Batches."""
+        """Plan."""
         self.stuck: dict[int, int] = {}
         """Numbers that were not forgotten when each was all there was in a batch, and ``written`` then."""
 
     @property
     def waits(self) -> bool:
         """Whether there is anything for the store."""
-        return self.ledger.waits or bool(self.lone) or bool(self.facts)
+        return self.batches.waits or bool(self.lone) or bool(self.facts)
 
     # --- what is next ---
 
-    def next(self) -> Flight | None:
+    def next(self) -> Planned | None:
         """Return what is written next; None: nothing is, now."""
-        if self.ledger.crowded and not self.last_ones:
-            self.facts[CEILING] = str(self.ledger.last + self.config.store_numbers)
+        if self.batches.crowded and not self.last_ones:
+            self.facts[CEILING] = str(self.batches.last + self.config.store_numbers)
         others = list(self.turns)
         kinds = [*others, Kind.FRESH] if self.fresh_last else [Kind.FRESH, *others]
         for kind in [*kinds, Kind.HEAVY]:  # once more: some may have been among those that came since
-            flight = self.of(kind)
-            if flight is not None:
+            planned = self.of(kind)
+            if planned is not None:
                 self.fresh_last = kind == Kind.FRESH
                 if not self.fresh_last:
                     self.turns.rotate(-1 - self.turns.index(kind))
-                return flight
+                return planned
         return None
 
-    def of(self, kind: Kind) -> Flight | None:
+    def of(self, kind: Kind) -> Planned | None:
         """Return a batch of this kind, if there is one."""
         if kind == Kind.LONE:
             return self.loner()
         if kind == Kind.FACTS:
-            return Flight(kind, Batch([], [], self.facts)) if self.apart and self.facts else None
+            return Planned(kind, Batch([], [], self.facts)) if self.apart and self.facts else None
         if kind == Kind.REMOVES:
             return self.removes() if self.apart else None
         if kind == Kind.FRESH and not self.apart:
             return self.collected(kind, self.most_removes, self.facts)
-        return self.collected(kind, 0, {}) if self.ledger.count(LINES[kind]) else None
+        return self.collected(kind, 0, {}) if self.batches.count(LINES[kind]) else None
 
-    def collected(self, kind: Kind, most_removes: int, facts: dict[str, str]) -> Flight | None:
+    def collected(self, kind: Kind, most_removes: int, facts: dict[str, str]) -> Planned | None:
         """Return the next batch of a line; jobs that ended meanwhile are none."""
         line = LINES[kind]
         while True:
             size = self.config.store_batch_bytes
-            removes, adds = self.ledger.collect(line, self.most[kind], size, most_removes)
+            removes, adds = self.batches.collect(line, self.most[kind], size, most_removes)
             if removes or adds or facts:
-                behind = 0 if most_removes else self.ledger.removes
-                return Flight(kind, Batch(removes, adds, facts), behind)
-            self.ledger.written()
-            if not self.ledger.count(line):
+                behind = 0 if most_removes else self.batches.removes
+                return Planned(kind, Batch(removes, adds, facts), behind)
+            self.batches.written()
+            if not self.batches.count(line):
                 return None
 
-    def removes(self) -> Flight | None:
+    def removes(self) -> Planned | None:
         """Return a batch of numbers to forget, and nothing else."""
-        numbers, _ = self.ledger.collect(Waits.FRESH, 0, 0, self.most_removes)
-        return Flight(Kind.REMOVES, Batch(numbers, [], {})) if numbers else None
+        numbers, _ = self.batches.collect(Waits.FRESH, 0, 0, self.most_removes)
+        return Planned(Kind.REMOVES, Batch(numbers, [], {})) if numbers else None
 
-    def overtook(self) -> Flight | None:
+    def overtook(self) -> Planned | None:
         """Return what has to be written before anybody is told of what was.
 
         Who knows of a job in the store may rely on it that what had ended before is not there any more.
         """
-        flight = self.removes() if self.overtaken else None
-        if flight is None:
+        planned = self.removes() if self.overtaken else None
+        if planned is None:
             self.overtaken = 0
-        return flight
+        return planned
 
-    def loner(self) -> Flight | None:
+    def loner(self) -> Planned | None:
         """Return the next one of those that failed by themselves, if it is time."""
         now = monotonic()
         while (loner := self.lone.first_due()) is not None and max(loner.due, self.lone.after) <= now:
             if loner.forget:
-                if not self.ledger.is_kept(loner.number):  # asked for once more, it is not to be forgotten
-                    return Flight(Kind.LONE, Batch([loner.number], [], {}), loner=loner)
-            elif adds := self.ledger.collect_one(loner.number):
-                return Flight(Kind.LONE, Batch([], adds, {}), self.ledger.removes, loner)
+                if not self.batches.is_kept(loner.number):  # asked for once more, it is not to be forgotten
+                    return Planned(Kind.LONE, Batch([loner.number], [], {}), loner=loner)
+            elif adds := self.batches.collect_one(loner.number):
+                return Planned(Kind.LONE, Batch([], adds, {}), self.batches.removes, loner)
             self.drop(loner)
         return None
 
@@ -158,18 +158,18 @@ class Batches:
 
     # --- how it went ---
 
-    def taken(self, flight: Flight, took: float) -> None:
+    def taken(self, planned: Planned, took: float) -> None:
         """It was written in so many seconds: what is left goes in larger batches again."""
-        self.ledger.written()
+        self.batches.written()
         self.written += 1
-        kind, batch, behind, loner = flight
+        kind, batch, behind, loner = planned
         most_removes = self.config.store_batch * REMOVES_PER_ADD
         if loner is not None:
             self.drop(loner)
         elif kind == Kind.REMOVES:
             self.most_removes = min(self.most_removes * 2, most_removes)
         elif kind in (Kind.AGAIN, Kind.SINGLY):
-            self.most[kind] = max(self.most[kind], self.enough(self.ledger.count(LINES[kind]), took))
+            self.most[kind] = max(self.most[kind], self.enough(self.batches.count(LINES[kind]), took))
         elif kind == Kind.ANEW:
             self.most[kind] = min(self.most[kind] * 2, self.config.store_batch)
         self.facts = {name: value for name, value in self.facts.items() if batch.facts.get(name) != value}
@@ -180,38 +180,38 @@ class Batches:
         for number in self.stuck.keys() & set(batch.removes) if self.stuck else ():
             del self.stuck[number]
         if self.apart and self.most_removes == most_removes and not self.facts:
-            self.apart = bool(self.ledger.count(Waits.AGAIN) + self.ledger.count(Waits.SINGLY))
+            self.apart = bool(self.batches.count(Waits.AGAIN) + self.batches.count(Waits.SINGLY))
 
     def enough(self, jobs: int, took: float) -> int:
         """Return in batches of how many the jobs of a line are written in time, where each takes so many seconds."""
         return min(math.ceil(jobs * took * HURRY / self.config.store_timeout), self.config.store_batch)
 
-    def failed(self, flight: Flight, reason: str, took: float, *, slow: bool) -> None:
+    def failed(self, planned: Planned, reason: str, took: float, *, slow: bool) -> None:
         """Let what was in it wait again; ``slow``: an attempt that fails takes long."""
-        removes, adds, facts = flight.batch
-        alone = self.ledger.failed(bool(facts))
+        removes, adds, facts = planned.batch
+        alone = self.batches.failed(bool(facts))
         self.apart = True
         if removes:
             self.overtaken = 0
         now = monotonic()
-        if flight.loner is not None:
-            self.loner_failed(flight.loner, reason, now, took)
+        if planned.loner is not None:
+            self.loner_failed(planned.loner, reason, now, took)
         elif alone is not None:
             number, since, size, stored = alone
             self.lone.add(Loner(number=number, since=since, size=size, stored=stored, reason=reason), now)
         elif len(removes) == 1 and not adds and not facts:
             self.not_forgotten(removes[0], reason, now)
         else:
-            self.make_smaller(flight, slow)
+            self.make_smaller(planned, slow)
 
-    def make_smaller(self, flight: Flight, slow: bool) -> None:
+    def make_smaller(self, planned: Planned, slow: bool) -> None:
         """Its jobs are tried in batches of about the square root of their number: few attempts find one among many.
 
         One by one, if an attempt that fails takes long.
         """
-        removes, adds, _ = flight.batch
+        removes, adds, _ = planned.batch
         if adds:
-            kind = Kind.ANEW if flight.kind == Kind.ANEW else Kind.AGAIN
+            kind = Kind.ANEW if planned.kind == Kind.ANEW else Kind.AGAIN
             self.most[kind] = 1 if slow else math.isqrt(len(adds))
             self.most[Kind.SINGLY] = 1
         if removes:
@@ -221,20 +221,20 @@ class Batches:
         """It failed by itself once more."""
         self.lone.failed_again(loner, reason, now, took)
         if loner.stored and loner.told:  # it stays in the store as it was
-            self.ledger.leave_out(loner.number)
+            self.batches.leave_out(loner.number)
             self.drop(loner)
 
     def not_forgotten(self, number: int, reason: str, now: float) -> None:
         """Let the others go first; if it fails again, and they did not, it is this one's fault."""
         if self.stuck.get(number, self.written) < self.written:
             del self.stuck[number]
-            self.ledger.pass_over(False)
+            self.batches.pass_over(False)
             self.lone.add(Loner(number=number, forget=True, reason=reason, suspect=True), now)
         else:
             self.stuck[number] = self.written
-            self.ledger.pass_over(True)
+            self.batches.pass_over(True)
 
     def drop(self, loner: Loner) -> None:
         """It waits no longer."""
         self.lone.remove(loner)
-        self.ledger.count_out(loner.size)
+        self.batches.count_out(loner.size)

@@ -1,4 +1,4 @@
-# LEDGER   what goes from the broker to the store, and back at the start.
+# BATCHES   what goes from the broker to the store, and back at the start.
 #
 # It is the side that Python sees of the outbox: batches out, the outcome of each in.
 
@@ -8,7 +8,7 @@ from gearfast.broker.broker cimport Broker
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport Job
 
-cdef class Ledger:
+cdef class Batches:
     cdef readonly Broker broker
     cdef bytes function           # the name asked for last: most often it is the next
     cdef int which                # the line of the batch that is being written; LINES: none

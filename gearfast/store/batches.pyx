@@ -35,7 +35,7 @@ cdef inline Slice slice_of(bytes data):
     return Slice(<const char*>data, len(data))
 
 
-cdef class Ledger:
+cdef class Batches:
     def __cinit__(self, Broker broker not None):
         self.broker = broker
         self.function = b""

@@ -6,10 +6,10 @@ from gearfast.broker.broker import Broker
 from gearfast.store.contract import StoredJob
 
 @disjoint_base
-class Ledger:
+class Batches:
     """Batches of jobs out of the broker, the outcome of each in."""
 
-    def __new__(cls, broker: Broker) -> Ledger: ...
+    def __new__(cls, broker: Broker) -> Batches: ...
     @property
     def broker(self) -> Broker:
         """Where the jobs live."""
@@ -39,7 +39,7 @@ class Ledger:
     def failed(self, others: bool = False) -> tuple[int, float, int, bool] | None:
         """The batch was not written: its jobs wait behind those that have not been tried.
 
-        Was it only one job (``others``: and nothing that the ledger does not know of), it stands in no line any more:
+        Was it only one job (``others``: and nothing else with it), it stands in no line any more:
         its number, since when somebody waits for it, its bytes, and whether the store has an earlier state of it.
         """
     def rolled_back(self) -> None:
