@@ -70,12 +70,12 @@ class Input:
 class Import:
     """One import: what is known of the store and of the file, and what became of each job."""
 
-    def __init__(self, store: Store, facts: Mapping[str, str], prefix: str) -> None:
+    def __init__(self, store: Store, metadata: Mapping[str, str], prefix: str) -> None:
         """Begin; ``prefix`` is that of handles, if neither store nor file have one."""
         self.store = store
-        self.ceiling = ceiling_of(facts)
+        self.ceiling = ceiling_of(metadata)
         """No number above it was ever given out by the store's server."""
-        self.noted_prefix = facts.get(PREFIX, "")
+        self.noted_prefix = metadata.get(PREFIX, "")
         self.default_prefix = prefix
         self.file_prefix = ""
         self.top = self.ceiling
@@ -182,10 +182,10 @@ class Import:
         """Write a batch."""
         if not adds:
             return
-        facts = {CEILING: str(self.top)}
+        metadata = {CEILING: str(self.top)}
         if self.file_prefix and not self.noted_prefix:
-            facts[PREFIX] = self.file_prefix
-        await self.store.write(Batch([], sorted(adds), facts))
+            metadata[PREFIX] = self.file_prefix
+        await self.store.write(Batch([], sorted(adds), metadata))
         self.added += len(adds)
 
     @property

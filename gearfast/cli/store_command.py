@@ -147,8 +147,8 @@ def run(errand: Errand, store: Store, name: str) -> int:
 async def look(store: Store, errand: Errand, name: str) -> int:
     """Do what needs nothing but the store."""
     reads = not (errand.to_gearmand or errand.take_over)
-    async with opened(store, errand, read_only(store).look if reads else store.open) as facts:
-        prefix = facts.get(PREFIX) or errand.prefix
+    async with opened(store, errand, read_only(store).look if reads else store.open) as metadata:
+        prefix = metadata.get(PREFIX) or errand.prefix
         if errand.to_gearmand:
             return await give_back(store, name)
         async with aclosing(jobs_of(store, errand.function, left=reads)) as jobs:
@@ -194,13 +194,13 @@ async def opened(
     """Open the store in this way, and close it whatever happens; what it complains of is one line that names it."""
     url = errand.settings.url
     try:
-        facts = await opening()
+        metadata = await opening()
     except StoreError as error:
         raise StoreError(queues.complaint(url, error)) from error
     except Exception as error:
         raise StoreError(queues.complaint(url, f"cannot be opened ({type(error).__name__}: {error})")) from error
     try:
-        yield facts
+        yield metadata
     except StoreError as error:
         raise StoreError(queues.complaint(url, error)) from error
     finally:
@@ -365,8 +365,8 @@ async def take_in(store: Store, errand: Errand, source: Input, name: str) -> int
     def complain(line: str) -> None:
         print(f"{name}: {line}", file=sys.stderr)
 
-    async with opened(store, errand, store.open) as facts:
-        taking = Import(store, facts, errand.prefix)
+    async with opened(store, errand, store.open) as metadata:
+        taking = Import(store, metadata, errand.prefix)
         try:
             await taking.survey(source, complain if errand.skip_bad else None)
             async with aclosing(jobs_of(store)) as existing:

@@ -40,7 +40,7 @@ class Attempts:
         self.refuse = refuse
         self.plan = Plan(batches, config)
         self.known: dict[str, str] = {}
-        """All facts that the store was ever told."""
+        """All metadata that the store was ever told."""
         self.patience = dict.fromkeys(Kind, config.store_timeout / PATIENCE)
         """Seconds that the next write of a kind may take."""
         self.slow = dict.fromkeys(Kind, False)
@@ -121,11 +121,11 @@ class Attempts:
         timeout = self.config.store_timeout
         self.patience[planned.kind] = max(timeout / PATIENCE, min(timeout, took * PATIENCE))
         self.slow[planned.kind] = False
-        if planned.batch.facts:
-            self.facts_are_stored(dict(planned.batch.facts))
+        if planned.batch.metadata:
+            self.metadata_is_stored(dict(planned.batch.metadata))
         # A store that is full still forgets: that is no sign that it takes anything.
         waits = self.batches.keeping or self.plan.lone.jobs
-        if planned.batch.adds or planned.batch.facts or (self.takes_nothing and not waits):
+        if planned.batch.adds or planned.batch.metadata or (self.takes_nothing and not waits):
             self.failures = 0
             self.takes_nothing = False
             self.plan.lone.others_were_taken()
@@ -178,21 +178,21 @@ class Attempts:
             log.error("The store is back after %.1f s", monotonic() - self.away_since)
             self.away_since = 0.0
 
-    # --- facts, and a store that begins anew ---
+    # --- metadata, and a store that begins anew ---
 
-    def facts_are_stored(self, facts: dict[str, str]) -> None:
+    def metadata_is_stored(self, metadata: dict[str, str]) -> None:
         """Use the numbers that the store knows to be in use; half of them before it is asked for more."""
-        self.known |= facts
-        if CEILING in facts:
-            ceiling = int(facts[CEILING])
+        self.known |= metadata
+        if CEILING in metadata:
+            ceiling = int(metadata[CEILING])
             self.batches.reserve(max(ceiling - (self.config.store_numbers + 1) // 2, 0), ceiling)
 
     async def begin_anew(self, lost: StoreLostError) -> None:
-        """Give the store every job and every fact again. Until it is known which those are, nobody is told anything."""
+        """Give the store all jobs and metadata again. Until it is known which those are, nobody is told anything."""
         self.batches.rolled_back()
         self.failures += 1
         self.reason = str(lost)
-        self.plan.facts = self.known | self.plan.facts
+        self.plan.metadata = self.known | self.plan.metadata
         self.batches.doubt(True)
         while self.batches.promise():
             await asyncio.sleep(0)

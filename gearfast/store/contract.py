@@ -9,9 +9,9 @@ from gearfast.errors import ConfigError, StoreError
 from gearfast.ground.fields import Above, By, check, one_of
 
 CEILING: Final = "ceiling"
-"""The fact that no job number above it was ever given out, in decimal."""
+"""Names the highest job number that may have been given out, in decimal."""
 PREFIX: Final = "prefix"
-"""The fact what stands before ``:<number>`` in the handles."""
+"""Names what stands before ``:<number>`` in the handles."""
 
 
 class StoredJob(NamedTuple):
@@ -40,8 +40,8 @@ class Batch(NamedTuple):
     """Numbers of jobs to be forgotten, first; one that is not there is no error."""
     adds: list[StoredJob]
     """Jobs to keep, in the order of their numbers but for a few; one whose number is there already replaces it."""
-    facts: Mapping[str, str]
-    """What the server wants to know again at its next start; adds to the facts that are there."""
+    metadata: Mapping[str, str]
+    """What the server wants to know again at its next start; adds to the metadata that are there."""
 
 
 class Store(Protocol):
@@ -59,7 +59,7 @@ class Store(Protocol):
     """Bytes of function, unique and payload together that one job may have; a larger one is refused at once."""
 
     async def open(self) -> Mapping[str, str]:
-        """Connect, make what is missing, take over what gearmand left, and return the facts.
+        """Connect, make what is missing, take over what gearmand left, and return the metadata.
 
         Raise StoreError when the store cannot be used, or another server uses it.
         """
@@ -92,7 +92,7 @@ class Readable(Protocol):
     """A store that can be looked into: ``gearfast store count``, ``list`` and ``export`` change nothing then."""
 
     async def look(self) -> Mapping[str, str]:
-        """Connect for reading only, in the place of ``open``, and return the facts; none when there is no store yet.
+        """Connect for reading only, in the place of ``open``, and return the metadata; none when there is no store yet.
 
         Nothing is made, taken over or changed, and no server is kept from its work. ``replay`` and ``close`` follow.
         Raise StoreError when it cannot be read, or when a server that runs cannot let us.
@@ -138,10 +138,10 @@ async def room_of(store: Store) -> int | None:
     return await cast(Roomy, store).room() if hasattr(store, "room") else None
 
 
-def ceiling_of(facts: Mapping[str, str]) -> int:
-    """Return the fact "ceiling", 0 when there is none. Raises StoreError when it is no number."""
-    text = facts.get(CEILING, "0")
+def ceiling_of(metadata: Mapping[str, str]) -> int:
+    """Return the "ceiling" of a store's metadata, 0 when there is none. Raises StoreError when it is no number."""
+    text = metadata.get(CEILING, "0")
     # Digits of other scripts are numbers to int(), and were not written by us.
     if not (text.isascii() and text.isdigit()):
-        raise StoreError(f"the store's fact {CEILING!r} is {text!r}, which is no number: it is damaged")
+        raise StoreError(f"the store's metadata are damaged: {CEILING!r} is {text!r}, and should be a number")
     return int(text)

@@ -35,7 +35,7 @@ class Kind(Enum):
     ANEW = "anew"
     LONE = "lone"
     """One that failed by itself, to be kept or to be forgotten."""
-    FACTS = "facts"
+    METADATA = "metadata"
 
 
 LINES = {kind: Waits[kind.name] for kind in (Kind.FRESH, Kind.AGAIN, Kind.SINGLY, Kind.HEAVY, Kind.ANEW)}
@@ -58,14 +58,14 @@ class Plan:
         self.batches = batches
         self.config = config
         self.lone = Lone(*config.store_retry)
-        self.facts: dict[str, str] = {}
+        self.metadata: dict[str, str] = {}
         """To be written."""
         self.most = {Kind.FRESH: config.store_batch, Kind.AGAIN: 1, Kind.SINGLY: 1, Kind.HEAVY: 1}
         self.most[Kind.ANEW] = config.store_batch
         """Jobs in a batch of each kind."""
         self.most_removes = config.store_batch * REMOVES_PER_ADD
         self.apart = False
-        """Something failed: jobs, numbers to forget and facts are written apart, so that it is seen which it was."""
+        """Something failed: jobs, numbers to forget and metadata are written apart, so that it is seen which it was."""
         self.turns: deque[Kind] = deque(kind for kind in Kind if kind != Kind.FRESH)
         self.fresh_last = False
         self.last_ones = False
@@ -80,14 +80,14 @@ class Plan:
     @property
     def waits(self) -> bool:
         """Whether there is anything for the store."""
-        return self.batches.waits or bool(self.lone) or bool(self.facts)
+        return self.batches.waits or bool(self.lone) or bool(self.metadata)
 
     # --- what is next ---
 
     def next(self) -> Planned | None:
         """Return what is written next; None: nothing is, now."""
         if self.batches.crowded and not self.last_ones:
-            self.facts[CEILING] = str(self.batches.last + self.config.store_numbers)
+            self.metadata[CEILING] = str(self.batches.last + self.config.store_numbers)
         others = list(self.turns)
         kinds = [*others, Kind.FRESH] if self.fresh_last else [Kind.FRESH, *others]
         for kind in [*kinds, Kind.HEAVY]:  # once more: some may have been among those that came since
@@ -103,23 +103,23 @@ class Plan:
         """Return a batch of this kind, if there is one."""
         if kind == Kind.LONE:
             return self.loner()
-        if kind == Kind.FACTS:
-            return Planned(kind, Batch([], [], self.facts)) if self.apart and self.facts else None
+        if kind == Kind.METADATA:
+            return Planned(kind, Batch([], [], self.metadata)) if self.apart and self.metadata else None
         if kind == Kind.REMOVES:
             return self.removes() if self.apart else None
         if kind == Kind.FRESH and not self.apart:
-            return self.collected(kind, self.most_removes, self.facts)
+            return self.collected(kind, self.most_removes, self.metadata)
         return self.collected(kind, 0, {}) if self.batches.count(LINES[kind]) else None
 
-    def collected(self, kind: Kind, most_removes: int, facts: dict[str, str]) -> Planned | None:
+    def collected(self, kind: Kind, most_removes: int, metadata: dict[str, str]) -> Planned | None:
         """Return the next batch of a line; jobs that ended meanwhile are none."""
         line = LINES[kind]
         while True:
             size = self.config.store_batch_bytes
             removes, adds = self.batches.collect(line, self.most[kind], size, most_removes)
-            if removes or adds or facts:
+            if removes or adds or metadata:
                 behind = 0 if most_removes else self.batches.removes
-                return Planned(kind, Batch(removes, adds, facts), behind)
+                return Planned(kind, Batch(removes, adds, metadata), behind)
             self.batches.written()
             if not self.batches.count(line):
                 return None
@@ -172,14 +172,14 @@ class Plan:
             self.most[kind] = max(self.most[kind], self.enough(self.batches.count(LINES[kind]), took))
         elif kind == Kind.ANEW:
             self.most[kind] = min(self.most[kind] * 2, self.config.store_batch)
-        self.facts = {name: value for name, value in self.facts.items() if batch.facts.get(name) != value}
+        self.metadata = {name: value for name, value in self.metadata.items() if batch.metadata.get(name) != value}
         if batch.adds:
             self.overtaken = max(self.overtaken, behind)
         else:
             self.overtaken = max(0, self.overtaken - len(batch.removes))
         for number in self.stuck.keys() & set(batch.removes) if self.stuck else ():
             del self.stuck[number]
-        if self.apart and self.most_removes == most_removes and not self.facts:
+        if self.apart and self.most_removes == most_removes and not self.metadata:
             self.apart = bool(self.batches.count(Waits.AGAIN) + self.batches.count(Waits.SINGLY))
 
     def enough(self, jobs: int, took: float) -> int:
@@ -188,8 +188,8 @@ class Plan:
 
     def failed(self, planned: Planned, reason: str, took: float, *, slow: bool) -> None:
         """Let what was in it wait again; ``slow``: an attempt that fails takes long."""
-        removes, adds, facts = planned.batch
-        alone = self.batches.failed(bool(facts))
+        removes, adds, metadata = planned.batch
+        alone = self.batches.failed(bool(metadata))
         self.apart = True
         if removes:
             self.overtaken = 0
@@ -199,7 +199,7 @@ class Plan:
         elif alone is not None:
             number, since, size, stored = alone
             self.lone.add(Loner(number=number, since=since, size=size, stored=stored, reason=reason), now)
-        elif len(removes) == 1 and not adds and not facts:
+        elif len(removes) == 1 and not adds and not metadata:
             self.not_forgotten(removes[0], reason, now)
         else:
             self.make_smaller(planned, slow)

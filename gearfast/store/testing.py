@@ -102,8 +102,8 @@ class StoreContract:
         async with self.opened(settings) as store:
             return [job async for jobs in store.replay() for job in jobs]
 
-    async def facts(self, settings: StoreSettings) -> dict[str, str]:
-        """Return the facts that a new store finds."""
+    async def metadata(self, settings: StoreSettings) -> dict[str, str]:
+        """Return the metadata that a new store finds."""
         store = type(self).make_store(settings)
         try:
             return dict(await store.open())
@@ -113,7 +113,7 @@ class StoreContract:
     # --- what is kept ---
 
     def test_a_fresh_store_is_empty(self, store_settings: StoreSettings) -> None:
-        assert self.run(self.facts(store_settings)) == {}
+        assert self.run(self.metadata(store_settings)) == {}
         same(self.run(self.kept(store_settings)), [])
 
     def test_it_says_how_large_a_job_may_be(self, store_settings: StoreSettings) -> None:
@@ -140,7 +140,7 @@ class StoreContract:
         odd = "Zo\u00eb's \u4e16\u754c \U0001f600 \"'\\%s\n:1"
         first, second = {"ceiling": "10", "prefix": "H:a"}, {"ceiling": str(2**63 - 1), odd: odd, "empty": ""}
         self.run(self.written(store_settings, Batch([], [], first), Batch([], [], second), Batch([], [], {})))
-        assert self.run(self.facts(store_settings)) == first | second
+        assert self.run(self.metadata(store_settings)) == first | second
 
     def test_jobs_come_back_by_their_number(self, store_settings: StoreSettings) -> None:
         numbers = [7, 3, 10, 1, 2**40, 9, 2**31, 2**63 - 1, 100, 11]
@@ -191,7 +191,7 @@ class StoreContract:
         batch = Batch([1, 2], [a_job(2), a_job(3), a_job(4)], {"ceiling": "4"})
         found = self.run(self.written(store_settings, adding([a_job(1)]), batch, batch, batch))
         same(found, [a_job(2), a_job(3), a_job(4)])
-        assert self.run(self.facts(store_settings)) == {"ceiling": "4"}
+        assert self.run(self.metadata(store_settings)) == {"ceiling": "4"}
 
     # --- fields ---
 
@@ -296,7 +296,7 @@ class StoreContract:
             same(await self.kept(store_settings), [a_job(1), a_job(2)])
 
         self.run(main())
-        assert self.run(self.facts(store_settings)) == {"ceiling": "2"}
+        assert self.run(self.metadata(store_settings)) == {"ceiling": "2"}
 
     def test_after_a_write_that_failed_the_next_one_works(self, store_settings: StoreSettings) -> None:
         async def main() -> None:
@@ -329,7 +329,7 @@ class StoreContract:
             same(await self.kept(store_settings), [a_job(1 + turns * 1000) for turns in range(12)])
 
         self.run(main())
-        assert self.run(self.facts(store_settings)) == {"ceiling": "12000"}
+        assert self.run(self.metadata(store_settings)) == {"ceiling": "12000"}
 
     def test_a_store_that_has_lost_everything_says_so_once_and_begins_anew(self, store_settings: StoreSettings) -> None:
         """Also when nobody hears of it the first time."""
@@ -365,20 +365,20 @@ class StoreContract:
             same(await self.kept(store_settings), [a_job(2), a_job(3)])
 
         self.run(main())
-        assert self.run(self.facts(store_settings)) == {"ceiling": "2"}
+        assert self.run(self.metadata(store_settings)) == {"ceiling": "2"}
 
     # --- a look ---
 
     async def looked(self, settings: StoreSettings) -> tuple[dict[str, str], list[StoredJob]]:
-        """Return the facts and the jobs that somebody sees who only looks; skip the test if that is not possible."""
+        """Return the metadata and the jobs that somebody sees who only looks; skip the test if that is not possible."""
         store = type(self).make_store(settings)
         if not hasattr(store, "look"):
             pytest.skip("it cannot be read without being opened")
         try:
-            facts = await cast(Readable, store).look()
+            metadata = await cast(Readable, store).look()
             found = [job async for jobs in store.replay() for job in jobs]
             assert [job async for jobs in cast(Readable, store).left() for job in jobs] == []
-            return dict(facts), found
+            return dict(metadata), found
         finally:
             await store.close()
 
@@ -389,7 +389,7 @@ class StoreContract:
                     assert await self.looked(store_settings) == ({}, [])
 
         self.run(main())
-        assert self.run(self.facts(store_settings)) == {}
+        assert self.run(self.metadata(store_settings)) == {}
 
     def test_a_look_shows_everything_and_the_next_server_is_not_in_its_way(self, store_settings: StoreSettings) -> None:
         jobs = [a_job(number, payload=bytes(number * 100)) for number in range(1, 300)]
@@ -397,8 +397,8 @@ class StoreContract:
         async def main() -> None:
             await self.written(store_settings, Batch([], jobs, {"ceiling": "299"}))
             for _ in range(2):
-                facts, found = await self.looked(store_settings)
-                assert facts == {"ceiling": "299"}
+                metadata, found = await self.looked(store_settings)
+                assert metadata == {"ceiling": "299"}
                 same(found, jobs)
             same(await self.kept(store_settings), jobs)
 
@@ -409,8 +409,8 @@ class StoreContract:
             async with self.opened(store_settings) as store:
                 await store.write(Batch([], [a_job(1), a_job(2)], {"ceiling": "2"}))
                 with contextlib.suppress(StoreError):
-                    facts, found = await self.looked(store_settings)
-                    assert facts == {"ceiling": "2"}
+                    metadata, found = await self.looked(store_settings)
+                    assert metadata == {"ceiling": "2"}
                     same(found, [a_job(1), a_job(2)])
                 await store.write(Batch([1], [a_job(3)], {}))
             same(await self.kept(store_settings), [a_job(2), a_job(3)])

@@ -69,21 +69,21 @@ class Writer:
         if self.replayed:
             log.log(NOTICE, "%d jobs replayed in %.1f s", self.replayed, monotonic() - began)
 
-    async def replay(self, facts: Mapping[str, str]) -> None:
+    async def replay(self, metadata: Mapping[str, str]) -> None:
         """Take the jobs of the store into the broker, and reserve numbers above all that were ever used."""
-        last = ceiling_of(facts)
+        last = ceiling_of(metadata)
         async for jobs in self.store.replay():
             bad = self.batches.restore(jobs)
             for number, reason in bad:
                 log.error("job %d stays in the store and is not run: %s", number, reason)
             self.replayed += len(jobs) - len(bad)
             last = max(last, *(job.number for job in jobs))
-        prefix = self.handle_prefix(facts.get(PREFIX, ""))
+        prefix = self.handle_prefix(metadata.get(PREFIX, ""))
         heavy = self.config.store_batch_bytes
         self.batches.open(prefix.encode("utf-8", "surrogateescape"), last, self.config.store_on_shutdown, heavy)
         ours = {PREFIX: prefix, CEILING: str(last + self.config.store_numbers)}
         await self.store.write(Batch([], [], ours))
-        self.attempts.facts_are_stored({**facts, **ours})
+        self.attempts.metadata_is_stored({**metadata, **ours})
 
     def handle_prefix(self, stored: str) -> str:
         """Return what handles begin with: the command line's, the store's, or this machine's."""
@@ -216,7 +216,7 @@ class Writer:
     async def write_rest(self) -> None:
         """The last batches, and that no number beyond the last one was used, until the store has been away too long."""
         self.plan.last_ones = True
-        self.plan.facts[CEILING] = str(self.batches.last)
+        self.plan.metadata[CEILING] = str(self.batches.last)
         self.plan.lone.all_now(monotonic())
         while self.plan.waits and (left := self.time_left()) > 0:
             planned = await self.next()

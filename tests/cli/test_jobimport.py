@@ -31,7 +31,7 @@ def test_jobs_without_handles_get_new_numbers(tmp_path: Path, capsys: pytest.Cap
     assert {number: one.payload for number, one in store.jobs.items()} == {
         5: b"payload 5", 50: b"two", 51: b"one", 52: b"three",
     }  # fmt: skip
-    assert store.facts == {"ceiling": "52", "prefix": "H:b"}
+    assert store.metadata == {"ceiling": "52", "prefix": "H:b"}
     assert capsys.readouterr().out == "3 jobs imported\n"
 
 
@@ -53,7 +53,7 @@ def test_a_number_of_another_server_may_have_been_used_here(tmp_path: Path) -> N
     store = Memory(ceiling="20", prefix="H:b")
     assert do(f"import {path}", store) == 0
     assert sorted(store.jobs) == [21, 22]
-    assert store.facts == {"ceiling": "22", "prefix": "H:b"}
+    assert store.metadata == {"ceiling": "22", "prefix": "H:b"}
 
 
 def test_an_import_can_be_repeated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +125,7 @@ def test_import_is_written_in_batches(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [[one.number for one in batch.adds] for batch in store.batches] == [
         [*range(1, 11)], [*range(11, 21)], [21, 22],
     ]  # fmt: skip
-    assert {batch.facts["ceiling"] for batch in store.batches} == {"22"}
+    assert {batch.metadata["ceiling"] for batch in store.batches} == {"22"}
     store = Memory()
     monkeypatch.setattr(jobimport, "BATCH_BYTES", 20)
     do(f"import {path}", store)

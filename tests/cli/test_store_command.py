@@ -231,7 +231,7 @@ def test_what_was_exported_is_imported_byte_for_byte(tmp_path: Path) -> None:
     assert do(f"export --output={path}", full) == 0
     assert do(f"import {path}", empty) == 0
     assert empty.jobs == full.jobs
-    assert empty.facts == {"prefix": "H:größe", "ceiling": str(MAX_NUMBER - 1)}
+    assert empty.metadata == {"prefix": "H:größe", "ceiling": str(MAX_NUMBER - 1)}
     assert do(f"export --output={again}", empty) == 0
     assert again.read_bytes() == path.read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["again.json", "jobs.json"]

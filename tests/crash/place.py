@@ -16,26 +16,26 @@ from gearfast.plugins.stores import make_store
 from gearfast.store.contract import Batch, StoredJob, StoreSettings
 from tests.support.databases import Database
 
-Facts = Mapping[str, str]
+Metadata = Mapping[str, str]
 
 
-async def read_all(url: str) -> tuple[list[StoredJob], Facts]:
-    """Every job and every fact, as a server would get them."""
+async def read_all(url: str) -> tuple[list[StoredJob], Metadata]:
+    """Every job and all metadata, as a server would get them."""
     store = make_store(StoreSettings(url=url))
-    facts = await store.open()
+    metadata = await store.open()
     try:
-        return [job async for jobs in store.replay() for job in jobs], facts
+        return [job async for jobs in store.replay() for job in jobs], metadata
     finally:
         await store.close()
 
 
-async def write_all(url: str, jobs: list[StoredJob], facts: Facts) -> None:
+async def write_all(url: str, jobs: list[StoredJob], metadata: Metadata) -> None:
     """Put jobs into a store."""
     store = make_store(StoreSettings(url=url))
     await store.open()
     try:
         for at in range(0, len(jobs), 5000):
-            await store.write(Batch([], jobs[at : at + 5000], facts))
+            await store.write(Batch([], jobs[at : at + 5000], metadata))
     finally:
         await store.close()
 
@@ -52,13 +52,13 @@ class Place:
         """For the server's command line."""
         return ["--store", self.url, f"--durability={self.durability}"]
 
-    def read(self) -> tuple[list[StoredJob], Facts]:
+    def read(self) -> tuple[list[StoredJob], Metadata]:
         """What it holds."""
         return asyncio.run(read_all(self.url))
 
-    def fill(self, jobs: list[StoredJob], facts: Facts) -> None:
+    def fill(self, jobs: list[StoredJob], metadata: Metadata) -> None:
         """Put jobs into it."""
-        asyncio.run(write_all(self.url, jobs, facts))
+        asyncio.run(write_all(self.url, jobs, metadata))
 
     def check(self) -> str:
         """What is wrong with it, or "ok", as SQLite says it."""
@@ -105,7 +105,7 @@ class SqlitePlace(Place):
         finally:
             shutil.rmtree(copy)
 
-    def read(self) -> tuple[list[StoredJob], Facts]:
+    def read(self) -> tuple[list[StoredJob], Metadata]:
         """What a copy of it holds."""
         with self.copied() as path:
             return asyncio.run(read_all(f"sqlite:{path}"))

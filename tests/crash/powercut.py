@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from gearfast.store.contract import StoredJob
-from tests.crash.place import Facts, SqlitePlace
+from tests.crash.place import Metadata, SqlitePlace
 
 PAGE = 4096
 """Bytes that a disk writes together."""
@@ -83,9 +83,9 @@ class PowerCutPlace(SqlitePlace):
         for part in self.parts():
             shutil.copyfile(part, self.shadow / part.name)
 
-    def fill(self, jobs: list[StoredJob], facts: Facts) -> None:
+    def fill(self, jobs: list[StoredJob], metadata: Metadata) -> None:
         """Put jobs into it, and have them on the disk."""
-        super().fill(jobs, facts)
+        super().fill(jobs, metadata)
         self.remember()
 
     def clear(self) -> None:

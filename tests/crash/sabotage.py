@@ -81,11 +81,11 @@ class Hoarding(Broken):
 
 
 class Uncounted(Broken):
-    """Keeps no facts: numbers are used again."""
+    """Keeps no metadata: numbers are used again."""
 
     def spoilt(self, batch: Batch) -> Batch:
-        """Without the facts."""
-        return batch._replace(facts={})
+        """Without the metadata."""
+        return batch._replace(metadata={})
 
 
 class Careless(Broken):

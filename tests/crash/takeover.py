@@ -75,10 +75,10 @@ class TakeOver:
         connect(HOST, self.port, 60).close()
         took = time.monotonic() - began
         assert self.nursery.stop() == 0, self.nursery.said()
-        stored, facts = self.place.read()
+        stored, metadata = self.place.read()
         wanted = [row for number, row in enumerate(self.rows) if number not in self.bad]
         assert sorted(map(stock_row, stored)) == sorted(wanted)
-        assert int(facts["ceiling"]) >= max(job.number for job in stored)
+        assert int(metadata["ceiling"]) >= max(job.number for job in stored)
         with contextlib.closing(sqlite3.connect(self.place.file)) as connection:
             left = {bytes(row[0]) for row in connection.execute("SELECT data FROM gearman_queue")}
         assert left == {self.rows[number][3] for number in self.bad}

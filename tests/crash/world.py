@@ -118,14 +118,14 @@ class World:
         """Is everything in the store that must be?"""
         if not sound:
             self.place.clear()
-        stored, facts = self.place.read()
+        stored, metadata = self.place.read()
         self.count["looks"] += 1
         self.count["jobs found"] += len(stored)
         if survives == "nothing":
             self.chronicle.begin_anew(stored)
             return
         self.chronicle.inspect(stored, survives)
-        ceiling = int(facts.get("ceiling", "0"))
+        ceiling = int(metadata.get("ceiling", "0"))
         if ceiling < self.chronicle.highest and survives == "oldest":
             self.count["numbers lost to a power cut"] += 1
             self.chronicle.highest = ceiling

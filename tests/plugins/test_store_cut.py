@@ -94,7 +94,7 @@ class Proxy:
 
 
 def batch(number: int) -> Batch:
-    """The batch of that number: twenty jobs of several sizes, the end of those of the batch before, and a fact."""
+    """The batch of that number: twenty jobs of several sizes, the end of those of the batch before, and something else."""
     first = number * 20
     adds = [a_job(first + at, payload=bytes([number % 256]) * at * 50) for at in range(20)]
     return Batch(list(range(first - 20, first - 1)), adds, {"ceiling": str(first + 19)})
@@ -148,12 +148,12 @@ async def cut_everywhere(database: Database, direction: str) -> None:
     # MySQL's store connects again by itself, and tells nobody of the first time.
     assert failures > 0 or isinstance(database, MariaDb)
     reader = make_store(replace(settings, url=database.url))
-    facts = dict(await reader.open())
+    metadata = dict(await reader.open())
     found = [job async for jobs in reader.replay() for job in jobs]
     await reader.close()
     last = next(numbers) - 1
     same(found, kept_after(last))
-    assert facts["ceiling"] == batch(last).facts["ceiling"]
+    assert metadata["ceiling"] == batch(last).metadata["ceiling"]
 
 
 @pytest.mark.parametrize("direction", ["there", "back"])

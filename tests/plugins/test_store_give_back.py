@@ -61,9 +61,9 @@ def test_gearmand_reads_what_is_given_back(tmp_path: Path) -> None:
         # It finds the row of each job that is done; the delayed one alone is left.
         assert stock_rows(path) == [(b"later", b"g", 1, b"x", LATER)]
         kill(server)
-    facts, again = taken(path)
+    metadata, again = taken(path)
     same(again, [jobs[6]._replace(number=8, due=float(LATER))])
-    assert facts == {"ceiling": "8"}
+    assert metadata == {"ceiling": "8"}
 
 
 def taken_nowhere(path: Path) -> bool:
@@ -160,7 +160,7 @@ def test_a_fraction_of_a_second_is_not_too_early() -> None:
 
 @pytest.mark.parametrize("text", ["", "ten", "-1", "1.5", "\u0661", "1_0", " 1"])
 def test_a_ceiling_that_is_no_number_is_damage(text: str) -> None:
-    with pytest.raises(StoreError, match="it is damaged"):
+    with pytest.raises(StoreError, match="are damaged"):
         ceiling_of({"ceiling": text})
 
 

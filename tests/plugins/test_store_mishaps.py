@@ -23,8 +23,8 @@ WORDS = (f"--store-timeout={TIMEOUT:g}", "--verbose=NOTICE")
 MIB = 1 << 20
 
 LOSE = {
-    PostgreSql: "DROP TABLE gearfast_queue, gearfast_queue_facts",
-    MariaDb: "DROP TABLE gearfast_gearman_queue, gearfast_gearman_queue_facts",
+    PostgreSql: "DROP TABLE gearfast_queue, gearfast_queue_metadata",
+    MariaDb: "DROP TABLE gearfast_gearman_queue, gearfast_gearman_queue_metadata",
     Redis: "FLUSHALL",
 }
 

@@ -37,7 +37,7 @@ class TestContract(StoreContract):
         return settings(mariadb)
 
     def lose(self, settings: StoreSettings) -> bool:
-        self.database.run(f"DROP TABLE gearfast_{settings.table}, gearfast_{settings.table}_facts")
+        self.database.run(f"DROP TABLE gearfast_{settings.table}, gearfast_{settings.table}_metadata")
         return True
 
 
@@ -138,9 +138,9 @@ def test_localhost_is_the_socket_where_there_is_one(tmp_path: object, monkeypatc
 
 
 def test_the_name_of_a_table_may_be_too_long() -> None:
-    MySql(StoreSettings(url="mysql://h/d", table="t" * 49))
+    MySql(StoreSettings(url="mysql://h/d", table="t" * 46))
     with pytest.raises(ConfigError, match="too long"):
-        MySql(StoreSettings(url="mysql://h/d", table="t" * 50))
+        MySql(StoreSettings(url="mysql://h/d", table="t" * 47))
 
 
 def test_users_passwords_and_sockets(mariadb: MariaDb) -> None:

@@ -33,7 +33,7 @@ class TestContract(StoreContract):
 
     def lose(self, settings: StoreSettings) -> bool:
         table = f"gearfast_{settings.table}".replace('"', '""')
-        self.database.run(f'DROP TABLE "{table}", "{table}_facts"')
+        self.database.run(f'DROP TABLE "{table}", "{table}_metadata"')
         return True
 
 
@@ -251,9 +251,9 @@ class TestSettings:
         assert caplog.messages == []
 
     def test_the_table_must_not_be_cut(self) -> None:
-        Store(StoreSettings(url="postgresql:", table="t" * 48))
-        with pytest.raises(ConfigError, match="at most 48 bytes"):
-            Store(StoreSettings(url="postgresql:", table="t" * 49))
+        Store(StoreSettings(url="postgresql:", table="t" * 45))
+        with pytest.raises(ConfigError, match="at most 45 bytes"):
+            Store(StoreSettings(url="postgresql:", table="t" * 46))
 
     def test_deletes_find_their_jobs_by_the_index(self, settings: StoreSettings) -> None:
         """A plan made for an empty table would read all of it for each delete of a million jobs."""

@@ -240,7 +240,7 @@ def test_a_server_that_is_killed_loses_nothing_and_leaves_no_lock(tmp_path: Path
     same(found, [a_job(number) for number in range(1, last + 1) if number not in removed])
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("SELECT value FROM gearfast_gearman_queue_facts").fetchall() == [(str(last),)]
+        assert connection.execute("SELECT value FROM gearfast_gearman_queue_metadata").fetchall() == [(str(last),)]
     connection.close()
 
 

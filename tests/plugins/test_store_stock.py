@@ -47,10 +47,10 @@ def test_every_job_that_gearmand_left_is_taken_over(tmp_path: Path, caplog: pyte
         answer = connection.call(wire.SUBMIT_JOB_EPOCH, b"later", b"when", b"%d" % LATER, payload=b"patience")
         assert answer.type == wire.JOB_CREATED
         kill(server)
-    facts, jobs = taken(path)
+    metadata, jobs = taken(path)
     later = StoredJob(len(SUBMITS) + 1, b"later", b"when", 1, float(LATER), 0, b"patience", b"")
     same(jobs, [*expected(SUBMITS), later])
-    assert facts == {"ceiling": str(len(jobs))}
+    assert metadata == {"ceiling": str(len(jobs))}
     assert stock_rows(path) == []
     assert f"{len(jobs)} jobs that gearmand left were taken over" in caplog.text
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
@@ -159,17 +159,17 @@ def test_columns_of_any_class(tmp_path: Path) -> None:
 def test_numbers_go_on_where_ours_ended(tmp_path: Path) -> None:
     path = tmp_path / "queue.db"
     given_back(path, Batch([], [a_job(7, unique=b"u"), a_job(9, more=b"stays")], {"ceiling": "500", "prefix": "H:x"}))
-    facts, jobs = taken(path)
+    metadata, jobs = taken(path)
     same(jobs, [a_job(9, more=b"stays"), a_job(501, unique=b"u", payload=b"payload of 7")])
-    assert facts == {"ceiling": "501", "prefix": "H:x"}
+    assert metadata == {"ceiling": "501", "prefix": "H:x"}
 
 
 def test_numbers_go_on_where_ours_ended_whatever_the_facts_say(tmp_path: Path) -> None:
     path = tmp_path / "queue.db"
     given_back(path, Batch([], [a_job(7, unique=b"u"), a_job(9, more=b"stays")], {"ceiling": "8"}))
-    facts, jobs = taken(path)
+    metadata, jobs = taken(path)
     same(jobs, [a_job(9, more=b"stays"), a_job(10, unique=b"u", payload=b"payload of 7")])
-    assert facts == {"ceiling": "10"}
+    assert metadata == {"ceiling": "10"}
 
 
 # --- bad rows ---
@@ -263,7 +263,7 @@ def uniques(path: Path) -> tuple[list[bytes], list[bytes]]:
     [
         "BEFORE DELETE ON gearman_queue WHEN OLD.unique_key = 'u25'",
         "BEFORE INSERT ON gearfast_gearman_queue WHEN NEW.number = 25",
-        "BEFORE INSERT ON gearfast_gearman_queue_facts WHEN NEW.value = '30'",
+        "BEFORE INSERT ON gearfast_gearman_queue_metadata WHEN NEW.value = '30'",
     ],
 )
 def test_a_transaction_that_fails_in_the_middle_moves_nothing(
@@ -281,9 +281,9 @@ def test_a_transaction_that_fails_in_the_middle_moves_nothing(
     assert uniques(path) == (every[20:], every[:20])
     with sql(path) as connection:
         connection.execute("DROP TRIGGER stop")
-    facts, jobs = taken(path)
+    metadata, jobs = taken(path)
     same(jobs, [a_job(number, unique=b"u%d" % number) for number in range(1, 46)])
-    assert facts == {"ceiling": "45"}
+    assert metadata == {"ceiling": "45"}
 
 
 KILLED = """
@@ -328,6 +328,6 @@ def test_a_server_that_is_killed_while_it_takes_over(tmp_path: Path, steps: int)
     theirs, ours = uniques(path)
     assert ours + theirs == [b"u%d" % number for number in range(1, 2001)]
     assert len(ours) % 100 == 0
-    facts, jobs = taken(path)
+    metadata, jobs = taken(path)
     same(jobs, [a_job(number, unique=b"u%d" % number) for number in range(1, 2001)])
-    assert facts == {"ceiling": "2000"}
+    assert metadata == {"ceiling": "2000"}

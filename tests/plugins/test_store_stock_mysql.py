@@ -54,7 +54,7 @@ def test_every_kind_of_job_that_gearmand_left(mariadb: MariaDb, where: StoreSett
     finally:
         mariadb.run(f"ALTER DATABASE {DATABASE} CHARACTER SET utf8mb4")
     assert types == [wire.JOB_CREATED] * 10
-    jobs, facts = taken(where)
+    jobs, metadata = taken(where)
     same(
         jobs,
         [
@@ -70,9 +70,9 @@ def test_every_kind_of_job_that_gearmand_left(mariadb: MariaDb, where: StoreSett
             StoredJob(10, b"space ", b"at end ", 1, 0.0, 0, b"\0", b""),
         ],
     )
-    assert facts == {"ceiling": "10"}
+    assert metadata == {"ceiling": "10"}
     assert left(mariadb, where.table) == 0
-    assert taken(where) == (jobs, facts)
+    assert taken(where) == (jobs, metadata)
 
 
 @pytest.mark.parametrize("engine", ["InnoDB", "MyISAM"])
@@ -89,7 +89,7 @@ def test_bad_rows_are_reported_and_stay(
         await store.write(Batch([], [a_job(100)], {"ceiling": "100", "prefix": "H:x"}))
 
     caplog.set_level(NOTICE, "gearfast")
-    jobs, facts = taken(where)
+    jobs, metadata = taken(where)
     same(
         jobs,
         [
@@ -98,7 +98,7 @@ def test_bad_rows_are_reported_and_stay(
             StoredJob(3, b"f", b"w", 0, 0.0, 0, b"p", b""),
         ],
     )
-    assert facts == {"ceiling": "3"}
+    assert metadata == {"ceiling": "3"}
     said = [record for record in caplog.records if where.table in record.getMessage()]
     assert [record.levelno for record in said if record.levelno >= logging.ERROR] == [logging.ERROR] * 21
     assert "12 more jobs are left there" in said[20].getMessage()
@@ -143,10 +143,10 @@ def test_a_table_that_is_none_of_gearmands_is_left_alone(
 def test_many_rows_keep_their_order(mariadb: MariaDb, where: StoreSettings) -> None:
     make(mariadb, where.table)
     insert(mariadb, where.table, *(f"('{n * 7919 % 10007}', 'f', 1, '{n}', 0)" for n in range(MANY)))
-    jobs, facts = taken(where)
+    jobs, metadata = taken(where)
     assert [job.payload for job in jobs] == [b"%d" % n for n in range(MANY)]
     assert [job.number for job in jobs] == list(range(1, MANY + 1))
-    assert facts == {"ceiling": str(MANY)}
+    assert metadata == {"ceiling": str(MANY)}
 
 
 def test_rows_that_differ_little_or_not_at_all(mariadb: MariaDb, where: StoreSettings) -> None:
@@ -190,9 +190,9 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(
             ended = start(where)
         again = killed_again(mariadb, where, monkeypatch, moment) if moment % 5 == 0 else None
         assert again in (None, True, False)
-        jobs, facts = taken(where)
+        jobs, metadata = taken(where)
         same(jobs, wanted)
-        assert facts == {"ceiling": "5"}
+        assert metadata == {"ceiling": "5"}
         assert left(mariadb, where.table) == 1
         if ended:
             break

@@ -53,9 +53,9 @@ def submit(database: PostgreSql, *requests: bytes, table: str = "queue") -> list
 
 async def take_over(settings: StoreSettings) -> tuple[list[StoredJob], dict[str, str]]:
     store = Store(settings)
-    facts = dict(await store.open())
+    metadata = dict(await store.open())
     try:
-        return [job async for jobs in store.replay() for job in jobs], facts
+        return [job async for jobs in store.replay() for job in jobs], metadata
     finally:
         await store.close()
 
@@ -84,7 +84,7 @@ class TestFilledByGearmand:
             wire.request(wire.SUBMIT_JOB_BG, b"long", b"x" * 64, b"full"),
         )
         assert [answer.type for answer in answers] == [wire.JOB_CREATED] * len(answers)
-        jobs, facts = asyncio.run(take_over(settings))
+        jobs, metadata = asyncio.run(take_over(settings))
         same(
             jobs,
             [
@@ -98,7 +98,7 @@ class TestFilledByGearmand:
                 StoredJob(8, b"long", b"x" * 63, 1, 0.0, 0, b"full", b""),
             ],
         )
-        assert facts == {"ceiling": "8"}
+        assert metadata == {"ceiling": "8"}
         assert database.run("SELECT count(*) FROM queue") == [["0"]]
 
     def test_of_jobs_without_a_unique_gearmand_keeps_one(self, settings: StoreSettings, database: PostgreSql) -> None:
@@ -122,9 +122,9 @@ class TestTakingOver:
         caplog.set_level(logging.INFO, "gearfast")
         insert(database, "('a', 'f', 1, 'p', 0)", "('b', 'f', 1, 'p', NULL)")
         first, _ = asyncio.run(take_over(settings))
-        again, facts = asyncio.run(take_over(settings))
+        again, metadata = asyncio.run(take_over(settings))
         same(again, first)
-        assert facts == {"ceiling": "2"}
+        assert metadata == {"ceiling": "2"}
         assert len(caplog.messages) == 1
         assert "2 jobs that gearmand left were taken over" in caplog.messages[0]
 
@@ -135,9 +135,9 @@ class TestTakingOver:
             await store.write(Batch([], [a_job(7)], {"ceiling": "1000", "prefix": "H:x"}))
             await store.close()
             insert(database, "('a', 'f', 0, 'p', 0)")
-            jobs, facts = await take_over(settings)
+            jobs, metadata = await take_over(settings)
             same(jobs, [a_job(7), StoredJob(1001, b"f", b"a", 0, 0.0, 0, b"p", b"")])
-            assert facts == {"ceiling": "1001", "prefix": "H:x"}
+            assert metadata == {"ceiling": "1001", "prefix": "H:x"}
 
         asyncio.run(main())
 
@@ -175,11 +175,11 @@ class TestTakingOver:
             "INSERT INTO queue SELECT 'u' || n, 'f', CASE WHEN n % 1000 = 0 THEN 7 ELSE n % 3 END, 'p', 0"
             f" FROM generate_series(1, {number}) AS n"
         )
-        jobs, facts = asyncio.run(take_over(settings))
+        jobs, metadata = asyncio.run(take_over(settings))
         names = [b"first", *(b"u%d" % n for n in range(1, number + 1) if n % 1000)]
         assert [job.unique for job in jobs] == names
         assert [job.number for job in jobs] == list(range(1, len(names) + 1))
-        assert facts == {"ceiling": str(len(names))}
+        assert metadata == {"ceiling": str(len(names))}
 
     def test_large_rows_are_read_a_few_at_a_time(self, settings: StoreSettings, database: PostgreSql) -> None:
         insert(database, *(f"('{n}', 'f', 1, repeat('{n}', 20000000)::bytea, 0)" for n in range(1, 6)))
@@ -214,10 +214,10 @@ class TestTakingOver:
                         await store.open()
                 await store.close()
                 assert database.run("SELECT count(*) FROM queue") == [[str(number - slices * SLICE)]]
-            jobs, facts = await take_over(settings)
+            jobs, metadata = await take_over(settings)
             assert [job.unique for job in jobs] == [b"u%d" % n for n in range(number)]
             assert [job.number for job in jobs] == list(range(1, number + 1))
-            assert facts == {"ceiling": str(number)}
+            assert metadata == {"ceiling": str(number)}
 
         asyncio.run(main())
 
@@ -256,9 +256,9 @@ class TestTakingOver:
             await store.write(Batch([], [a_job(1, function=text, unique=b"u")], {"prefix": "H:\u4e16"}))
             assert await store.give_back() == (1, [])
             await store.close()
-            jobs, facts = await take_over(settings)
+            jobs, metadata = await take_over(settings)
             same(jobs, [a_job(1, function=text, unique=b"u")])
-            assert facts == {"prefix": "H:\u4e16", "ceiling": "1"}
+            assert metadata == {"prefix": "H:\u4e16", "ceiling": "1"}
 
         asyncio.run(main())
 

@@ -151,7 +151,7 @@ def test_what_is_given_back_is_done_by_gearmand(
 
     assert uvloop.run(main()) == (len(jobs), [])
     ours = f"gearfast:{{{settings.table}}}:"
-    assert set(client.keys(f"{ours}*")) == {f"{ours}owner".encode(), f"{ours}facts".encode()}
+    assert set(client.keys(f"{ours}*")) == {f"{ours}owner".encode(), f"{ours}metadata".encode()}
     with gearmand_on(redis, settings.table) as server:
         done = work(server, {job.function for job in jobs})
     named = {b"": b"gearfast-4", b"-": b"gearfast-5"}
@@ -266,7 +266,7 @@ def test_a_take_over_that_is_ended_amid_goes_on_where_it_was(client: driver.Redi
 
 
 def test_numbers_go_on_from_the_ceiling(client: driver.Redis, settings: StoreSettings) -> None:
-    async def facts() -> dict[str, str]:
+    async def metadata() -> dict[str, str]:
         store = Redis(settings)
         try:
             return dict(await store.open())
@@ -280,9 +280,9 @@ def test_numbers_go_on_from_the_ceiling(client: driver.Redis, settings: StoreSet
     uvloop.run(write())
     for number in range(3):
         client.hset(f"{settings.table}-f-{number}", mapping={"data": number, "priority": 1})
-    assert uvloop.run(facts()) == {"ceiling": "1003", "prefix": "H:a"}
+    assert uvloop.run(metadata()) == {"ceiling": "1003", "prefix": "H:a"}
     assert [job.number for job in uvloop.run(kept(settings))] == [41, 1001, 1002, 1003]
-    assert uvloop.run(facts()) == {"ceiling": "1003", "prefix": "H:a"}
+    assert uvloop.run(metadata()) == {"ceiling": "1003", "prefix": "H:a"}
 
 
 def test_what_gearmand_cannot_keep_stays_ours_and_is_named(client: driver.Redis, settings: StoreSettings) -> None:

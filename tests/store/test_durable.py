@@ -204,8 +204,8 @@ def test_numbers_are_not_used_again_after_a_kill() -> None:
     with serving(Obedient(contents)) as served, served.connect() as client:
         client.call(wire.SUBMIT_JOB, "f", "", payload="1")
         client.call(wire.SUBMIT_JOB, "f", "", payload="2")
-        left = Contents(dict(contents.jobs), dict(contents.facts))
-    assert contents.facts["ceiling"] == "2"
+        left = Contents(dict(contents.jobs), dict(contents.metadata))
+    assert contents.metadata["ceiling"] == "2"
     with serving(Obedient(left)) as served, served.connect() as client:
         handle = client.call(BACKGROUND, "f", "", payload="3").body
         assert int(handle.rpartition(b":")[2]) > 2
@@ -215,10 +215,10 @@ def test_more_numbers_are_reserved_in_time() -> None:
     with serving(store_numbers=100) as served, served.connect() as client:
         for _ in range(500):
             client.call(wire.SUBMIT_JOB, "f", "", payload="")
-            assert int(served.store.contents.facts["ceiling"]) >= served.server.broker.handles.number(b"H:t:1")
+            assert int(served.store.contents.metadata["ceiling"]) >= served.server.broker.handles.number(b"H:t:1")
         last = int(client.call(wire.SUBMIT_JOB, "f", "", payload="").body.rpartition(b":")[2])
         assert last == 501
-        assert int(served.store.contents.facts["ceiling"]) >= last
+        assert int(served.store.contents.metadata["ceiling"]) >= last
 
 
 def test_a_handle_prefix_stays_with_the_store_unless_another_is_asked_for() -> None:
@@ -317,7 +317,7 @@ def test_a_stop_answers_those_who_wait_first() -> None:
         assert wire.split(client.read_to_end())[0].name == "JOB_CREATED"
         served.stop()
     assert sorted(contents.jobs) == [1]
-    assert contents.facts["ceiling"] == "1"
+    assert contents.metadata["ceiling"] == "1"
 
 
 def test_what_was_removed_just_before_the_stop_does_not_come_back() -> None:

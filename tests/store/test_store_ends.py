@@ -127,7 +127,7 @@ def test_no_number_is_given_out_that_the_store_does_not_know_to_be_in_use() -> N
         assert [answer.name for answer in answers] == ["JOB_CREATED"] * 100 + ["ERROR"]
         assert answers[100].args() == [b"QUEUE_ERROR", b"No job numbers are left until the store is back"]
         served.store.trouble = None
-        until(lambda: int(served.store.contents.facts["ceiling"]) > 100, "more numbers are reserved")
+        until(lambda: int(served.store.contents.metadata["ceiling"]) > 100, "more numbers are reserved")
         assert client.call(BACKGROUND, "f", "", payload="x").name == "JOB_CREATED"
 
 

@@ -33,7 +33,7 @@ class Forgetful(Obedient):
     def lose(self) -> None:
         """Lose everything."""
         self.contents.jobs.clear()
-        self.contents.facts.clear()
+        self.contents.metadata.clear()
         self.lost = True
 
     async def write(self, batch: Batch) -> None:
@@ -51,12 +51,12 @@ def test_every_job_and_every_fact_is_written_again(caplog: pytest.LogCaptureFixt
         submit(client, 3000)
         worker_of(worker, "f")
         grab(worker)
-        facts = dict(store.contents.facts)
+        metadata = dict(store.contents.metadata)
         store.lose()
         assert client.call(BACKGROUND, "f", "", payload="new").body == b"H:t:3001"
         assert 3001 in store.contents.jobs
         until(lambda: store.numbers() == list(range(1, 3002)), "all of them are there again")
-        assert store.contents.facts == facts
+        assert store.contents.metadata == metadata
         assert said(caplog, "somebody dropped it. The store begins anew, and the 3000 jobs that it had are ") == 1
         assert said(caplog, "All jobs are in the store again") == 1
 
@@ -143,7 +143,7 @@ def test_an_orderly_stop_writes_everything_again_before_it_ends() -> None:
         store.lose()
         served.stop()
     assert store.numbers() == list(range(1, 2501))
-    assert store.contents.facts["ceiling"] == "2500"
+    assert store.contents.metadata["ceiling"] == "2500"
 
 
 def test_an_orderly_stop_says_what_it_could_not_write_again() -> None:

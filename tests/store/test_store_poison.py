@@ -37,12 +37,12 @@ class Choosy(Obedient):
         self.hangs = hangs
         self.failed = 0
         self.unforgotten: set[int] = set()
-        self.trouble_with_facts = False
+        self.trouble_with_metadata = False
 
     async def write(self, batch: Batch) -> None:
         """Refuse the whole batch, or hang, or do as told."""
         bad = self.unforgotten.intersection(batch.removes) or any(map(self.evil, batch.adds))
-        if bad or (self.trouble_with_facts and batch.facts):
+        if bad or (self.trouble_with_metadata and batch.metadata):
             self.failed += 1
             await asyncio.sleep(3600 if self.hangs else 0)
             raise StoreError("evil")
@@ -207,7 +207,7 @@ def test_a_number_that_is_not_forgotten_is_not_forgotten_later_either_if_it_is_a
         assert 1 in store.contents.jobs
 
 
-# --- facts, and changes ---
+# --- metadata, and changes ---
 
 
 def test_facts_that_are_not_taken_keep_no_job_from_being_written() -> None:
@@ -215,10 +215,10 @@ def test_facts_that_are_not_taken_keep_no_job_from_being_written() -> None:
     store = Choosy(is_evil)
     settings = {"store_numbers": 100, "store_timeout": TIMEOUT, "store_retry": (0.01, 0.05)}
     with serving(store, **settings) as served, served.connect() as client:
-        store.trouble_with_facts = True
+        store.trouble_with_metadata = True
         assert {submit(client)[0] for _ in range(100)} == {"JOB_CREATED"}
         assert submit(client) == ("ERROR", b"No job numbers are left until the store is back")
-        store.trouble_with_facts = False
+        store.trouble_with_metadata = False
         until(lambda: submit(client)[0] == "JOB_CREATED", "there are numbers again")
 
 

@@ -53,7 +53,7 @@ def test_nor_does_it_keep_numbers_from_being_reserved() -> None:
         grab(worker)
         worker.close()
         names = {client.call(wire.SUBMIT_JOB, "f", "", payload="x").name for _ in range(25)}
-        while int(served.store.contents.facts["ceiling"]) < 50:
+        while int(served.store.contents.metadata["ceiling"]) < 50:
             client.sync()
         names |= {client.call(wire.SUBMIT_JOB, "f", "", payload="x").name for _ in range(30)}
         assert names == {"JOB_CREATED"}

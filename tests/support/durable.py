@@ -26,7 +26,7 @@ class Contents:
     """What a store holds; it outlives the store object, as a file would."""
 
     jobs: dict[int, StoredJob] = field(default_factory=dict)
-    facts: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 class Obedient:
@@ -50,11 +50,11 @@ class Obedient:
         """Two writes at a time were asked for, or one before it was opened or after it was closed."""
 
     async def open(self) -> Mapping[str, str]:
-        """Return the facts."""
+        """Return the metadata."""
         if self.trouble is not None:
             raise self.trouble
         self.is_open = True
-        return dict(self.contents.facts)
+        return dict(self.contents.metadata)
 
     async def replay(self) -> AsyncIterator[list[StoredJob]]:
         """Yield the jobs, three at a time."""
@@ -90,7 +90,7 @@ class Obedient:
             self.contents.jobs.pop(number, None)
         for job in batch.adds:
             self.contents.jobs[job.number] = job
-        self.contents.facts.update(batch.facts)
+        self.contents.metadata.update(batch.metadata)
         self.written.append(batch)
 
     async def close(self) -> None:

@@ -26,9 +26,9 @@ class Plain:
     largest = 1 << 30
     path = ""
 
-    def __init__(self, jobs: Iterable[StoredJob] = (), **facts: str) -> None:
+    def __init__(self, jobs: Iterable[StoredJob] = (), **metadata: str) -> None:
         self.jobs = {job.number: job for job in jobs}
-        self.facts = facts
+        self.metadata = metadata
         self.batches: list[Batch] = []
         self.gearmands: list[StoredJob] = []
         self.opened = self.closed = self.looked = 0
@@ -39,7 +39,7 @@ class Plain:
         self.opened += 1
         if self.fail_open is not None:
             raise self.fail_open
-        return self.facts
+        return self.metadata
 
     async def replay(self) -> AsyncIterator[list[StoredJob]]:
         jobs = [self.jobs[number] for number in sorted(self.jobs)]
@@ -52,7 +52,7 @@ class Plain:
         await asyncio.sleep(0)
         self.batches.append(batch)
         self.jobs.update((job.number, job) for job in batch.adds)
-        self.facts.update(batch.facts)
+        self.metadata.update(batch.metadata)
 
     async def close(self) -> None:
         self.closed += 1

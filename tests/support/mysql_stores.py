@@ -90,20 +90,20 @@ def refused(where: StoreSettings) -> str:
 
 
 def taken(where: StoreSettings) -> tuple[list[StoredJob], dict[str, str]]:
-    """What a store has, and the facts, after it took over what is there."""
+    """What a store has, and the metadata, after it took over what is there."""
     jobs: list[StoredJob] = []
-    facts: dict[str, str] = {}
+    metadata: dict[str, str] = {}
 
     async def main() -> None:
         store = MySql(where)
         try:
-            facts.update(await store.open())
+            metadata.update(await store.open())
             jobs.extend(await kept(store))
         finally:
             await store.close()
 
     run(main())
-    return jobs, facts
+    return jobs, metadata
 
 
 # --- gearmand's table ---

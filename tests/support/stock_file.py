@@ -84,13 +84,13 @@ def empty_table(path: Path, columns: str = rooms.STOCK_TABLE.format("gearman_que
 
 
 def taken(path: Path, table: str = "") -> tuple[dict[str, str], list[StoredJob]]:
-    """The facts and the jobs that a store finds there."""
+    """The metadata and the jobs that a store finds there."""
 
     async def main() -> tuple[dict[str, str], list[StoredJob]]:
         store = Sqlite(StoreSettings(url=f"sqlite:{path}", table=table))
-        facts = dict(await store.open())
+        metadata = dict(await store.open())
         try:
-            return facts, [job async for jobs in store.replay() for job in jobs]
+            return metadata, [job async for jobs in store.replay() for job in jobs]
         finally:
             await store.close()
 

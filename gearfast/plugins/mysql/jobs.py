@@ -1,4 +1,4 @@
-"""Our two tables in MySQL or MariaDB: the jobs, and the facts."""
+"""Our two tables in MySQL or MariaDB: the jobs, and the metadata."""
 
 import asyncio
 import logging
@@ -68,12 +68,12 @@ def rows_of(jobs: Sequence[StoredJob]) -> list[bytes | None]:
 
 
 class JobTables:
-    """The jobs and the facts, over a link."""
+    """The jobs and the metadata, over a link."""
 
     def __init__(self, link: Link, table: str) -> None:
         self._link = link
-        self.names = (f"gearfast_{table}", f"gearfast_{table}_facts")
-        self.jobs, self.facts = map(quoted, self.names)
+        self.names = (f"gearfast_{table}", f"gearfast_{table}_metadata")
+        self.jobs, self.metadata = map(quoted, self.names)
 
     @property
     def largest(self) -> int:
@@ -134,11 +134,11 @@ class JobTables:
             await asyncio.sleep(0)
         async for part in self._adds(batch.adds):
             yield part
-        if batch.facts:
+        if batch.metadata:
             rows = [
-                b"(%b,%b)" % (literal(name.encode()), literal(value.encode())) for name, value in batch.facts.items()
+                b"(%b,%b)" % (literal(name.encode()), literal(value.encode())) for name, value in batch.metadata.items()
             ]
-            yield b"REPLACE INTO %b (name, value) VALUES %b" % (self.facts, b",".join(rows))
+            yield b"REPLACE INTO %b (name, value) VALUES %b" % (self.metadata, b",".join(rows))
         for statement in also:
             yield statement
 
@@ -186,9 +186,9 @@ class JobTables:
 
     # --- reading ---
 
-    async def read_facts(self) -> dict[bytes, bytes]:
+    async def read_metadata(self) -> dict[bytes, bytes]:
         """Return all that was noted."""
-        return dict(await self._link.run(b"SELECT name, value FROM %b" % self.facts))
+        return dict(await self._link.run(b"SELECT name, value FROM %b" % self.metadata))
 
     async def read(self, start: int) -> list[StoredJob]:
         """Return the next jobs from number ``start`` on, by number.

@@ -18,7 +18,7 @@ CREATE: Final = (
     b" when_to_run INT, UNIQUE KEY (unique_key, function_name)) ENGINE=InnoDB"
 )
 NOTED: Final = b"\xfftaken"
-"""The fact which rows of a table without transactions are ours already; no text, so no name of another fact."""
+"""Names which rows of a table without transactions are ours already; no text, so no name of something else."""
 AT_ONCE: Final = 500
 """Rows taken over, or given back, in one transaction."""
 WIDE: Final = (b"ucs2", b"utf16", b"utf16le", b"utf32")
@@ -65,9 +65,9 @@ class StockTable:
         said = TakeOver(f"table {self.name} at {self._link.address}")
         if not await self._is_gearmands(said):
             return
-        facts = await self._ours.read_facts()
-        noted = set(facts.get(NOTED, b"").decode().split())
-        ceiling = ceiling_of({CEILING: facts.get(CEILING.encode(), b"0").decode()})
+        metadata = await self._ours.read_metadata()
+        noted = set(metadata.get(NOTED, b"").decode().split())
+        ceiling = ceiling_of({CEILING: metadata.get(CEILING.encode(), b"0").decode()})
         left = 0
         while found := await self._read(left):
             good = [one for one in found if not self._is_bad(one, said)]
@@ -78,7 +78,7 @@ class StockTable:
             ceiling += taken
             said.taken += taken
             left += len(found) - (len(good) if deleted else 0)
-        await self._link.run(b"DELETE FROM %b WHERE name = %b" % (self._ours.facts, literal(NOTED)))
+        await self._link.run(b"DELETE FROM %b WHERE name = %b" % (self._ours.metadata, literal(NOTED)))
         said.finish()
 
     async def _move(self, rows: list[Found], ceiling: int) -> tuple[int, int]:
@@ -88,9 +88,9 @@ class StockTable:
         """
         if not rows:
             return 0, 0
-        facts = {CEILING: str(ceiling + len(rows))}
+        metadata = {CEILING: str(ceiling + len(rows))}
         deletes = [self._delete(one) + b" LIMIT 1" for one in rows]
-        counts = await self._ours.change(Batch([], [], facts), [*self._copies(rows, ceiling), *deletes])
+        counts = await self._ours.change(Batch([], [], metadata), [*self._copies(rows, ceiling), *deletes])
         return len(rows), sum(counts[len(rows) :])
 
     async def _move_in_steps(self, rows: list[Found], noted: set[str], ceiling: int) -> tuple[int, int]:
@@ -103,10 +103,10 @@ class StockTable:
         fresh = [one for mark, one in kinds.items() if mark not in noted]
         taken = [one for one, count in zip(fresh, await self._count(fresh), strict=True) for _ in range(count)]
         if taken:
-            facts = {CEILING: str(ceiling + len(taken))}
+            metadata = {CEILING: str(ceiling + len(taken))}
             marks = literal(" ".join(noted | kinds.keys()).encode())
-            note = b"REPLACE INTO %b VALUES (%b, %b)" % (self._ours.facts, literal(NOTED), marks)
-            await self._ours.change(Batch([], [], facts), [*self._copies(taken, ceiling), note])
+            note = b"REPLACE INTO %b VALUES (%b, %b)" % (self._ours.metadata, literal(NOTED), marks)
+            await self._ours.change(Batch([], [], metadata), [*self._copies(taken, ceiling), note])
         deleted = await self._ours.change(Batch([], [], {}), [self._delete(one) for one in kinds.values()])
         noted -= kinds.keys()
         return len(taken), sum(deleted)
@@ -130,7 +130,7 @@ class StockTable:
     async def _notes(self) -> str:
         if self._ours.names[1] not in await self._ours.engines(self._ours.names[1]):
             return ""
-        return (await self._ours.read_facts()).get(NOTED, b"").decode()
+        return (await self._ours.read_metadata()).get(NOTED, b"").decode()
 
     async def _with_payload(self, one: Found) -> StoredJob:
         payload = b""

@@ -18,7 +18,7 @@ from gearfast.store.contract import Batch, StoredJob, StoreSettings
 log = logging.getLogger("gearfast")
 
 TABLE: Final = "gearman_queue"
-LONGEST: Final = 64 - len("gearfast__facts")
+LONGEST: Final = 64 - len("gearfast__metadata")
 """Characters of a table's name, of which the names of ours are made: 64 is the most."""
 NO_SUCH_TABLE: Final = 1146
 GIVEN_AT_ONCE: Final = 8 << 20
@@ -44,10 +44,10 @@ class MySql:
         """What `look` has found."""
 
     async def open(self) -> Mapping[str, str]:
-        """Connect, make our tables, take over what gearmand left, and return the facts. Raises StoreError."""
-        facts = await self._link.do(self._open)
+        """Connect, make our tables, take over what gearmand left, and return the metadata. Raises StoreError."""
+        metadata = await self._link.do(self._open)
         self.largest = self._tables.largest
-        return facts
+        return metadata
 
     async def _open(self) -> Mapping[str, str]:
         engines = await self._tables.engines(*self._tables.names, self._stock.name)
@@ -55,18 +55,18 @@ class MySql:
         await self._tables.make(engines)
         if self._stock.name in engines:
             await self._stock.take_over(engines[self._stock.name])
-        facts = await self._tables.read_facts()
-        return {name.decode(): value.decode() for name, value in facts.items() if name != NOTED}
+        metadata = await self._tables.read_metadata()
+        return {name.decode(): value.decode() for name, value in metadata.items() if name != NOTED}
 
     async def look(self) -> Mapping[str, str]:
-        """Connect for reading only, and return the facts; nothing is locked. Raises StoreError."""
+        """Connect for reading only, and return the metadata; nothing is locked. Raises StoreError."""
         self._link.reading = True
         return await self._link.do(self._look)
 
     async def _look(self) -> Mapping[str, str]:
         self._engines = await self._tables.engines(*self._tables.names, self._stock.name)
-        facts = await self._tables.read_facts() if self._tables.names[1] in self._engines else {}
-        return {name.decode(): value.decode() for name, value in facts.items() if name != NOTED}
+        metadata = await self._tables.read_metadata() if self._tables.names[1] in self._engines else {}
+        return {name.decode(): value.decode() for name, value in metadata.items() if name != NOTED}
 
     async def left(self) -> AsyncIterator[list[StoredJob]]:
         """Yield the jobs of gearmand's table, without numbers. Raises StoreError."""

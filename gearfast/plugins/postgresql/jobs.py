@@ -1,4 +1,4 @@
-"""The two tables of ours in PostgreSQL: jobs and facts."""
+"""The two tables of ours in PostgreSQL: jobs and metadata."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,16 +20,16 @@ COLUMNS: Final = ("number", "function", "unique_key", "priority", "due", "attemp
 
 
 class Jobs:
-    """Statements on the tables ``gearfast_<table>`` and ``gearfast_<table>_facts``."""
+    """Statements on the tables ``gearfast_<table>`` and ``gearfast_<table>_metadata``."""
 
     def __init__(self, table: str) -> None:
         """Name them. Raises ConfigError when PostgreSQL cannot hold the name."""
         self.name = f"gearfast_{table}"
-        facts = f"{self.name}_facts"
-        if "\0" in facts or len(facts.encode(errors="surrogateescape")) > NAME_SIZE:
-            most = NAME_SIZE - len("gearfast__facts")
+        metadata = f"{self.name}_metadata"
+        if "\0" in metadata or len(metadata.encode(errors="surrogateescape")) > NAME_SIZE:
+            most = NAME_SIZE - len("gearfast__metadata")
             raise ConfigError(f"{table!r} cannot name a table of PostgreSQL: take a name of at most {most} bytes")
-        self.table, self.facts_table = quoted(self.name), quoted(facts)
+        self.table, self.metadata_table = quoted(self.name), quoted(metadata)
         columns = ", ".join(COLUMNS)
         # The sum keeps a slice of large jobs short; it costs little, since payloads are not read for it.
         self.slice_query = (
@@ -49,20 +49,20 @@ class Jobs:
                     " unique_key BYTEA NOT NULL, priority SMALLINT NOT NULL, due DOUBLE PRECISION NOT NULL,"
                     " attempts INTEGER NOT NULL, payload BYTEA NOT NULL, more BYTEA NOT NULL)"
                 )
-            if await connection.fetchval("SELECT to_regclass($1::text) IS NULL", self.facts_table):
+            if await connection.fetchval("SELECT to_regclass($1::text) IS NULL", self.metadata_table):
                 # No text: that would have to be of the database's encoding.
                 await connection.execute(
-                    f"CREATE TABLE {self.facts_table} (name BYTEA PRIMARY KEY, value BYTEA NOT NULL)"
+                    f"CREATE TABLE {self.metadata_table} (name BYTEA PRIMARY KEY, value BYTEA NOT NULL)"
                 )
 
     async def are_missing(self, connection: Connection) -> bool:
         """Whether one of the tables is."""
         found = "SELECT to_regclass($1::text) IS NULL OR to_regclass($2::text) IS NULL"
-        return bool(await connection.fetchval(found, self.table, self.facts_table))
+        return bool(await connection.fetchval(found, self.table, self.metadata_table))
 
-    async def facts(self, connection: Connection) -> dict[str, str]:
-        """Return all facts."""
-        rows = await connection.fetch(f"SELECT name, value FROM {self.facts_table}")
+    async def metadata(self, connection: Connection) -> dict[str, str]:
+        """Return all metadata."""
+        rows = await connection.fetch(f"SELECT name, value FROM {self.metadata_table}")
         return {name.decode(errors="surrogateescape"): value.decode(errors="surrogateescape") for name, value in rows}
 
     async def after(self, connection: Connection, number: int) -> list[StoredJob]:
@@ -70,10 +70,10 @@ class Jobs:
         return list(map(StoredJob._make, await connection.fetch(self.slice_query, number)))
 
     async def write(
-        self, connection: Connection, removes: Sequence[int], adds: list[StoredJob], facts: Mapping[str, str]
+        self, connection: Connection, removes: Sequence[int], adds: list[StoredJob], metadata: Mapping[str, str]
     ) -> None:
         """Write in one transaction and few round trips. Raises UniqueViolationError when a number is there already."""
-        first = self.statements(removes, facts)
+        first = self.statements(removes, metadata)
         whole = not (first and adds)  # one statement, or several in one message, are one transaction by themselves
         if first:
             await connection.execute(first if whole else f"BEGIN; {first}")
@@ -82,15 +82,15 @@ class Jobs:
         if not whole:
             await connection.execute("COMMIT")
 
-    def statements(self, removes: Sequence[int], facts: Mapping[str, str]) -> str:
-        """Return the SQL that removes jobs and writes facts. All values in it are digits: nothing needs quotes."""
+    def statements(self, removes: Sequence[int], metadata: Mapping[str, str]) -> str:
+        """Return the SQL that removes jobs and writes metadata. All values in it are digits: nothing needs quotes."""
         parts = []
         if removes:
             parts.append(f"DELETE FROM {self.table} WHERE number = ANY ('{{{','.join(map(str, removes))}}}'::bigint[])")
-        if facts:
-            values = ", ".join(f"({literal(name)}, {literal(value)})" for name, value in facts.items())
+        if metadata:
+            values = ", ".join(f"({literal(name)}, {literal(value)})" for name, value in metadata.items())
             parts.append(
-                f"INSERT INTO {self.facts_table} (name, value) VALUES {values}"
+                f"INSERT INTO {self.metadata_table} (name, value) VALUES {values}"
                 " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
             )
         return "; ".join(parts)

@@ -23,25 +23,25 @@ class StockTable:
         self.table = quoted(self.name)
         self.place = f"table {self.name} of {place}"
 
-    async def take_over(self, connection: Connection, jobs: Jobs, facts: dict[str, str]) -> dict[str, str]:
-        """Make its rows our jobs, some thousand in a transaction; return the facts as they are then."""
+    async def take_over(self, connection: Connection, jobs: Jobs, metadata: dict[str, str]) -> dict[str, str]:
+        """Make its rows our jobs, some thousand in a transaction; return the metadata as they are then."""
         columns = await self.columns(connection)
         if not columns:
-            return facts
+            return metadata
         story = TakeOver(self.place)
         read = f"{self.query(columns)} FOR UPDATE"
         async for some in self.places(connection):
             async with connection.transaction():
                 rows = await connection.fetch(read, some)
-                taken, gone = read_rows(rows, ceiling_of(facts), story)
+                taken, gone = read_rows(rows, ceiling_of(metadata), story)
                 if taken:
-                    facts = {**facts, CEILING: str(taken[-1].number)}
-                    await connection.execute(jobs.statements([], {CEILING: facts[CEILING]}))
+                    metadata = {**metadata, CEILING: str(taken[-1].number)}
+                    await connection.execute(jobs.statements([], {CEILING: metadata[CEILING]}))
                     await jobs.copy(connection, taken)
                     await connection.execute(f"DELETE FROM {self.table} WHERE ctid = ANY ($1::tid[])", gone)
             story.taken += len(taken)
         story.finish()
-        return facts
+        return metadata
 
     async def look(self, connection: Connection) -> AsyncIterator[list[StoredJob]]:
         """Yield its rows as jobs that have no number, some thousand at a time; they stay where they are."""

@@ -21,7 +21,7 @@ STOCK_TABLE: Final = "queue"
 
 
 class PostgreSql:
-    """Keeps jobs in the tables ``gearfast_<table>`` and ``gearfast_<table>_facts``.
+    """Keeps jobs in the tables ``gearfast_<table>`` and ``gearfast_<table>_metadata``.
 
     Durability ``full``: a commit has returned, as the database is set (a standby included); ``normal`` and ``off``:
     the last second before a crash of the database may be lost, and nothing is lost by one of the server.
@@ -41,22 +41,22 @@ class PostgreSql:
         """The tables are gone, and who writes has not been told."""
 
     async def open(self) -> Mapping[str, str]:
-        """Connect, make the tables, take over what gearmand left, and return the facts. Raises StoreError."""
+        """Connect, make the tables, take over what gearmand left, and return the metadata. Raises StoreError."""
         with self._link.reasons():
             connection = await self._link.connect()
             await self._jobs.make(connection)
             await self._link.lock(self._jobs.table, LOCK_WAIT)
             await self._link.warn()
-            return await self._stock.take_over(connection, self._jobs, await self._jobs.facts(connection))
+            return await self._stock.take_over(connection, self._jobs, await self._jobs.metadata(connection))
 
     async def look(self) -> Mapping[str, str]:
-        """Connect for reading only, and return the facts; nothing is locked. Raises StoreError."""
+        """Connect for reading only, and return the metadata; nothing is locked. Raises StoreError."""
         self._link.reading = True
         with self._link.reasons():
             connection = await self._connected()
             if await self._jobs.are_missing(connection):
                 return {}
-            return await self._jobs.facts(connection)
+            return await self._jobs.metadata(connection)
 
     async def left(self) -> AsyncIterator[list[StoredJob]]:
         """Yield the jobs of gearmand's table, without numbers. Raises StoreError."""
@@ -92,7 +92,7 @@ class PostgreSql:
             await self._jobs.make(connection)
             await self._link.lock(self._jobs.table, self._link.timeout)
         self._lost = False
-        raise StoreLostError(f"{self._link.place}: the table {self._jobs.table} or its facts were dropped")
+        raise StoreLostError(f"{self._link.place}: the table {self._jobs.table} or its metadata were dropped")
 
     async def _tables_are_missing(self) -> bool:
         with self._link.reasons():
@@ -146,4 +146,4 @@ class PostgreSql:
     async def _replace(self, connection: Connection, batch: Batch) -> None:
         """Write a batch that is repeated, or has jobs that replace others: with these removed first."""
         last = {job.number: job for job in batch.adds}
-        await self._jobs.write(connection, [*batch.removes, *last], list(last.values()), batch.facts)
+        await self._jobs.write(connection, [*batch.removes, *last], list(last.values()), batch.metadata)

@@ -2,7 +2,7 @@
 
 All keys of a store begin with ``gearfast:{<prefix>}:``; the braces keep them on one node of a cluster::
 
-    facts         hash: name -> text
+    metadata         hash: name -> text
     buckets       set: the numbers of the buckets that may have jobs
     bucket:<n>    hash: number of a job -> its record, for the 1,024 numbers from n * 1,024 on
     owner         the connection that may write, and how many batches it has written
@@ -88,7 +88,7 @@ class Redis:
         self._stock = prefix_of(settings.table)
         self._make, self._place, database = connector(settings)
         self._base = OURS + self._stock + b"}:"
-        self._facts, self._buckets, self._owner = (self._base + name for name in (b"facts", b"buckets", b"owner"))
+        self._metadata, self._buckets, self._owner = (self._base + name for name in (b"metadata", b"buckets", b"owner"))
         self._name = f"gearfast:{quote(self._stock, safe='')}:{database}:"
         self._token = secrets.token_hex(8)
         self._connections = 0
@@ -106,27 +106,27 @@ class Redis:
         """Nothing is changed, and so nobody is to be kept off."""
 
     async def open(self) -> Mapping[str, str]:
-        """Connect, say how durable this Redis is, take over gearmand's keys, and return the facts."""
+        """Connect, say how durable this Redis is, take over gearmand's keys, and return the metadata."""
         async with self._guarded():
             await self._drop()
             link = await self._connect(opening=True)
             try:
                 await self._look(link)
-                facts = await self._take_over(link, await self._read_facts(link))
+                metadata = await self._take_over(link, await self._read_metadata(link))
             except BaseException:
                 await link.drop()
                 raise
             self._link = link
-            return facts
+            return metadata
 
     async def look(self) -> Mapping[str, str]:
-        """Connect for reading only, and return the facts; nobody is kept off. Raises StoreError."""
+        """Connect for reading only, and return the metadata; nobody is kept off. Raises StoreError."""
         self._reading = True
         async with self._guarded():
-            return await self._read_facts(await self._connected())
+            return await self._read_metadata(await self._connected())
 
-    async def _read_facts(self, link: Link) -> dict[str, str]:
-        [pairs] = await link.ask((b"HGETALL", self._facts))
+    async def _read_metadata(self, link: Link) -> dict[str, str]:
+        [pairs] = await link.ask((b"HGETALL", self._metadata))
         words = [word.decode(errors="surrogateescape") for word in pairs]
         return dict(zip(words[::2], words[1::2], strict=True))
 
@@ -172,7 +172,7 @@ class Redis:
             try:
                 await self._commit(link, batch)
             except refused.OutOfMemoryError:
-                if batch.adds or batch.facts:
+                if batch.adds or batch.metadata:
                     raise
                 await self._remove(link, batch.removes)
 
@@ -182,11 +182,11 @@ class Redis:
         if not isinstance(answer, bytes):
             return None
         lines = (line.partition(b":") for line in answer.splitlines())
-        facts = {name: value for name, _, value in lines}
-        limit, policy = int(facts.get(b"maxmemory", b"0")), facts.get(b"maxmemory_policy", b"")
+        metadata = {name: value for name, _, value in lines}
+        limit, policy = int(metadata.get(b"maxmemory", b"0")), metadata.get(b"maxmemory_policy", b"")
         if limit == 0 or policy != b"noeviction":
             return None
-        return max(0, limit - int(facts.get(b"used_memory", b"0")))
+        return max(0, limit - int(metadata.get(b"used_memory", b"0")))
 
     async def close(self) -> None:
         """End the connection."""
@@ -371,9 +371,9 @@ class Redis:
                 piece.append((b"HSET", self._bucket(bucket), *pairs))
             yield piece
             piece = []
-        if batch.facts:
-            words = (word.encode(errors="surrogateescape") for pair in batch.facts.items() for word in pair)
-            piece.append((b"HSET", self._facts, *words))
+        if batch.metadata:
+            words = (word.encode(errors="surrogateescape") for pair in batch.metadata.items() for word in pair)
+            piece.append((b"HSET", self._metadata, *words))
         if used:
             piece.append((b"SADD", self._buckets, *used))
         removed -= used
@@ -417,16 +417,16 @@ class Redis:
 
     # --- what gearmand left ---
 
-    async def _take_over(self, link: Link, facts: dict[str, str]) -> dict[str, str]:
-        """Make gearmand's keys jobs of ours, some in a transaction; return the facts as they are then."""
+    async def _take_over(self, link: Link, metadata: dict[str, str]) -> dict[str, str]:
+        """Make gearmand's keys jobs of ours, some in a transaction; return the metadata as they are then."""
         found = StockKeys(link, self._stock, self._place)
         async for keys in found.slices():
-            number = ceiling_of(facts)
+            number = ceiling_of(metadata)
             await link.ask((b"WATCH", *keys))
             jobs, taken = await found.jobs(keys, number)
             raised = {CEILING: str(number + len(jobs))} if jobs else {}
             await self._commit(link, Batch([], jobs, raised), [(b"DEL", *taken)] if taken else [])
             found.report.taken += len(jobs)
-            facts = facts | raised
+            metadata = metadata | raised
         found.finish()
-        return facts
+        return metadata

@@ -146,12 +146,12 @@ class Sqlite:
         self._table = settings.table or "gearman_queue"
         self._stock = quoted(self._table)
         self._jobs = quoted(f"gearfast_{self._table}")
-        self._facts = quoted(f"gearfast_{self._table}_facts")
+        self._metadata = quoted(f"gearfast_{self._table}_metadata")
         self._rows = ROWS
         self._keys = KEYS
 
     async def open(self) -> Mapping[str, str]:
-        """Open the file, take over what gearmand left in it, and return the facts. Raises StoreError."""
+        """Open the file, take over what gearmand left in it, and return the metadata. Raises StoreError."""
         self._file.open()
         try:
             return await self._file.call(self._open)
@@ -160,10 +160,10 @@ class Sqlite:
             raise
 
     async def look(self) -> Mapping[str, str]:
-        """Open the file for reading only, and return the facts. Raises StoreError."""
+        """Open the file for reading only, and return the metadata. Raises StoreError."""
         self._file.open(reading=True)
         try:
-            return await self._file.call(self._read_facts)
+            return await self._file.call(self._read_metadata)
         except Exception:
             await self._file.close()
             raise
@@ -219,7 +219,7 @@ class Sqlite:
         version = self._check_version(connection)
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
         connection.execute(f"CREATE TABLE IF NOT EXISTS {self._jobs} ({columns})")
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {self._facts} (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {self._metadata} (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
         if version < FORMAT:  # a start writes nothing that is there: the disk may be full
             connection.execute(f"PRAGMA user_version={FORMAT}")
         marks = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
@@ -228,18 +228,18 @@ class Sqlite:
 
     def _open(self) -> dict[str, str]:
         connection = self._file.connection()
-        facts = self._read_facts()
+        metadata = self._read_metadata()
         last: int | None = connection.execute(f"SELECT max(number) FROM {self._jobs}").fetchone()[0]
-        ceiling = max(ceiling_of(facts), last or 0)
+        ceiling = max(ceiling_of(metadata), last or 0)
         taken = self._take_over(ceiling)
-        return facts | {CEILING: str(ceiling + taken)} if taken else facts
+        return metadata | {CEILING: str(ceiling + taken)} if taken else metadata
 
-    def _read_facts(self) -> dict[str, str]:
+    def _read_metadata(self) -> dict[str, str]:
         connection = self._file.connection()
         self._check_version(connection)
-        if not self._is_there(f"gearfast_{self._table}_facts"):
+        if not self._is_there(f"gearfast_{self._table}_metadata"):
             return {}
-        return {name.decode(): value.decode() for name, value in connection.execute(f"SELECT * FROM {self._facts}")}
+        return {name.decode(): value.decode() for name, value in connection.execute(f"SELECT * FROM {self._metadata}")}
 
     def _is_there(self, table: str) -> bool:
         sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
@@ -247,7 +247,7 @@ class Sqlite:
 
     def _write(self, batch: Batch) -> None:
         self._file.transact(self._statements(batch), growth(batch.adds))
-        if batch.facts:
+        if batch.metadata:
             self._file.settle()
 
     def _statements(self, batch: Batch) -> list[Statement]:
@@ -255,10 +255,10 @@ class Sqlite:
             *deletes(self._jobs, "number", batch.removes, self._keys),
             *inserts(self._jobs, batch.adds, self._rows),
         ]
-        if batch.facts:
-            pairs = ",".join(["(?,?)"] * len(batch.facts))
-            values = list(itertools.chain.from_iterable(batch.facts.items()))
-            statements.append((f"INSERT OR REPLACE INTO {self._facts} VALUES {pairs}", values))
+        if batch.metadata:
+            pairs = ",".join(["(?,?)"] * len(batch.metadata))
+            values = list(itertools.chain.from_iterable(batch.metadata.items()))
+            statements.append((f"INSERT OR REPLACE INTO {self._metadata} VALUES {pairs}", values))
         return statements
 
     def _slice(self, last: int) -> list[StoredJob]:
