@@ -20,7 +20,7 @@ def store_of(given: object) -> Store | None:
     if not lacks and not isinstance(getattr(given, "largest", None), int):
         lacks = "it lacks the number 'largest'"
     if lacks:
-        raise ConfigError(f"{shown(given)} is no store: {lacks} (gearfast.store.contract.Store)")
+        raise ConfigError(f"{shown(given)} is no store: {lacks} (gearfast.Store)")
     return cast(Store, given)
 
 

@@ -190,7 +190,8 @@ ROOT: dict[str, set[str]] = {
     "logs": set(),
     "config": {"errors", "ground.fields"},
     "__init__": {
-        *("config", "errors", "broker.broker", "broker.inprocess", "protocol.packet", "server.server"),
+        *("config", "errors", "protocol.packet", "broker.broker", "broker.events", "broker.inprocess", "broker.job"),
+        *("broker.peer", "store.contract", "server.plugin", "server.server", "plugins.admin", "plugins.stores"),
     },
     "__main__": {"cli.program"},
 }

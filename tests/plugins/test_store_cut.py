@@ -94,7 +94,7 @@ class Proxy:
 
 
 def batch(number: int) -> Batch:
-    """The batch of that number: twenty jobs of several sizes, the end of those of the batch before, and something else."""
+    """The batch of that number: twenty jobs of several sizes, the end of those of the batch before, and more."""
     first = number * 20
     adds = [a_job(first + at, payload=bytes([number % 256]) * at * 50) for at in range(20)]
     return Batch(list(range(first - 20, first - 1)), adds, {"ceiling": str(first + 19)})

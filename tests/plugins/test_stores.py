@@ -132,8 +132,8 @@ def test_a_third_party_brings_a_store(brought: Brought) -> None:
     ("made", "reason"),
     [
         ("None", "it made None"),
-        ("['made']", "['made'] is no store: it lacks open, replay, write, close (gearfast.store.contract.Store)"),
-        ("dict", "<class 'dict'> is no store: it is a class, write dict() (gearfast.store.contract.Store)"),
+        ("['made']", "['made'] is no store: it lacks open, replay, write, close (gearfast.Store)"),
+        ("dict", "<class 'dict'> is no store: it is a class, write dict() (gearfast.Store)"),
     ],
 )
 def test_what_a_third_party_makes_has_to_be_a_store(brought: Brought, made: str, reason: str) -> None:

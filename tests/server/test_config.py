@@ -164,9 +164,9 @@ class Lacking:
         ),
         (
             [Admin(), Lacking()],
-            "plugins[1] is Lacking, which is no plugin: it lacks stop (gearfast.server.plugin.Plugin)",
+            "plugins[1] is Lacking, which is no plugin: it lacks stop (gearfast.Plugin)",
         ),
-        (["admin"], "plugins[0] is 'admin', which is no plugin: it lacks start, stop (gearfast.server.plugin.Plugin)"),
+        (["admin"], "plugins[0] is 'admin', which is no plugin: it lacks start, stop (gearfast.Plugin)"),
         (Lacking(), "Server's plugins are Lacking, and have to be a list: Server(config, [Admin()])"),
         ("admin", "Server's plugins are 'admin', and have to be a list: Server(config, [Admin()])"),
     ],
@@ -178,9 +178,9 @@ def test_a_plugin_that_is_none_is_refused_with_what_it_lacks(plugins: Any, said:
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        (Lacking(), "Lacking is no store: it lacks open, replay, write, close (gearfast.store.contract.Store)"),
+        (Lacking(), "Lacking is no store: it lacks open, replay, write, close (gearfast.Store)"),
         (Sqlite, "<class 'gearfast.plugins.sqlite.store.Sqlite'> is no store: it is a class, write Sqlite() ("),
-        ("sqlite:f", "'sqlite:f' is no store: it lacks open, replay, write, close (gearfast.store.contract.Store)"),
+        ("sqlite:f", "'sqlite:f' is no store: it lacks open, replay, write, close (gearfast.Store)"),
         (
             StoreSettings(url="x"),
             "StoreSettings(table='', durability='full', timeout=5.0) is no store: it lacks open, ",
@@ -194,9 +194,7 @@ def test_a_store_that_is_none_is_refused_with_what_it_lacks(store: Any, said: st
 def test_a_store_without_its_number_is_refused() -> None:
     store: Any = Sqlite(StoreSettings(url="sqlite:f"))
     store.largest = None
-    assert refusal(Server, Config(), [], store).endswith(
-        "it lacks the number 'largest' (gearfast.store.contract.Store)"
-    )
+    assert refusal(Server, Config(), [], store).endswith("it lacks the number 'largest' (gearfast.Store)")
 
 
 @pytest.mark.parametrize("config", [{}, {"port": 1}, "port=1", Config, 0])
