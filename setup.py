@@ -1,4 +1,4 @@
-"""The compiled rooms, the four switches of their build, and the program.
+"""The compiled rooms, the four switches of their build, the program, and README as a package index shows it.
 
 GEARFAST_DEBUG=1 keeps symbols and turns optimisation off, GEARFAST_SANITIZE=1 builds with
 AddressSanitizer and UndefinedBehaviorSanitizer, GEARFAST_FUZZ=1 with these and what libFuzzer
@@ -66,6 +66,16 @@ if coverage:
         shown = re.compile(r"__Pyx_TraceReturnCValue\(__pyx_r, \w+,")
         source.write_text(shown.sub("__Pyx_TraceReturnValue(Py_None,", source.read_text()))
 
+HOME = "https://github.com/gearfast/gearfast"
+
+
+def readme() -> str:
+    """README with whole addresses: a package index shows it, and has neither the files nor the pictures."""
+    text = Path("README.md").read_text(encoding="utf-8")
+    text = re.sub(r"(?<=\]\()(?!\w+:|#)", f"{HOME}/blob/main/", text)
+    return re.sub(r'(?<=src=")(?!\w+:)|(?<=srcset=")(?!\w+:)', f"{HOME}/raw/main/", text)
+
+
 LAUNCHER, SCRIPT = "packaging/launcher.c", "packaging/script.py"
 
 
@@ -109,6 +119,8 @@ else:
     program = {"entry_points": {"console_scripts": ["gearfast = gearfast.cli.program:main"]}}
 setup(
     **program,
+    long_description=readme(),
+    long_description_content_type="text/markdown",
     ext_modules=extensions,
     options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )

@@ -68,6 +68,20 @@ def test_wheel_holds_what_type_checkers_and_other_cython_modules_read(dist: Path
     }
 
 
+def test_readme_of_the_wheel_leads_to_files_that_are_there(dist: Path) -> None:
+    """A package index has neither our files nor our pictures."""
+    with zipfile.ZipFile(only(dist, "*.whl")) as wheel:
+        (metadata,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+        text = wheel.read(metadata).decode()
+    named = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'\bsrc(?:set)?="([^"]+)"', text)
+    ours = [re.fullmatch(r"https://github\.com/gearfast/gearfast/(?:blob|raw)/main/(.+)", name) for name in named]
+    assert len(ours) > 10
+    for name, found in zip(named, ours, strict=True):
+        assert found is not None, name
+        assert (PROJECT / found[1]).exists(), name
+    assert "Project-URL: Homepage, https://" in text
+
+
 def test_sdist_holds_the_sources_the_tests_and_the_documents(dist: Path) -> None:
     with tarfile.open(only(dist, "*.tar.gz")) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
