@@ -119,6 +119,11 @@ else:
     program = {"entry_points": {"console_scripts": ["gearfast = gearfast.cli.program:main"]}}
 setup(
     **program,
+    data_files=[
+        ("share/man/man1", ["packaging/gearfast.1"]),
+        ("share/bash-completion/completions", ["packaging/bash/gearfast"]),
+        ("share/zsh/site-functions", ["packaging/zsh/_gearfast"]),
+    ],
     long_description=readme(),
     long_description_content_type="text/markdown",
     ext_modules=extensions,

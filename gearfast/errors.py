@@ -12,8 +12,13 @@ class GearfastError(Exception):
 class ConfigError(GearfastError):
     """An option, a config file or an environment variable cannot be used.
 
-    The message is one line that says what is wrong and what would be right.
+    The message is one line that says what is wrong and what would be right. Where that line is gearmand's own, word for
+    word, ``hint`` may say more; else it is empty.
     """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class ListenError(GearfastError):

@@ -6,9 +6,10 @@ Not argparse: an option's value may begin with a dash, a name is abbreviated in 
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Self
 
-from gearfast.cli.options import LETTERS, OPTIONS, SHORTENED, Option
+from gearfast.cli.options import GROUPS, LETTERS, OPTIONS, SHORTENED, Option
 from gearfast.errors import ConfigError
 
 
@@ -64,7 +65,9 @@ def check(option: Option, text: str) -> None:
             option.read(text)
     except ValueError:
         argument = f"the argument ('{text}')" if text else "the argument"
-        raise ConfigError(f"{argument} for option '--{option.name}' is invalid") from None
+        words = getattr(option.read, "words", ())
+        hint = f"--{option.name} takes one of {', '.join(words)}" if words else ""
+        raise ConfigError(f"{argument} for option '--{option.name}' is invalid", hint) from None
 
 
 def split(words: Sequence[str], shortened: bool) -> tuple[list[tuple[Option, str]], list[str]]:
@@ -97,12 +100,20 @@ def long_option(word: str, queue: deque[str], shortened: bool) -> tuple[Option, 
     name, _, value = word[2:].partition("=")
     option = short_for(word, queue) if shortened else OPTIONS.get(name)
     if option is None:
-        raise ConfigError(f"unrecognised option '{word}'")
+        raise ConfigError(f"unrecognised option '{word}'", resembling(name))
     if option.value:
         return option, value or following(option, queue)
     if value:
         raise ConfigError(f"option '--{option.name}' does not take any arguments")
     return option, ""
+
+
+def resembling(name: str) -> str:
+    """Ask whether an option was meant whose name is nearly this one; empty: none is."""
+    shown = [option.name for group in GROUPS for option in group.options if option.help]
+    name = name.lower()
+    near = get_close_matches(name, shown, 1, 0.7) or [known for known in shown if name and known.startswith(name)]
+    return f"did you mean --{near[0]}?" if near else ""
 
 
 def short_for(word: str, queue: Sequence[str]) -> Option | None:

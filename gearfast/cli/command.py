@@ -65,7 +65,7 @@ def read(words: Sequence[str], environment: Mapping[str, str]) -> Command:
         if options.OPTIONS[name].store_only:
             raise ConfigError(f"unrecognised option '--{name}' (it belongs to the words of gearfast store)")
     if given.text("verbose") not in LEVELS:
-        raise ConfigError("Invalid value for --verbose supplied")
+        raise ConfigError("Invalid value for --verbose supplied", f"the levels are {', '.join(LEVELS)}")
     if given.number("hashtable-buckets") == 0:
         raise ConfigError("hashtable-buckets has to be greater than 0")
     if given.has("check-args"):

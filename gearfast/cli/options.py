@@ -5,6 +5,7 @@ gearfast adds or reads differently says so in its own line of the table.
 """
 
 import re
+import shutil
 import socket
 import textwrap
 from collections.abc import Callable
@@ -61,15 +62,16 @@ def seconds(text: str) -> float:
     return float(text)
 
 
-def one_of(*words: str) -> Callable[[str], str]:
-    """Return a reader that takes these words and raises ValueError for all else."""
+class OneOf:
+    """A reader that takes these words and raises ValueError for all else."""
 
-    def read(text: str) -> str:
-        if text not in words:
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def __call__(self, text: str) -> str:
+        if text not in self.words:
             raise ValueError(text)
         return text
-
-    return read
 
 
 def size(text: str) -> int:
@@ -194,7 +196,7 @@ JOBS = Group(
         Option("timeout-unit", "", "UNIT", "ms",
                "What the time-outs count that workers give their functions: ms, milliseconds, of which there are "
                "always a thousand at least; or s, seconds, as PHP's manual has it. [gearfast]",
-               one_of(*TIMEOUT_UNITS)),
+               OneOf(*TIMEOUT_UNITS)),
     ),
 )
 
@@ -208,7 +210,7 @@ DURABLE = Group(
                "What a job that was acknowledged survives. full: a power cut. normal: the end of the server at any "
                "moment, kill -9 included; a power cut may cost up to the last 16 MB. off: the end of the server as "
                "with normal, but nothing is forced to disk: a crash of the machine may cost the newest jobs or, with "
-               "SQLite, the file. [gearfast]", one_of("full", "normal", "off")),
+               "SQLite, the file. [gearfast]", OneOf("full", "normal", "off")),
         Option("store-timeout", "", "S", "5",
                "Seconds, with fractions, that a submit waits for a store that is away before it is refused. [gearfast]",
                seconds),
@@ -325,7 +327,7 @@ STORE_WORDS = Group(
         Option("output", "", "FILE", "", "export: write this file instead of standard output, all of it or nothing.",
                store_only=True),
         Option("to", "", "gearmand", "",
-               "export: give the jobs back to gearmand's own table, for gearmand to start with.", one_of("gearmand"),
+               "export: give the jobs back to gearmand's own table, for gearmand to start with.", OneOf("gearmand"),
                store_only=True),
         Option("take-over", "", "", "",
                "list, count, export: open the store as a server does, and make the jobs that gearmand has there its "
@@ -360,28 +362,35 @@ LETTERS = {option.short: option for option in OPTIONS.values() if option.short}
 def help_text() -> str:
     """Return what ``--help`` prints: the groups of the table, with defaults."""
     lines = ["Usage: gearfast [options]", "       gearfast store list|count|export|import [options]", ""]
-    lines += ["A Gearman job server. Options are gearmand's; those marked [gearfast] are its own."]
-    lines += ["The second form looks into a store, and moves jobs: see gearfast store --help."]
+    lines += filled("A Gearman job server. Options are gearmand's; those marked [gearfast] are its own.", "")
+    lines += filled("The second form looks into a store, and moves jobs: see gearfast store --help.", "")
     for group in GROUPS:
-        lines += ["", f"{group.title}:"]
+        lines += ["", *filled(f"{group.title}:", "")]
         for option in group.options:
             if option.help:
                 lines += describe(option)
     return "\n".join(lines + of_plugins())
 
 
-def store_help_text() -> str:
-    """Return what ``gearfast store --help`` prints."""
-    lines = ["Usage: gearfast store WORD [options]", ""]
-    lines += ["list, count and export change nothing. While a server runs they can read a database, or"]
-    lines += ["gearmand's SQLite file; a SQLite file of gearfast's, and all that writes, when it is stopped.", ""]
-    for word, text in STORE_HELP.items():
-        first, *rest = textwrap.wrap(text, 74)
-        lines += [f"  {word:<20}{first}", *(" " * 22 + line for line in rest)]
-    lines += ["", f"{STORE_WORDS.title}:"]
-    for option in STORE_WORDS.options:
-        lines += describe(option)
-    lines += ["", "Which store, as for the server itself; its config file is read too:"]
+def store_help_text(word: str = "") -> str:
+    """Return what ``gearfast store --help`` prints; with a word, what ``gearfast store WORD --help`` does."""
+    usages = [usage for usage in STORE_HELP if not word or usage.split()[0] == word]
+    lines = [f"Usage: gearfast store {usages[0] if word else 'WORD'} [options]", ""]
+    if word != "import":
+        lines += filled(
+            "list, count and export change nothing. While a server runs they can read a database, or gearmand's "
+            "SQLite file; a SQLite file of gearfast's, and all that writes, when it is stopped.",
+            "",
+        )
+        lines += [""]
+    for usage in usages:
+        lines += filled(STORE_HELP[usage], " " * 22, f"  {usage:<20}")
+    own = [option for option in STORE_WORDS.options if not word or word in option.help.partition(":")[0].split(", ")]
+    if own:
+        lines += ["", f"{STORE_WORDS.title}:"]
+        for option in own:
+            lines += describe(option)
+    lines += ["", *filled("Which store, as for the server itself; its config file is read too:", "")]
     for name in ("store", "store-password-file", "queue-type", "user", "config-file", "help"):
         lines += describe(OPTIONS[name])
     return "\n".join(lines + of_plugins())
@@ -391,12 +400,24 @@ def of_plugins() -> list[str]:
     """Return the lines that name the options of gearmand's plugins."""
     hidden = [f"--{option.name}" for option in (*QUEUE.options, *OTHER_BUILDS.options) if not option.help]
     plugins = "and the options of gearmand's plugins: " + " ".join(hidden)
-    return textwrap.wrap(plugins, 96, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)
+    return filled(plugins, "      ", "  ")
+
+
+def columns() -> int:
+    """Return how wide help is written: as the terminal is, within reason."""
+    return min(max(shutil.get_terminal_size((96, 24)).columns, 60), 120)
+
+
+def filled(text: str, indent: str, first: str | None = None) -> list[str]:
+    """Return a text in lines that fit."""
+    first = indent if first is None else first
+    return textwrap.wrap(text, columns(), initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def describe(option: Option) -> list[str]:
-    """Return an option's lines of help, 96 columns wide."""
+    """Return an option's lines of help."""
     text = f"{option.help} (default: {option.default})" if option.default else option.help
-    usage, texts = option.usage(), textwrap.wrap(text, 64, break_on_hyphens=False)
-    start = [f"  {usage:<30}{texts.pop(0)}"] if len(usage) < 30 else [f"  {usage}"]
-    return [*start, *(" " * 32 + line for line in texts)]
+    usage = option.usage()
+    if len(usage) < 30:
+        return filled(text, " " * 32, f"  {usage:<30}")
+    return [f"  {usage}", *filled(text, " " * 32)]

@@ -59,6 +59,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return obey(sys.argv[1:] if words is None else words, name)
     except GearfastError as error:
         say(f"{name}: {error}")
+        if isinstance(error, ConfigError) and error.hint:
+            say(f"{name}: {error.hint}")
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -101,6 +103,18 @@ def inspect(asked: Command, name: str) -> None:
         make_store(asked.store)
     if asked.config.ssl:
         server_context(asked.config)
+    if sys.stdout is not None and sys.stdout.isatty():  # silent otherwise, as stock
+        print(f"{name}: all of it can be: {found_good(asked)}")
+
+
+def found_good(asked: Command) -> str:
+    """Return what a start would do, in one line."""
+    config = asked.config
+    addresses = ", ".join(config.listen) or "every address"
+    kept = "in memory only" if asked.store is None else f"in {without_password(asked.store.url)}"
+    return (
+        f"it would listen on {addresses}, port {config.port}{', with TLS' if config.ssl else ''}, and keep jobs {kept}"
+    )
 
 
 def warn(warnings: Sequence[str], name: str) -> None:
@@ -111,8 +125,8 @@ def warn(warnings: Sequence[str], name: str) -> None:
 
 def look_into_store(words: Sequence[str], name: str) -> int:
     """Do what the words behind ``gearfast store`` ask for; return the exit code."""
-    if store_command.wants_help(words):
-        print(options.store_help_text())
+    if (word := store_command.wants_help(words)) is not None:
+        print(options.store_help_text(word))
         return 0
     errand = store_command.read(words, os.environ)
     warn(errand.warnings, name)

@@ -82,7 +82,7 @@ def read(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> E
     """Read the words behind ``gearfast store``. Raises ConfigError: one line."""
     given, strays, (word, *files) = split(words)
     if word not in WORDS:
-        raise ConfigError(f"store {word}: no such word; there are {', '.join(WORDS)}")
+        raise ConfigError(f"store {word}: no such command; there are {', '.join(WORDS)}")
     if len(files) > (word == "import"):
         raise ConfigError(f"store {word}: '{files[-1]}' is one word too many")
     for option in options.STORE_WORDS.options:
@@ -91,7 +91,7 @@ def read(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> E
     if given.has("to") and (given.has("function") or given.has("output") or given.has("take-over")):
         raise ConfigError("store export: --to gearmand moves every job; leave --function, --output and --take-over out")
     if given.has("verbose") and given.text("verbose") not in LEVELS:
-        raise ConfigError("Invalid value for --verbose supplied")
+        raise ConfigError("Invalid value for --verbose supplied", f"the levels are {', '.join(LEVELS)}")
     settings, remarks = queues.store_settings(given, environment)
     if settings is None:
         raise ConfigError(f"store {word}: say which store, such as --store=sqlite:/var/lib/gearfast/jobs.db")
@@ -121,9 +121,10 @@ def split(words: Sequence[str]) -> tuple[Arguments, tuple[str, ...], list[str]]:
     return given.over(of_file), strays, rest
 
 
-def wants_help(words: Sequence[str]) -> bool:
-    """Say whether ``--help`` is among the options."""
-    return Arguments.read(words)[0].has("help")
+def wants_help(words: Sequence[str]) -> str | None:
+    """Return the word that help is wanted for, empty for all of them; None when none is wanted."""
+    given, rest = Arguments.read(words)
+    return (rest[0] if rest and rest[0] in WORDS else "") if given.has("help") else None
 
 
 def run(errand: Errand, store: Store, name: str) -> int:

@@ -26,7 +26,7 @@ from tests.support.memory_store import AWKWARD, GivingBack, Memory, Plain, do, e
     [
         ("", "store: say what to do: gearfast store list|count|export|import (see gearfast store --help)"),
         ("--json", "store: say what to do: gearfast store list|count|export|import (see gearfast store --help)"),
-        ("look", "store look: no such word; there are list, count, export, import"),
+        ("look", "store look: no such command; there are list, count, export, import"),
         ("list x", "store list: 'x' is one word too many"),
         ("import x y", "store import: 'y' is one word too many"),
         ("count --json", "store count: --json does not belong to it (see gearfast store --help)"),
@@ -76,7 +76,7 @@ def test_store_of_the_servers_own_config_file(tmp_path: Path) -> None:
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["store", "--help"], ["store", "list", "-h"]):
+    for words in (["store", "--help"], ["store", "-h"]):
         assert program.main(words) == 0
         printed = capsys.readouterr().out
         assert printed.startswith("Usage: gearfast store ")

@@ -168,6 +168,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "arguments": {"options"},
         "config_file": {"options", "arguments"},
         "mysql_files": set(),
+        "pages": {"options"},
         "queues": {"options", "arguments", "mysql_files"},
         "command": {"options", "arguments", "config_file", "queues"},
         "daemon": {"options"},

@@ -64,7 +64,10 @@ def test_wheel_holds_what_type_checkers_and_other_cython_modules_read(dist: Path
     assert {name.split("/")[0] for name in names if not re.match(r"[^/]+\.(dist-info|data)/", name)} == {"gearfast"}
     programs = {"gearfast", "gearfast-python"} if sys.platform == "linux" else {"gearfast"}
     assert {name.split("/", 1)[1] for name in names if re.match(r"[^/]+\.data/", name)} == {
-        f"scripts/{program}" for program in programs
+        *(f"scripts/{program}" for program in programs),
+        "data/share/man/man1/gearfast.1",
+        "data/share/bash-completion/completions/gearfast",
+        "data/share/zsh/site-functions/_gearfast",
     }
 
 
