@@ -113,7 +113,7 @@ def test_a_profile_does_not_count_what_a_function_calls_as_its_own() -> None:
 
 
 def test_a_profile_names_functions_as_their_source_does() -> None:
-    assert micro.readable("__pyx_f_8gearfast_6broker_6Broker_grab") == "gearfast.broker.broker.Broker.grab"
+    assert micro.readable("__pyx_f_8gearfast_6broker_6broker_6Broker_grab") == "gearfast.broker.broker.Broker.grab"
     assert micro.readable("_int_free") == "_int_free"
 
 

@@ -44,10 +44,15 @@ CLASSES = sorted(
         for thing in vars(importlib.import_module(module)).values()
         if inspect.isclass(thing) and thing.__module__ == module and not issubclass(thing, int)
     }
-    | {thing for thing in vars(gearfast).values() if inspect.isclass(thing) and not issubclass(thing, int)},
+    | {
+        gearfast.Server,
+        gearfast.Config,
+        gearfast.StoreSettings,
+        *(thing for thing in vars(gearfast).values() if inspect.isclass(thing) and issubclass(thing, Exception)),
+    },
     key=lambda thing: (thing.__module__, thing.__name__),
 )
-"""All compiled ones, and the public ones."""
+"""All compiled ones, and public ones that stand in front of them; what only declares something is left out."""
 
 WRONG: tuple[Any, ...] = (None, -1, 3, 1 << 70, 1.5, "text", b"bytes", object(), [], (None,), {}, Config(), print)
 MAY_BE_RAISED = (
@@ -158,6 +163,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "InProcessPeer": worker,
     "Outbox": lambda: Broker().outbox,
     "Batches": batches,
+    "ConfigError": lambda: gearfast.ConfigError("text"),
     "Memory": lambda: turn().memory,
     "Notes": lambda: service().notes,
     "ProtocolError": lambda: gearfast.ProtocolError("text"),
@@ -165,6 +171,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "Service": service,
     "Session": session,
     "SocketTransport": transport,
+    "StoreSettings": lambda: gearfast.StoreSettings(url="sqlite:f"),
     "TlsTransport": tls_transport,
     "Turn": turn,
     "Watch": lambda: Watch(transport()),

@@ -365,7 +365,7 @@ def test_daemon_starts_with_standard_descriptors_closed(tmp_path: Path, closed: 
         end_by_pid(pid)
 
 
-WITHOUT_NULL = "import os, sys; os.devnull = '/dev/none'; from gearfast import cli; sys.exit(cli.main())"
+WITHOUT_NULL = "import os, sys; os.devnull = '/dev/none'; from gearfast.cli import program; sys.exit(program.main())"
 """The program where there is no /dev/null, as in a chroot."""
 
 
