@@ -66,6 +66,11 @@ cdef class Turn:
 
     def __dealloc__(self):
         free(self.buffer)
+        if self.queue.next != NULL:               # else it was not made; members that are still there are among themselves
+            ring_leave(&self.queue)
+            ring_leave(&self.backlog)
+            ring_leave(&self.unfinished)
+            ring_leave(&self.leaving)
 
     # --- who has something to send ---
 
