@@ -80,7 +80,7 @@ def staying(job: StoredJob, reason: object) -> str:
     return f"job {job.number} of {shown(job.function)} stays: {reason}"
 
 
-class TakeOver:
+class Tally:
     """Says in the log what became of the jobs that gearmand left in one place."""
 
     def __init__(self, place: str) -> None:

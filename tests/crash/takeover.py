@@ -25,7 +25,7 @@ Row = tuple[str, str, object, bytes, int]
 """Unique, function, priority, payload, due time."""
 
 
-class TakeOver:
+class Tally:
     """A file of gearmand's, and the servers that take it over and are killed."""
 
     def __init__(self, folder: Path, nursery: Nursery, chance: random.Random, rows: int) -> None:

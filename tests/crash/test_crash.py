@@ -19,7 +19,7 @@ from tests.crash.peers import number_of
 from tests.crash.place import SqlitePlace
 from tests.crash.powercut import PowerCutPlace
 from tests.crash.sabotage import KINDS
-from tests.crash.takeover import TakeOver
+from tests.crash.takeover import Tally
 from tests.crash.world import World
 from tests.support.peers import PROJECT, finish
 
@@ -158,7 +158,7 @@ def test_kills_during_the_take_over_of_gearmands_jobs_leave_each_there_once(tmp_
     for at in range(12):
         folder = tmp_path / str(at)
         folder.mkdir()
-        take_over = TakeOver(folder, nursery, chance, 30_000)
+        take_over = Tally(folder, nursery, chance, 30_000)
         for _ in range(4 if takes else 0):  # the first one only shows how long it takes
             take_over.kill_once(takes)
         takes = max(takes, take_over.finish())

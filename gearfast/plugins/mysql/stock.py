@@ -11,7 +11,7 @@ from gearfast.errors import StoreError
 from gearfast.plugins.mysql.jobs import COLUMNS, ROWS, JobTables, literal, quoted
 from gearfast.plugins.mysql.link import Link
 from gearfast.store.contract import CEILING, Batch, StoredJob, ceiling_of
-from gearfast.store.stock import StockRow, TakeOver, job_of, row_of, staying
+from gearfast.store.stock import StockRow, Tally, job_of, row_of, staying
 
 CREATE: Final = (
     b"CREATE TABLE %b (unique_key VARCHAR(64), function_name VARCHAR(255), priority INT, data LONGBLOB,"
@@ -62,24 +62,24 @@ class StockTable:
         With transactions a row is ours, and gearmand's no more, at one moment. Without them (MyISAM) it is noted as
         ours in the transaction that makes it ours, and is deleted afterwards; the next start deletes what is noted.
         """
-        said = TakeOver(f"table {self.name} at {self._link.address}")
-        if not await self._is_gearmands(said):
+        tally = Tally(f"table {self.name} at {self._link.address}")
+        if not await self._is_gearmands(tally):
             return
         metadata = await self._ours.read_metadata()
         noted = set(metadata.get(NOTED, b"").decode().split())
         ceiling = ceiling_of({CEILING: metadata.get(CEILING.encode(), b"0").decode()})
         left = 0
         while found := await self._read(left):
-            good = [one for one in found if not self._is_bad(one, said)]
+            good = [one for one in found if not self._is_bad(one, tally)]
             if engine.lower() == "innodb":
                 taken, deleted = await self._move(good, ceiling)
             else:
                 taken, deleted = await self._move_in_steps(good, noted, ceiling)
             ceiling += taken
-            said.taken += taken
+            tally.taken += taken
             left += len(found) - (len(good) if deleted else 0)
         await self._link.run(b"DELETE FROM %b WHERE name = %b" % (self._ours.metadata, literal(NOTED)))
-        said.finish()
+        tally.finish()
 
     async def _move(self, rows: list[Found], ceiling: int) -> tuple[int, int]:
         """Make rows jobs with the numbers after ``ceiling``, in a transaction; return how many, and how many are gone.
@@ -115,17 +115,17 @@ class StockTable:
 
     async def look(self) -> AsyncIterator[list[StoredJob]]:
         """Yield its rows as jobs that have no number, some at a time; they stay where they are."""
-        said = TakeOver(f"table {self.name} at {self._link.address}")
-        if not await self._link.do(partial(self._is_gearmands, said)):
+        tally = Tally(f"table {self.name} at {self._link.address}")
+        if not await self._link.do(partial(self._is_gearmands, tally)):
             return
         noted = set((await self._link.do(self._notes)).split())
         at = 0
         while found := await self._link.do(partial(self._read, at)):
             at += len(found)
             # What is noted is a job of ours already, and was to be deleted.
-            good = [one for one in found if one.mark not in noted and not self._is_bad(one, said)]
+            good = [one for one in found if one.mark not in noted and not self._is_bad(one, tally)]
             yield [await self._link.do(partial(self._with_payload, one)) for one in good]
-        said.finish()
+        tally.finish()
 
     async def _notes(self) -> str:
         if self._ours.names[1] not in await self._ours.engines(self._ours.names[1]):
@@ -138,11 +138,11 @@ class StockTable:
             [[payload]] = await self._link.run(b"SELECT data FROM %b WHERE %b LIMIT 1" % (self._table, one.where))
         return job_of(one.row._replace(payload=payload), 0)
 
-    async def _is_gearmands(self, said: TakeOver) -> bool:
+    async def _is_gearmands(self, tally: Tally) -> bool:
         """Learn the columns; say in the log when they are not gearmand's."""
         self._charsets = await self._columns()
         if missing := {b"unique_key", b"function_name", b"priority", b"data"} - self._charsets.keys():
-            said.reject(self.name, f"the table has no column {min(missing).decode()}, so it is none of gearmand's")
+            tally.reject(self.name, f"the table has no column {min(missing).decode()}, so it is none of gearmand's")
         return not missing
 
     async def _count(self, kinds: list[Found]) -> tuple[int, ...]:
@@ -166,7 +166,7 @@ class StockTable:
             *(self._table, one.where),
         )
 
-    def _is_bad(self, one: Found, said: TakeOver) -> bool:
+    def _is_bad(self, one: Found, tally: Tally) -> bool:
         """Say in the log why a row cannot be a job."""
         row = one.row
         try:
@@ -174,7 +174,7 @@ class StockTable:
             if (size := one.size + len(job.function) + len(job.unique)) > self._ours.largest:
                 raise StoreError(f"its {size} bytes are more than max_allowed_packet of the server lets through")
         except StoreError as error:
-            said.reject((row.function, row.unique), error)
+            tally.reject((row.function, row.unique), error)
             return True
         return False
 

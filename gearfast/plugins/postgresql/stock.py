@@ -9,7 +9,7 @@ from gearfast.errors import StoreError
 from gearfast.plugins.postgresql.jobs import SLICE, SLICE_SIZE, Jobs
 from gearfast.plugins.postgresql.link import FAILURES, Connection, one_line, quoted
 from gearfast.store.contract import CEILING, StoredJob, ceiling_of
-from gearfast.store.stock import StockRow, TakeOver, job_of, row_of, staying
+from gearfast.store.stock import StockRow, Tally, job_of, row_of, staying
 
 log = logging.getLogger("gearfast")
 
@@ -28,30 +28,30 @@ class StockTable:
         columns = await self.columns(connection)
         if not columns:
             return metadata
-        story = TakeOver(self.place)
+        tally = Tally(self.place)
         read = f"{self.query(columns)} FOR UPDATE"
         async for some in self.places(connection):
             async with connection.transaction():
                 rows = await connection.fetch(read, some)
-                taken, gone = read_rows(rows, ceiling_of(metadata), story)
+                taken, gone = read_rows(rows, ceiling_of(metadata), tally)
                 if taken:
                     metadata = {**metadata, CEILING: str(taken[-1].number)}
                     await connection.execute(jobs.statements([], {CEILING: metadata[CEILING]}))
                     await jobs.copy(connection, taken)
                     await connection.execute(f"DELETE FROM {self.table} WHERE ctid = ANY ($1::tid[])", gone)
-            story.taken += len(taken)
-        story.finish()
+            tally.taken += len(taken)
+        tally.finish()
         return metadata
 
     async def look(self, connection: Connection) -> AsyncIterator[list[StoredJob]]:
         """Yield its rows as jobs that have no number, some thousand at a time; they stay where they are."""
         columns = await self.columns(connection)
-        story = TakeOver(self.place)
+        tally = Tally(self.place)
         if columns:
             async for some in self.places(connection):
-                jobs, _ = read_rows(await connection.fetch(self.query(columns), some), 0, story)
+                jobs, _ = read_rows(await connection.fetch(self.query(columns), some), 0, tally)
                 yield [job._replace(number=0) for job in jobs]
-        story.finish()
+        tally.finish()
 
     async def places(self, connection: Connection) -> AsyncIterator[list[Any]]:
         """Yield where its rows are: only that tells one from another. So many at a time as may be read at once."""
@@ -130,9 +130,7 @@ class StockTable:
         return first + await self.insert_rows(connection, rows[half:], stay)
 
 
-def read_rows(
-    rows: Iterable[Sequence[Any]], ceiling: int, story: TakeOver
-) -> tuple[list[StoredJob], list[Sequence[int]]]:
+def read_rows(rows: Iterable[Sequence[Any]], ceiling: int, tally: Tally) -> tuple[list[StoredJob], list[Sequence[int]]]:
     """Return the jobs of rows of gearmand's, numbered from the ceiling on, and the places of these rows."""
     taken: list[StoredJob] = []
     gone = []
@@ -141,7 +139,7 @@ def read_rows(
         try:
             taken.append(job_of(row, ceiling + len(taken) + 1))
         except StoreError as error:
-            story.reject((row.function, row.unique), error)
+            tally.reject((row.function, row.unique), error)
         else:
             gone.append(place)
     return taken, gone

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from gearfast.store.contract import StoredJob
-from gearfast.store.stock import TakeOver
+from gearfast.store.stock import Tally
 
 BUCKET_BITS: Final = 10
 """A hash of a million jobs could be read in no order, and not without others waiting; one of 1,024 is sorted here."""
@@ -29,13 +29,13 @@ def record_of(job: StoredJob) -> bytes:
     return head + function + unique + more + payload
 
 
-def jobs_from(numbers: Iterable[int], records: Iterable[bytes | None], report: TakeOver) -> list[StoredJob]:
+def jobs_from(numbers: Iterable[int], records: Iterable[bytes | None], tally: Tally) -> list[StoredJob]:
     """Return the jobs of records; one that cannot be read is reported. A replay is a million turns of this loop."""
     found = list[StoredJob]()
     new, unpack, head = tuple.__new__, RECORD.unpack_from, RECORD.size
     for number, record in zip(numbers, records, strict=True):
         if record is None or len(record) < head or record[0] != VERSION:
-            report.reject(number, "its record is damaged, or of a newer gearfast")
+            tally.reject(number, "its record is damaged, or of a newer gearfast")
             continue
         # Each part's length becomes the place where the next part begins.
         _, priority, attempts, due, unique, more, payload = unpack(record)
@@ -43,21 +43,21 @@ def jobs_from(numbers: Iterable[int], records: Iterable[bytes | None], report: T
         more += unique
         payload += more
         if payload > len(record):
-            report.reject(number, "its record is cut off")
+            tally.reject(number, "its record is cut off")
             continue
         names = record[head:unique], record[unique:more]
         found.append(new(StoredJob, (number, *names, priority, due, attempts, record[payload:], record[more:payload])))
     return found
 
 
-def numbers_from(names: list[bytes], report: TakeOver) -> list[int]:
+def numbers_from(names: list[bytes], tally: Tally) -> list[int]:
     """Return the numbers of a bucket's records in their order; what is no number is reported."""
     found = sorted(map(int, filter(NUMBER.fullmatch, names)))
     while found and found[-1] >= 2**63:
         found.pop()
     if len(found) < len(names):
         for name in set(names).difference(b"%d" % number for number in found):
-            report.reject(name, "this is no number of a job")
+            tally.reject(name, "this is no number of a job")
     return found
 
 

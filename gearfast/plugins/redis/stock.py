@@ -14,7 +14,7 @@ from gearfast.errors import ConfigError, StoreError
 from gearfast.ground.clock import wall
 from gearfast.plugins.redis.link import Link
 from gearfast.store.contract import StoredJob
-from gearfast.store.stock import NAMED, StockRow, TakeOver, job_of, row_of, shown
+from gearfast.store.stock import NAMED, StockRow, Tally, job_of, row_of, shown
 
 log = logging.getLogger("gearfast")
 
@@ -114,7 +114,7 @@ class StockKeys:
     def __init__(self, link: Link, prefix: bytes, place: str) -> None:
         self.link = link
         self.prefix = prefix
-        self.report = TakeOver(f"{place}, keys {prefix.decode(errors='replace')}-*")
+        self.tally = Tally(f"{place}, keys {prefix.decode(errors='replace')}-*")
         self.known = set[bytes]()
         """Keys that stay where they are, and need no second look."""
         self.unsure = 0
@@ -140,17 +140,17 @@ class StockKeys:
                 row, sure = row_from(key, self.prefix, fields)
                 jobs.append(job_of(row, number + len(jobs) + 1))
             except StoreError as error:
-                self.report.reject(key, error)
+                self.tally.reject(key, error)
                 self.known.add(key)
                 continue
             taken.append(key)
             self.unsure += not sure
             if not sure and self.unsure <= NAMED:
-                log.warning("%s: the key %s is read as function %r", self.report.place, shown(key), row.function)
+                log.warning("%s: the key %s is read as function %r", self.tally.place, shown(key), row.function)
         return jobs, taken
 
     def finish(self) -> None:
         """Say what has not been said one by one."""
-        self.report.finish()
+        self.tally.finish()
         if self.unsure > NAMED:
-            log.warning("%s: %d more keys could be read in several ways", self.report.place, self.unsure - NAMED)
+            log.warning("%s: %d more keys could be read in several ways", self.tally.place, self.unsure - NAMED)

@@ -31,7 +31,7 @@ from gearfast.plugins.redis.jobs import BUCKET_BITS, NUMBER, SLICE, by_bucket, j
 from gearfast.plugins.redis.link import Command, Link, connector, raise_first, reason_of
 from gearfast.plugins.redis.stock import OURS, StockKeys, key_of, prefix_of
 from gearfast.store.contract import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
-from gearfast.store.stock import TakeOver, staying
+from gearfast.store.stock import Tally, staying
 
 log = logging.getLogger("gearfast")
 
@@ -142,22 +142,22 @@ class Redis:
 
     async def replay(self) -> AsyncIterator[list[StoredJob]]:
         """Yield every job, by its number: bucket by bucket, the numbers, then as many records as are no burden."""
-        report = TakeOver(self._place)
+        tally = Tally(self._place)
         step = 64
         for bucket in await self._all_buckets():
             key = self._bucket(bucket)
             [names] = await self._ask((b"HKEYS", key))
             if not names:
                 self._empty.add(bucket)
-            numbers = numbers_from(names, report)
+            numbers = numbers_from(names, tally)
             while numbers:
                 part, numbers = numbers[:step], numbers[step:]
                 [records] = await self._ask((b"HMGET", key, *part))
                 size = sum(map(len, filter(None, records))) + 1
                 step = max(1, min(2 * step, len(part) * REPLY_BYTES // size, 1 << BUCKET_BITS))
-                if jobs := jobs_from(part, records, report):
+                if jobs := jobs_from(part, records, tally):
                     yield jobs
-        report.finish()
+        tally.finish()
 
     async def write(self, batch: Batch) -> None:
         """Write the batch in one transaction; return when it is as durable as this Redis can make it.
@@ -426,7 +426,7 @@ class Redis:
             jobs, taken = await found.jobs(keys, number)
             raised = {CEILING: str(number + len(jobs))} if jobs else {}
             await self._commit(link, Batch([], jobs, raised), [(b"DEL", *taken)] if taken else [])
-            found.report.taken += len(jobs)
+            found.tally.taken += len(jobs)
             metadata = metadata | raised
         found.finish()
         return metadata

@@ -93,11 +93,11 @@ class Desk(threading.Thread):
                 error = reason
             # A loop that was closed in a hurry raises: then nobody waits.
             with contextlib.suppress(RuntimeError):
-                future.get_loop().call_soon_threadsafe(settle, future, result, error)
+                future.get_loop().call_soon_threadsafe(resolve, future, result, error)
             del task, future, work, result, error
 
 
-def settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
+def resolve(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
     """Wake who waits for the future, if somebody does."""
     if future.done():
         return
@@ -202,7 +202,7 @@ class SqliteFile:
             checkpoint(connection, "RESTART")
             self._transact(statements)
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Have what was written reach the disk where a commit does not see to that: for what is rare and dear."""
         if self._synchronous == "NORMAL":
             checkpoint(self.connection(), "FULL")

@@ -18,7 +18,7 @@ from typing import Any, Final
 from gearfast.errors import ConfigError, StoreError
 from gearfast.plugins.sqlite.file import SqliteFile, Statement
 from gearfast.store.contract import CEILING, Batch, StoredJob, StoreSettings, ceiling_of
-from gearfast.store.stock import StockRow, TakeOver, job_of, log, row_of, staying
+from gearfast.store.stock import StockRow, Tally, job_of, log, row_of, staying
 
 FORMAT: Final = 1
 """Of our tables, in the file's ``user_version``. Raise it when an older gearfast could not read them."""
@@ -170,14 +170,14 @@ class Sqlite:
 
     async def left(self) -> AsyncIterator[list[StoredJob]]:
         """Yield the jobs of gearmand's table, without numbers. Raises StoreError."""
-        story = TakeOver(f"table {self._table} of {self.path}")
+        tally = Tally(f"table {self._table} of {self.path}")
         sql = await self._file.call(self._stock_rows)
         last = LOWEST
         while sql is not None and (rows := await self._file.call(partial(self._some, sql, last, 4))):
             last = rows[-1][0]
-            _, jobs = judged(rows, 0, story)
+            _, jobs = judged(rows, 0, tally)
             yield [job._replace(number=0) for job in jobs]
-        story.finish()
+        tally.finish()
 
     async def replay(self) -> AsyncIterator[list[StoredJob]]:
         """Yield every job by its number. Raises StoreError."""
@@ -248,7 +248,7 @@ class Sqlite:
     def _write(self, batch: Batch) -> None:
         self._file.transact(self._statements(batch), growth(batch.adds))
         if batch.metadata:
-            self._file.settle()
+            self._file.sync()
 
     def _statements(self, batch: Batch) -> list[Statement]:
         statements = [
@@ -279,10 +279,10 @@ class Sqlite:
 
     def _report_unreadable(self) -> None:
         sql = f"SELECT number FROM {self._jobs} WHERE NOT ({READABLE}) ORDER BY number"
-        story = TakeOver(self.path)
+        tally = Tally(self.path)
         for (number,) in self._file.connection().execute(sql):
-            story.reject(number, "one of its columns is not what gearfast writes")
-        story.finish()
+            tally.reject(number, "one of its columns is not what gearfast writes")
+        tally.finish()
 
     # --- in the file's thread: gearmand's table ---
 
@@ -291,20 +291,20 @@ class Sqlite:
         sql = self._stock_rows()
         if sql is None:
             return 0
-        story = TakeOver(f"table {self._table} of {self.path}")
+        tally = Tally(f"table {self._table} of {self.path}")
         last = LOWEST
         try:
             while rows := self._some(sql, last, 4):
                 last = rows[-1][0]
-                keys, jobs = judged(rows, ceiling + story.taken + 1, story)
+                keys, jobs = judged(rows, ceiling + tally.taken + 1, tally)
                 if jobs:
                     moved = Batch([], jobs, {CEILING: str(jobs[-1].number)})
                     gone = deletes(self._stock, "rowid", keys, self._keys)
                     self._file.transact([*gone, *self._statements(moved)], growth(jobs))
-                    story.taken += len(jobs)
+                    tally.taken += len(jobs)
         finally:
-            story.finish()
-        return story.taken
+            tally.finish()
+        return tally.taken
 
     def _stock_rows(self) -> str | None:
         """Return the query for gearmand's rows, None when there is no such table. Tables of old have no due time."""
@@ -350,7 +350,7 @@ class Sqlite:
         return len(gone)
 
 
-def judged(rows: list[tuple[Any, ...]], number: int, story: TakeOver) -> tuple[list[int], list[StoredJob]]:
+def judged(rows: list[tuple[Any, ...]], number: int, tally: Tally) -> tuple[list[int], list[StoredJob]]:
     """Return the keys and the jobs of those of gearmand's rows that are jobs, by numbers from ``number`` on."""
     keys: list[int] = []
     jobs: list[StoredJob] = []
@@ -361,5 +361,5 @@ def judged(rows: list[tuple[Any, ...]], number: int, story: TakeOver) -> tuple[l
             jobs.append(job_of(row, number + len(jobs)))
             keys.append(key)
         except StoreError as error:
-            story.reject(names, error)
+            tally.reject(names, error)
     return keys, jobs
