@@ -257,7 +257,7 @@ class Config:
     # --- the end ---
     drain_timeout: Annotated[float | None, Above(0, DAY), By("--drain-timeout")] = None
     """Seconds after which a drain is given up, and the server ends; None: it waits for as long as it takes."""
-    drain_report: Annotated[float, Above(0, DAY)] = 60.0
+    drain_log_interval: Annotated[float, Above(0, DAY)] = 60.0
     """Seconds between lines of the log that say what a drain waits for."""
 
     # --- admin answers ---

@@ -43,7 +43,7 @@ cdef class InProcessPeer(Peer):
     cdef void wake(self) noexcept nogil:
         self.keep(Told(WAKE, 1, 0, 0, True), NULL)
 
-    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
+    cdef bint notify(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
         self.keep(Told(kind, count, number, size, body == NULL), body)
         return True
 

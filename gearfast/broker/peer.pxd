@@ -24,7 +24,7 @@ cdef class Peer:
     cdef void wake(self) noexcept nogil
     # `body` is that of the packet on the wire, to be handed on as it is; NULL if the broker itself says FAIL. It is told
     # `count` times, since it asked as often. False: it does not listen any more.
-    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil
+    cdef bint notify(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil
 
 # To all clients of a job.
 # Returns how many there were.

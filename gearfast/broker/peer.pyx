@@ -14,7 +14,7 @@ cdef class Peer:
     cdef void wake(self) noexcept nogil:
         pass
 
-    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
+    cdef bint notify(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
         return True
 
     def abilities(self):
@@ -39,7 +39,7 @@ cdef size_t tell(Index* waiters, Job* job, Report kind, const char* body, size_t
     while waiter != NULL:
         next = waiter.next
         client = (<Party*>waiter.client).peer
-        if client == NULL or not (<Peer>client).report(kind, job.number, body, size, waiter.count):
+        if client == NULL or not (<Peer>client).notify(kind, job.number, body, size, waiter.count):
             detach(waiters, waiter)
         told += 1
         waiter = next

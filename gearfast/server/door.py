@@ -101,7 +101,7 @@ class Door:
         over = monotonic() - VISIT
         for visitor, since in visitors.items():
             if since <= over or visitor.session.serial not in self.sessions:
-                visitor.close()
+                visitor.abort()
                 return True
         return False
 

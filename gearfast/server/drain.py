@@ -34,7 +34,7 @@ class Drain:
     def say(self) -> None:
         """Log what is waited for, and again after a while."""
         log.log(NOTICE, "Draining: %s", self.waited_for())
-        self.timers[1:] = [self.loop.call_later(self.config.drain_report, self.say)]
+        self.timers[1:] = [self.loop.call_later(self.config.drain_log_interval, self.say)]
 
     def waited_for(self) -> str:
         """Return it as a person may read it."""

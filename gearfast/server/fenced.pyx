@@ -78,7 +78,7 @@ def refuse_jobs(Service service not None, set numbers not None, bytes text not N
         try:
             answer_anew(session, numbers, text)
         except MemoryError:                        # half written anew: nothing of it may be sent
-            session.cut_off(NO_MEMORY)
+            session.abort_for(NO_MEMORY)
 
 
 cdef int answer_anew(Session session, set numbers, bytes text) except -1:

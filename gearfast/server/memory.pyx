@@ -161,7 +161,7 @@ cdef class Memory:
             if session.held is not None:
                 much -= min(much, session.held.hold.size)
             session.trouble = IN_THE_WAY
-            session.hang_up()
+            session.abort()
             if much == 0:
                 return False
         return count > 0

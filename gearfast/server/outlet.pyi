@@ -6,5 +6,5 @@ from typing_extensions import disjoint_base
 class Outlet:
     """The way out of a session; transports are outlets."""
 
-    def close(self) -> None:
+    def abort(self) -> None:
         """Close the connection at once."""

@@ -8,5 +8,5 @@ cdef class Outlet:
     cdef size_t send_along(self, Slice rest) noexcept nogil:
         return 0
 
-    def close(self):
+    def abort(self):
         """Close the connection at once."""

@@ -13,9 +13,9 @@ cdef class TlsTransport(SocketTransport):
     cdef bint shaken              # hands: the session may begin
     cdef object timer             # of the handshake
 
-    cdef int shake(self) except -1
-    cdef int refuse(self, str reason) except -1
+    cdef int handshake(self) except -1
+    cdef int handshake_failed(self, str reason) except -1
     cdef int decrypt(self) except -1
     cdef ssize_t read(self, char* at, size_t room) except -2      # -1: nothing now; 0: nothing any more
     cdef bint send_sealed(self) except -1
-    cdef int say_goodbye(self) except -1
+    cdef int close_notify(self) except -1

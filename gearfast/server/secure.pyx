@@ -27,7 +27,7 @@ cdef class TlsTransport(SocketTransport):
             self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
             self.timer = loop.call_later(patience, self.too_slow)
         except BaseException:
-            self.close()
+            self.abort()
             raise
 
     # --- in ---
@@ -43,12 +43,12 @@ cdef class TlsTransport(SocketTransport):
             self.taken_in()
         elif size == 0 and not self.lingering and self.shaken:
             self.incoming.write_eof()
-            self.heard_all()
+            self.eof_received()
         elif size == 0 or self.unwatched or errno not in (EAGAIN, EINTR):
             self.turn.begin()
-            if not self.shaken and not self.session.ended:
-                self.refuse("the peer has left")
-            self.close()
+            if not self.shaken and not self.session.closing:
+                self.handshake_failed("the peer has left")
+            self.abort()
         return 0
 
     cdef int take_kept(self) except -1:
@@ -64,7 +64,7 @@ cdef class TlsTransport(SocketTransport):
         cdef ssize_t size = 1
         cdef char* at
         if not self.shaken:
-            self.shake()
+            self.handshake()
         if not self.shaken or not session.wants_input():
             return 0
         at = session.reader.begin(self.turn.buffer, self.turn.buffer_size, &room)
@@ -77,7 +77,7 @@ cdef class TlsTransport(SocketTransport):
         session.reader.received(at, filled)
         session.take()
         if size == 0:
-            self.heard_all()
+            self.eof_received()
         elif filled == room:
             self.ready()                          # there may be more, and the loop will not say so
         return 0
@@ -92,7 +92,7 @@ cdef class TlsTransport(SocketTransport):
         except ssl.SSLEOFError:                   # it ended without a word
             return 0
 
-    cdef int shake(self) except -1:
+    cdef int handshake(self) except -1:
         try:
             self.tls.do_handshake()
             self.shaken = True
@@ -100,20 +100,20 @@ cdef class TlsTransport(SocketTransport):
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            self.refuse(str(error))
+            self.handshake_failed(str(error))
         self.ready()                              # with what the handshake says, or with the alert that ends it
         return 0
 
-    cdef int refuse(self, str reason) except -1:
+    cdef int handshake_failed(self, str reason) except -1:
         self.turn.service.notes.say(logs.INFO, "%s: no TLS handshake: %s", (self.session.address.decode(), reason))
-        self.session.ended = True
+        self.session.closing = True
         self.ready()
         return 0
 
     def too_slow(self):
         try:
             if self.open and not self.shaken:
-                self.refuse("it took too long")
+                self.handshake_failed("it took too long")
         except Exception as error:
             self.fail(error)
 
@@ -157,9 +157,9 @@ cdef class TlsTransport(SocketTransport):
 
     # --- the end ---
 
-    cdef int say_goodbye(self) except -1:
+    cdef int close_notify(self) except -1:
         """A peer that trusts nobody wants to be told that this was all; if it was."""
-        if self.shaken and not self.session.cut and not self.owes():
+        if self.shaken and not self.session.aborted and not self.owes():
             try:
                 self.tls.unwrap()
             except ssl.SSLError:                  # it has yet to say the same
@@ -168,16 +168,16 @@ cdef class TlsTransport(SocketTransport):
                 self.send_waiting()
         return 0
 
-    cdef void shut(self):
-        self.say_goodbye()
-        SocketTransport.shut(self)
+    cdef void write_eof(self):
+        self.close_notify()
+        SocketTransport.write_eof(self)
 
-    cdef void release(self):
+    cdef void close_fd(self):
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None                     # it knows us
         try:
-            self.say_goodbye()
+            self.close_notify()
         finally:
-            SocketTransport.release(self)
+            SocketTransport.close_fd(self)
             self.tls = self.sealed = None

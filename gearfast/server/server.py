@@ -146,7 +146,7 @@ class Server:
 
     async def replay(self, writer: Writer) -> None:
         """Have the store's jobs; `stop` ends that too."""
-        self.replaying = asyncio.ensure_future(writer.start(self.turn.settle))
+        self.replaying = asyncio.ensure_future(writer.start(self.turn.answer_fenced))
         try:
             await self.replaying
         except asyncio.CancelledError:
@@ -255,7 +255,7 @@ class Server:
             self.broker.closing = True
             self.writing.hold()
         for session in list(self.service.sessions.values()):
-            session.hang_up()
+            session.abort()
         if self.running:
             self.running = False
             self.turn.close()

@@ -79,8 +79,8 @@ cdef class Session(Peer):
     cdef bint exceptions                  # it asked for WORK_EXCEPTION
     cdef bint refused_before
     cdef bint stopped                     # its requests are not looked at until output has drained, or its next share of time
-    cdef bint ended                       # nothing more is read; close when all is sent
-    cdef bint cut                         # close now
+    cdef bint closing                     # nothing more is read; close when all is sent
+    cdef bint aborted                     # close now
     cdef Trouble trouble
 
     # Handle what the reader has; what is left when `wants_input` turns false waits for `go_on`.
@@ -88,7 +88,7 @@ cdef class Session(Peer):
     cdef int take_packets(self) except -1
     cdef int keep_rest(self) except -1                     # of what has come, for later
     cdef void go_on(self) noexcept
-    cdef void closed(self) noexcept
+    cdef void disconnect(self) noexcept
     cdef bint wants_input(self) noexcept
     cdef bint has_more_to_do(self) noexcept
 
@@ -100,7 +100,7 @@ cdef class Session(Peer):
     cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept nogil
     cdef bint deliver_large(self, uint32_t type, Slice body) noexcept nogil
     cdef size_t send_along(self, Slice rest) noexcept nogil
-    cdef void cut_off(self, Trouble trouble) noexcept nogil
+    cdef void abort_for(self, Trouble trouble) noexcept nogil
     cdef int send(self, uint32_t type, const char* body, size_t size) except -1
     # A packet in two parts: the first `size` bytes of its body are for the caller to fill in, `rest` follows.
     cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL
@@ -112,4 +112,4 @@ cdef class Session(Peer):
     cdef inline bint too_much_waits(self) noexcept:
         return self.out.waiting() > self.service.output_pause or (self.fences.count > 0 and self.store_is_behind())
     cdef bint store_is_behind(self) noexcept               # it has yet to write too much
-    cdef void give_up(self, object error) noexcept
+    cdef void fail(self, object error) noexcept

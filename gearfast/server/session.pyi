@@ -61,5 +61,5 @@ class Session(Peer):
     @property
     def client_id(self) -> bytes:
         """What it gave by SET_CLIENT_ID; ``-`` at first."""
-    def hang_up(self) -> None:
+    def abort(self) -> None:
         """Close the connection at once; at the end of the turn, if it is being served."""

@@ -94,7 +94,7 @@ cdef class Session(Peer):
             self.keep_rest()
         except Exception as error:
             broker.working = False
-            self.give_up(error)
+            self.fail(error)
 
     cdef int keep_rest(self) except -1:
         if not self.reader.finish():
@@ -137,7 +137,7 @@ cdef class Session(Peer):
             if self.answer is not None:
                 self.next_slice()
         except Exception as error:
-            self.give_up(error)
+            self.fail(error)
         if self.answer is not None:
             return
         self.stopped = self.too_much_waits()       # of what stood behind the answer, say: the input waits, too, then
@@ -146,11 +146,11 @@ cdef class Session(Peer):
             self.take()
 
     cdef bint wants_input(self) noexcept:
-        return not (self.stopped or self.ended or self.cut or self.answer is not None)
+        return not (self.stopped or self.closing or self.aborted or self.answer is not None)
 
     cdef bint has_more_to_do(self) noexcept:
         """Something can go on now that could not when it was stopped."""
-        return not self.cut and (self.answer is not None or self.stopped) and not self.too_much_waits()
+        return not self.aborted and (self.answer is not None or self.stopped) and not self.too_much_waits()
 
     cdef bint store_is_behind(self) noexcept:
         return self.service.broker.outbox.backlog(self.heavy) > self.service.store_backlog
@@ -173,7 +173,7 @@ cdef class Session(Peer):
         answer = None if self.service.admin is None else self.service.admin(self, packet.body.data[:packet.body.size])
         self.service.broker.working = True
         if answer is None:
-            self.ended = True
+            self.closing = True
         elif isinstance(answer, bytes):
             need(self.to.write(<const char*>(<bytes>answer), len(<bytes>answer)))
         else:
@@ -250,7 +250,7 @@ cdef class Session(Peer):
 
     cdef size_t send_along(self, Slice rest) noexcept nogil:
         """A large rest goes out at once, if it can, straight from where it lies: neither kept nor copied."""
-        return self.outlet.send_along(rest) if self.to is self.out and not self.cut else 0
+        return self.outlet.send_along(rest) if self.to is self.out and not self.aborted else 0
 
     cdef int send_handle(self, uint32_t type, uint64_t number) except -1:
         cdef Slice handle = self.service.broker.handles.spell(number)
@@ -274,7 +274,7 @@ cdef class Session(Peer):
 
     # --- the end ---
 
-    cdef void give_up(self, object error) noexcept:
+    cdef void fail(self, object error) noexcept:
         """This peer cannot be served any further; the others never notice."""
         cdef bytes code = b""
         try:
@@ -287,20 +287,20 @@ cdef class Session(Peer):
                 self.refused_before = True
                 self.refuse(code, str(error).encode())
         except MemoryError:
-            self.cut = True
-        self.ended = True
+            self.aborted = True
+        self.closing = True
         self.outlet.ready()
 
-    cdef void cut_off(self, Trouble trouble) noexcept nogil:
-        """While the broker works: `closed` says why."""
-        self.cut = True
+    cdef void abort_for(self, Trouble trouble) noexcept nogil:
+        """While the broker works: `disconnect` says why."""
+        self.aborted = True
         self.trouble = trouble
         self.outlet.ready()
 
-    cdef void closed(self) noexcept:
+    cdef void disconnect(self) noexcept:
         """The peer is gone, or as good as gone."""
         cdef Broker broker = self.service.broker
-        self.ended = True
+        self.closing = True
         self.answer = None
         try:
             self.service.sessions.pop(self.serial, None)
@@ -312,25 +312,25 @@ cdef class Session(Peer):
         broker.disconnect(self, self.service.now)
         broker.rest()
 
-    def hang_up(self):
+    def abort(self):
         """Close the connection at once; at the end of the turn, if the broker is at work."""
         if self.service.broker.working:
-            self.cut = True
+            self.aborted = True
             self.outlet.ready()
         else:
-            self.outlet.close()
+            self.outlet.abort()
 
     # --- what the broker asks of a peer, while it works ---
 
     cdef void wake(self) noexcept nogil:
         if not self.deliver(NOOP, Slice(NULL, 0), 1):
-            self.cut_off(NO_MEMORY)
+            self.abort_for(NO_MEMORY)
 
-    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
+    cdef bint notify(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
         cdef size_t waiting = self.out.waiting() + (0 if self.held is None else self.held.waiting())
         cdef uint32_t type = REPORT_TYPES[<int>kind]
         cdef Slice told = Slice(body, size)
-        if self.cut:
+        if self.aborted:
             return False
         if body == NULL or (kind == EXCEPTION and not self.exceptions):
             type = WORK_FAIL
@@ -338,7 +338,7 @@ cdef class Session(Peer):
         if waiting > self.service.output_limit or (
             count > 1 and waiting + count * (HEADER_SIZE + told.size) > self.service.output_limit
         ):
-            self.cut_off(DEAF)
+            self.abort_for(DEAF)
         elif not self.deliver(type, told, count):
-            self.cut_off(NO_MEMORY)
-        return not self.cut
+            self.abort_for(NO_MEMORY)
+        return not self.aborted

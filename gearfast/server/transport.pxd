@@ -13,7 +13,7 @@ cdef class Transport(Member):
     cdef bint unwatched           # the loop gave the socket up: it is broken, what it still has is read
     cdef bint blocked             # the peer takes nothing at the moment
     cdef bint eof                 # the peer sends nothing more
-    cdef bint parted              # the broker has been told that the peer is gone
+    cdef bint disconnected        # the broker has been told that the peer is gone
     cdef bint open
 
     cdef int take_in(self) except -1              # what has come
@@ -24,15 +24,15 @@ cdef class Transport(Member):
     cdef bint can_send(self) noexcept
     cdef bint owes(self) noexcept                 # something is still to be sent, now or later
     cdef void sent(self, size_t size) noexcept
-    cdef int heard_all(self) except -1            # the peer sends nothing more
-    cdef void shut(self)                          # say that we send nothing more
-    cdef void release(self)                       # give the descriptor back
-    cdef int give_back(self) except -1            # what it holds in memory, and its place
-    cdef void part(self) noexcept
+    cdef int eof_received(self) except -1         # the peer sends nothing more
+    cdef void write_eof(self)                     # say that we send nothing more
+    cdef void close_fd(self)                      # give the descriptor back
+    cdef int release(self) except -1              # what it holds in memory, and its place
+    cdef void disconnect(self) noexcept           # the broker forgets the peer
     cdef void took(self) noexcept                 # the session has handled what it could of what has come
     cdef void wait_for_rest(self) noexcept        # of a packet, if there is one
-    cdef void end_gently(self)
-    cdef void fail(self, object error) noexcept
+    cdef void linger_close(self)                  # all was sent; the peer may be sending still
+    cdef void fail(self, object error) noexcept   # log why, and abort
 
 cdef class Watch:
     cdef SocketTransport transport

@@ -47,7 +47,7 @@ cdef class Transport(Member):
     cdef bint can_send(self) noexcept:
         return self.session.out.sendable() > 0
 
-    cdef int heard_all(self) except -1:
+    cdef int eof_received(self) except -1:
         """From here on the loop would say in each of its turns that there is something to read: the end."""
         self.eof = True
         if self.reading:
@@ -55,10 +55,10 @@ cdef class Transport(Member):
         self.ready()
         return 0
 
-    cdef void shut(self):
+    cdef void write_eof(self):
         pass
 
-    cdef void release(self):
+    cdef void close_fd(self):
         pass
 
     cdef void turn_over(self) noexcept:
@@ -83,19 +83,19 @@ cdef class Transport(Member):
             self.wait_for_rest()
         if session.wants_input():
             self.take_kept()
-        if not self.blocked and not session.cut and self.can_send() and not self.send_waiting():
-            session.cut = True
-        if session.cut:
-            self.close()
+        if not self.blocked and not session.aborted and self.can_send() and not self.send_waiting():
+            session.aborted = True
+        if session.aborted:
+            self.abort()
             return 0
         if session.out.waiting() == 0:
             session.out.forget()
         if session.has_more_to_do():
             self.ready()
-        elif session.ended or (self.eof and session.wants_input()):
-            self.part()
+        elif session.closing or (self.eof and session.wants_input()):
+            self.disconnect()
             if not self.owes():
-                self.end_gently()
+                self.linger_close()
                 return 0
         elif self.eof and self.blocked and not self.leaving:       # it has yet to take what there is of its answer
             self.turn.wait_to_leave(self)
@@ -108,11 +108,11 @@ cdef class Transport(Member):
         if self.leaving and size > 0:
             self.turn.wait_to_leave(self)
 
-    cdef void part(self) noexcept:
+    cdef void disconnect(self) noexcept:
         """The broker forgets the peer; what waits for it may still be sent."""
-        if not self.parted:
-            self.parted = True
-            self.session.closed()
+        if not self.disconnected:
+            self.disconnected = True
+            self.session.disconnect()
             if self.open and not self.leaving:
                 self.turn.wait_to_leave(self)
             self.turn.schedule()                   # for what it held: some may be taken from it later, or be news
@@ -132,19 +132,19 @@ cdef class Transport(Member):
             self.turn.wait_no_more(self)
 
     cdef void time_out(self) noexcept:
-        if self.parted and not self.blocked and self.session.fences.count > 0:
+        if self.disconnected and not self.blocked and self.session.fences.count > 0:
             self.turn.wait_to_leave(self)              # it is the store that is waited for
             return
-        reason = "it does not take what it is owed" if self.eof or self.parted else "the rest of a packet has not come"
+        reason = "it does not take what it is owed" if self.eof or self.disconnected else "the rest of a packet has not come"
         self.fail(TimeoutError(reason))
 
-    cdef void end_gently(self):
+    cdef void linger_close(self):
         """All was sent. After an error the peer may still be writing: closing now would cost it our answer."""
         if self.eof or self.unwatched:
-            self.close()
+            self.abort()
         else:
-            self.shut()
-            self.loop.call_later(self.linger, self.close)
+            self.write_eof()
+            self.loop.call_later(self.linger, self.abort)
 
     cdef void fail(self, object error) noexcept:
         """It cannot be served any further; the others never notice."""
@@ -155,25 +155,25 @@ cdef class Transport(Member):
             self.turn.service.notes.say(level, "%s: closed: %s", (self.session.address.decode(), said(error)))
             self.turn.serve_no_more(self)
             self.turn.schedule()                       # for the log
-            self.close()
+            self.abort()
         except Exception as another:
             self.turn.trouble(another)
 
-    def close(self):
+    def abort(self):
         if self.open:
             self.turn.service.broker.belongs_here()
             self.open = False
             self.turn.wait_no_more(self)
-            self.part()
+            self.disconnect()
             try:
                 self.read_on(False)
             finally:
                 try:
-                    self.release()
+                    self.close_fd()
                 finally:
-                    self.give_back()
+                    self.release()
 
-    cdef int give_back(self) except -1:
+    cdef int release(self) except -1:
         cdef Session session = self.session
         session.reader.forget()
         session.out.forget()
@@ -228,7 +228,7 @@ cdef class SocketTransport(Transport):
             self.read_on(True)
         except BaseException:
             if self.open:
-                self.close()
+                self.abort()
             else:
                 close_descriptor(fd)
             raise
@@ -269,10 +269,10 @@ cdef class SocketTransport(Transport):
             session.take()
             self.taken_in()
         elif size == 0 and not self.lingering:
-            self.heard_all()
+            self.eof_received()
         elif size == 0 or self.unwatched or errno not in (EAGAIN, EINTR):
             self.turn.begin()
-            self.close()
+            self.abort()
         return 0
 
     cdef int taken_in(self) except -1:
@@ -321,9 +321,9 @@ cdef class SocketTransport(Transport):
         try:
             if not self.open:
                 return
-            if self.session.cut or not self.send_waiting():
+            if self.session.aborted or not self.send_waiting():
                 self.turn.begin()
-                self.close()
+                self.abort()
             elif not self.can_send():
                 self.blocked = False
                 self.loop.remove_writer(self.fd)
@@ -331,13 +331,13 @@ cdef class SocketTransport(Transport):
         except Exception as error:
             self.fail(error)
 
-    cdef void shut(self):
+    cdef void write_eof(self):
         shutdown(self.fd, SHUT_WR)
         self.lingering = True
         if not self.reading:
             self.read_on(True)
 
-    cdef void release(self):
+    cdef void close_fd(self):
         if self.blocked:
             self.loop.remove_writer(self.fd)
         close_descriptor(self.fd)

@@ -33,13 +33,13 @@ class Turn(Aftermath):
     def over(self) -> None:
         """End the turn: each member that became ready sends once, as far as time allows. Called by the loop.
 
-        Raises RuntimeError while a peer is served, as `settle` does: a plugin that answers a line cannot end the turn.
+        Raises RuntimeError while a peer is served, as `answer_fenced` does: a plugin cannot end the turn it is in.
         """
     def when_idle(self, idle: Callable[[], None]) -> None:
         """Call this once, as soon as no job is left; with ``broker.draining``, none that has to be waited for."""
     def tick(self) -> None:
         """Let the broker do what is due by now. Called by the loop's timer."""
-    def settle(self) -> None:
+    def answer_fenced(self) -> None:
         """Tell who waited that the store has written, at once."""
     def rest(self) -> None:
         """Take back what forgotten peers had, and tell who must know. Called by the loop."""

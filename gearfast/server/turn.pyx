@@ -216,7 +216,7 @@ cdef class Turn:
         self.idle = idle
         self.schedule()
 
-    def settle(self):
+    def answer_fenced(self):
         self.enter()
         self.begin()
         self.scheduled = True                     # by what follows
@@ -311,7 +311,7 @@ cdef class Turn:
 
     def close(self):
         while not ring_empty(&self.leaving):
-            (<Member>self.leaving.next.owner).close()
+            (<Member>self.leaving.next.owner).abort()
         while not ring_empty(&self.queue):
             ring_leave(self.queue.next)
         while not ring_empty(&self.backlog):

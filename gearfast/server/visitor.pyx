@@ -28,7 +28,7 @@ cdef int on_question(Session session, const Packet* packet, const Row* row) exce
 
 
 cdef int on_packet(Session session, const Packet* packet, const Row* row) except -1:
-    session.ended = True
+    session.closing = True
     session.outlet.ready()
     return 0
 

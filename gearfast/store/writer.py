@@ -42,17 +42,17 @@ class Writer:
         self.task: asyncio.Task[None] | None = None
         self.clock: asyncio.TimerHandle | None = None  # looks for those who have waited too long
         self.alarm: asyncio.TimerHandle | None = None  # goes on with what failed by itself
-        self.settled = asyncio.Event()
+        self.batch_done = asyncio.Event()
         self.ending = False
 
     # --- the start ---
 
-    async def start(self, settle: Callable[[], None]) -> None:
+    async def start(self, answer_fenced: Callable[[], None]) -> None:
         """Open the store, replay its jobs, and have the broker tell it what follows. Raises StoreError, ConfigError.
 
-        ``settle`` tells who waited what the store has written by then.
+        ``answer_fenced`` tells who waited what the store has written by then.
         """
-        self.settle = settle
+        self.answer_fenced = answer_fenced
         self.loop = asyncio.get_running_loop()
         began = monotonic()
         try:
@@ -122,8 +122,8 @@ class Writer:
             await self.attempts.write(planned)
             while (removes := self.plan.overtook()) is not None:
                 await self.attempts.write(removes)
-            self.settle()  # what this leads to is written by the next round: this one is still busy
-            self.settled.set()
+            self.answer_fenced()  # what this leads to is written by the next round: this one is still busy
+            self.batch_done.set()
         self.outbox.busy = False
         self.wake_in(self.plan.due() - monotonic())
 
@@ -153,8 +153,8 @@ class Writer:
         """Give an answer to those who have waited too long."""
         self.clock = None
         self.attempts.refuse_overdue()
-        self.settle()
-        self.settled.set()
+        self.answer_fenced()
+        self.batch_done.set()
         if self.plan.waits or self.outbox.busy:
             self.watch()
 
@@ -175,8 +175,8 @@ class Writer:
         while is_waited_for(last):
             self.wake()
             self.watch()
-            self.settled.clear()
-            await self.settled.wait()
+            self.batch_done.clear()
+            await self.batch_done.wait()
 
     def hold(self) -> None:
         """No job is for the store from now on, and nobody waits for it: the server takes its peers down."""

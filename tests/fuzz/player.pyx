@@ -194,10 +194,10 @@ cdef class Wire(SocketTransport):
             poison(self.turn.buffer, self.turn.buffer_size)      # it is the next one's now
             self.taken_in()
         elif size == 0 and not self.lingering:
-            self.heard_all()
+            self.eof_received()
         elif size == 0 or self.unwatched or size == BROKEN:
             self.turn.begin()
-            self.close()
+            self.abort()
         return 0
 
     cdef bint send_waiting(self) except -1:
@@ -226,12 +226,12 @@ cdef class Wire(SocketTransport):
         out.sent += size
         return max(<ssize_t>0, self.player.hear(rest)) if <size_t>size == waiting else 0
 
-    cdef void shut(self):
+    cdef void write_eof(self):
         self.lingering = True
         if not self.reading:
             self.read_on(True)
 
-    cdef void release(self):
+    cdef void close_fd(self):
         if self.blocked:
             self.loop.remove_writer(self.fd)
         if self.player.wire is self:

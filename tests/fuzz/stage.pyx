@@ -121,7 +121,7 @@ cdef class Stage:
         elif cell.op == HANG_UP:
             if player.wire is not None:
                 player.account.dead = True
-                player.wire.session.hang_up()
+                player.wire.session.abort()
         elif cell.op in (TURN, TIME, WALL, LOOKS, BUSY, DRAIN, STORE):
             return self.step_of_time(cell)
         else:
@@ -199,7 +199,7 @@ cdef class Stage:
         cdef Session session = player.wire.session
         cdef Ring* link
         cdef uint64_t waits = 0
-        if buffer_left(&player.saying) > 0 or session.stopped or session.ended:
+        if buffer_left(&player.saying) > 0 or session.stopped or session.closing:
             complain(f"player {player.place} is not listened to any more")
         if session.out.waiting() > 0 or session.answer is not None:
             complain(f"player {player.place} is not told what there is for it")

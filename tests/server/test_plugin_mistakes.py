@@ -178,7 +178,7 @@ def test_a_plugin_that_hangs_up_who_asks_it_behind_a_long_answer() -> None:
             return iter([b"one\n", b"two\n"])
 
         def bye(self, words: list[bytes], session: Session) -> bytes:
-            session.hang_up()
+            session.abort()
             others.extend(socket.socketpair())
             return b"for the peer\n"
 

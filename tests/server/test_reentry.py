@@ -71,7 +71,7 @@ class Meddler(logging.Handler):
         broker.tick(0.0, 0.0)
         for session in list(server.sessions.values()):
             list(session.each_ability())
-            session.hang_up()
+            session.abort()
 
 
 class Looker(Meddler):
@@ -252,7 +252,7 @@ def test_a_plugin_cannot_end_the_turn_it_is_called_in() -> None:
                 yield b"answer\n"
 
             def try_it(self) -> None:
-                for call in (server.turn.over, server.turn.settle):
+                for call in (server.turn.over, server.turn.answer_fenced):
                     try:
                         call()
                     except RuntimeError as error:
@@ -413,7 +413,7 @@ def test_a_finaliser_is_refused_while_the_broker_works_and_does_no_harm_then() -
                 gc.set_threshold(700, 10, 10)
         meddler.server = None
         for session in list(server.sessions.values()):
-            session.hang_up()
+            session.abort()
         for handle, *_ in server.broker.scan_jobs(0, 1000)[1]:
             server.broker.cancel_job(handle)
         await nothing_is_left(server)

@@ -109,7 +109,7 @@ def test_a_job_is_due_at_some_moment(due: float) -> None:
         InProcessPeer(Broker()).submit(b"f", background=True, due=due)
 
 
-@pytest.mark.parametrize("name", ["start", "stop", "drain", "reload", "close", "hang_up", "over", "settle"])
+@pytest.mark.parametrize("name", ["start", "stop", "drain", "reload", "close", "abort", "over", "answer_fenced"])
 def test_a_server_belongs_to_the_thread_of_its_loop(name: str) -> None:
     """The error says how it is done; nothing has happened, and nobody has been cut off."""
 
@@ -136,7 +136,7 @@ def test_a_server_belongs_to_the_thread_of_its_loop(name: str) -> None:
 
 def call_of(server: Server, session: Session, name: str) -> None:
     """Call what has this name. A coroutine is run as far as it goes by itself."""
-    method = getattr(session if name == "hang_up" else server if hasattr(server, name) else server.turn, name)
+    method = getattr(session if name == "abort" else server if hasattr(server, name) else server.turn, name)
     task = method()
     if inspect.iscoroutine(task):
         with contextlib.closing(task):

@@ -216,7 +216,7 @@ def test_without_a_store_everything_is_waited_for_and_that_is_said() -> None:
 
 def test_a_drain_says_now_and_then_what_it_waits_for(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(NOTICE, "gearfast")
-    with serving(Obedient(), drain_report=0.02) as served, served.connect() as client, served.connect() as worker:
+    with serving(Obedient(), drain_log_interval=0.02) as served, served.connect() as client, served.connect() as worker:
         submit(client, 2)
         handle, _ = grab(worker_of(worker, "f"))
         served.loop.call_soon_threadsafe(served.server.drain)

@@ -258,7 +258,7 @@ def use_wrongly(make: Callable[[], Any]) -> None:
 
 def use_afterwards(make: Callable[[], Any]) -> None:
     """After its end, and after that of all that it knows."""
-    for end in ("close", "disconnect", "hang_up", "stop", "tick"):
+    for end in ("close", "disconnect", "abort", "stop", "tick"):
         ended = make()
         if hasattr(ended, end):
             refused(getattr(ended, end))
