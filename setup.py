@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import sysconfig
+import tomllib
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -32,16 +33,7 @@ if fuzz:
     # clang, unlike gcc, holds nothing and no bytes behind it to be undefined
     flags += ["-O2", "-fsanitize=fuzzer-no-link", "-fno-sanitize=pointer-overflow"]
 
-DIRECTIVES = {
-    "language_level": 3,
-    "boundscheck": False,
-    "wraparound": False,
-    "initializedcheck": False,
-    "cdivision": True,
-    "auto_pickle": False,
-    "embedsignature": False,
-    "linetrace": coverage,
-}
+directives = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["gearfast"]["directives"]
 
 # coverage.py hears of Cython's lines in the older of CPython's two ways only
 TRACING = {"CYTHON_TRACE": "1", "CYTHON_TRACE_NOGIL": "1", "CYTHON_USE_SYS_MONITORING": "0"}
@@ -57,7 +49,7 @@ extensions = cythonize(
         )
         for room in ROOMS
     ],
-    compiler_directives=DIRECTIVES,
+    compiler_directives={**directives, "linetrace": coverage},
 )
 if coverage:
     # A tracer is shown what a function returns, as a Python object; of a struct with bytes that end nowhere none can be

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "build" / "bench"
 NEEDED = ("msgspec", "rich", "matplotlib", "jinja2", "Cython")
-WORDS = ("compare", "readme", "micro", "report")
+COMMANDS = ("compare", "readme", "micro", "report")
 OK, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -28,7 +28,7 @@ def main(words: Sequence[str]) -> int:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         return complain(f"missing {', '.join(missing)}: make bench, or pip install 'gearfast[bench]'")
-    if not words or words[0] not in WORDS:
+    if not words or words[0] not in COMMANDS:
         return measure(words)
     if words[0] == "report":
         return report_again(words[1:])
@@ -115,11 +115,12 @@ def play(options: Options, runner: Runner, subjects: list[Subject]) -> int:
 
 
 def show(results: Results, html: Path) -> None:
-    """Print the tables and the bars, and write the report."""
+    """Print the tables, the bars if they were asked for, and write the report."""
     from benchmarks import bars, table
 
     table.show(results)
-    bars.show(results)
+    if results.options.get("bars"):
+        bars.show(results)
     if results.rows:
         from benchmarks import report  # last: matplotlib takes its time
 

@@ -38,7 +38,7 @@ class Attacker:
         self._say(b"strike\n")
 
     def told(self, seconds: float) -> Told | None:
-        """Return how it went, or None if it is not over within so many seconds. Raises ConnectionError."""
+        """Return how it went, or None if it is not over within ``seconds`` seconds. Raises ConnectionError."""
         line = heard(self.process, seconds)
         if line is None:
             return None
@@ -54,7 +54,7 @@ class Attacker:
 
 @contextlib.contextmanager
 def attacker(attack: str, port: int, size: int, seconds: float) -> Iterator[Attacker]:
-    """Have an attack prepared, within so many seconds; its connections are gone when the block is left.
+    """Have an attack prepared, within ``seconds`` seconds; its connections are gone when the block is left.
 
     Raises TooSlowError.
     """
@@ -72,6 +72,6 @@ def attacker(attack: str, port: int, size: int, seconds: float) -> Iterator[Atta
 
 
 def heard(process: subprocess.Popen[bytes], seconds: float) -> bytes | None:
-    """Return the next line it says, b"" at its end, or None if there is none within so many seconds."""
+    """Return the next line it says, b"" at its end, or None if there is none within ``seconds`` seconds."""
     assert process.stdout is not None
     return process.stdout.readline() if select.select([process.stdout], [], [], seconds)[0] else None

@@ -36,9 +36,9 @@ from benchmarks.results import Results, Row, Spread
 
 @dataclass(frozen=True)
 class Found:
-    """What was found where a bar looks: a figure per round, and what they were taken from."""
+    """What was found where a bar looks, and what it was taken from."""
 
-    figures: list[float]
+    spread: Spread
     among: str = ""
 
 
@@ -73,9 +73,10 @@ class Against:
         return f"{self.scenario}: {self.figure.name} to {self.other}"
 
     def find(self, results: Results) -> Found | None:
-        """Return the ratios."""
+        """Return the ratio."""
         row = _row(results, self.scenario)
-        return _found(row.ratios(OURS, self.other, self.figure.pick)) if row else None
+        spread = self.figure.ratio(row, OURS, self.other) if row else None
+        return Found(spread) if spread else None
 
     def write(self, value: float) -> str:
         """Write one figure."""
@@ -96,15 +97,18 @@ class Plain:
         return f"plain scenarios, {self.name}: CPU to {self.other}"
 
     def find(self, results: Results) -> Found | None:
-        """Return the mean, or the worst by its median, of each round."""
-        rows = [row for row in results.rows if row.group == "plain" and row.ratios(OURS, self.other, CPU.pick)]
-        ratios = [row.ratios(OURS, self.other, CPU.pick) for row in rows]
-        if not rows:
+        """Return the mean, its least and most those of all rounds; or the worst."""
+        rows = [row for row in results.rows if row.group == "plain"]
+        ratios = [(ratio, row) for row in rows if (ratio := CPU.ratio(row, OURS, self.other))]
+        if not ratios:
             return None
         if self.over is max:
-            worst = max(range(len(rows)), key=lambda at: statistics.median(ratios[at]))
-            return Found(ratios[worst], rows[worst].name)
-        return Found([self.over(one) for one in zip(*ratios, strict=False)], f"over {len(rows)}")
+            worst, row = max(ratios, key=lambda each: each[0].median)
+            return Found(worst, row.name)
+        rounds = zip(*(row.ratios(OURS, self.other, CPU.pick) for _, row in ratios), strict=False)
+        means = [self.over(one) for one in rounds]
+        mean = self.over(ratio.median for ratio, _ in ratios)
+        return Found(Spread(mean, min(*means, mean), max(*means, mean)), f"over {len(ratios)}")
 
     def write(self, value: float) -> str:
         """Write one figure."""
@@ -226,13 +230,13 @@ class Stands:
         return f"{self.curve}: the longest wait"
 
     def find(self, results: Results) -> Found | None:
-        """Return it for each round, and where the worst was."""
-        points = {row.x or 0.0: WAIT.of(row.of(OURS)) for row in results.rows if row.curve == self.curve}
-        points = {x: waits for x, waits in points.items() if waits}
+        """Return it where it was worst."""
+        rows = [row for row in results.rows if row.curve == self.curve]
+        points = {row.x or 0.0: spread for row in rows if (spread := WAIT.spread(row, OURS))}
         if not points:
             return None
-        worst = max(points, key=lambda x: statistics.median(points[x]))
-        return Found(points[worst], f"at {count(worst)}")
+        worst, spread = max(points.items(), key=lambda point: point[1].median)
+        return Found(spread, f"at {count(worst)}")
 
     def write(self, value: float) -> str:
         """Write one figure."""
@@ -335,9 +339,9 @@ def judge(bar: Bar, results: Results) -> Verdict:
     """Hold results against one bar."""
     what, asked = bar.what(), bare(bar.write(bar.most))
     found = bar.find(results)
-    spread = Spread.of(found.figures) if found else None
-    if found is None or spread is None:
+    if found is None:
         return Verdict(what, asked)
+    spread = found.spread
     met = spread.median <= bar.most or math.isclose(spread.median, bar.most)
     what += f" ({found.among})" if found.among else ""
     return Verdict(what, asked, bar.write(spread.median), between(bar.write, spread), met)
@@ -372,4 +376,5 @@ def _row(results: Results, name: str) -> Row | None:
 
 
 def _found(figures: list[float]) -> Found | None:
-    return Found(figures) if figures else None
+    spread = Spread.of(figures)
+    return Found(spread) if spread else None

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,15 +24,8 @@ LIMIT = PLACE / "limit"
 LIMIT_SOURCE = ROOT / "benchmarks" / "subjects" / "limit.c"
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 
-DIRECTIVES = {
-    "language_level": 3,
-    "boundscheck": False,
-    "wraparound": False,
-    "initializedcheck": False,
-    "cdivision": True,
-    "auto_pickle": False,
-    "embedsignature": False,
-}
+SETTINGS = ROOT / "pyproject.toml"
+"""has the directives for Cython, those of the package too"""
 
 
 class BuildFailed(Exception):  # noqa: N818
@@ -46,7 +40,7 @@ def sources() -> list[Path]:
 def declarations() -> list[Path]:
     """Return what any module may have been compiled against: a change of one is a change of all."""
     here = (path for path in (ROOT / "benchmarks").rglob("*") if path.suffix in (".pxd", ".h"))
-    return [*here, *(ROOT / "gearfast").rglob("*.pxd"), Path(__file__)]
+    return [*here, *(ROOT / "gearfast").rglob("*.pxd"), SETTINGS, Path(__file__)]
 
 
 def compiled(source: Path) -> Path:
@@ -117,6 +111,7 @@ def compile_modules(modules: list[Path]) -> None:
     from setuptools import Distribution, Extension
 
     started = time.time()
+    directives = tomllib.loads(SETTINGS.read_text(encoding="utf-8"))["tool"]["gearfast"]["directives"]
     extensions = [
         Extension(
             module(source),
@@ -126,7 +121,7 @@ def compile_modules(modules: list[Path]) -> None:
         )
         for source in modules
     ]
-    made = cythonize(extensions, build_dir=str(PLACE), include_path=["."], compiler_directives=DIRECTIVES)
+    made = cythonize(extensions, build_dir=str(PLACE), include_path=["."], compiler_directives=directives)
     command = Distribution({"ext_modules": made}).get_command_obj("build_ext")
     command.build_lib, command.build_temp = str(PLACE / "lib"), str(PLACE / "temp")
     command.parallel, command.force = os.cpu_count() or 1, True

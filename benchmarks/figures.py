@@ -61,6 +61,11 @@ def rate(value: float) -> str:
     return f"{count(value)}/s"
 
 
+def share(value: float) -> str:
+    """Write a part of one core: 7 %, 98 %; 240 % with several threads."""
+    return f"{value * 100:.0f} %"
+
+
 def size(value: float) -> str:
     """Write bytes: 154 B, 10.9 KB, 41.5 MB (a KB is 1,024 B)."""
     if abs(value) < 1023.5:
@@ -109,8 +114,10 @@ class Figure:
         return Spread.of(self.of(row.of(subject)))
 
     def ratio(self, row: Row, subject: str, other: str) -> Spread | None:
-        """Return subject's through other's, round by round."""
-        return Spread.of(row.ratios(subject, other, self.pick))
+        """Return subject's through other's: that of the medians, and the least and most of all rounds."""
+        rounds = Spread.of(row.ratios(subject, other, self.pick))
+        one, two = self.spread(row, subject), self.spread(row, other)
+        return Spread(one.median / two.median, rounds.min, rounds.max) if rounds and one and two else None
 
     def there(self, row: Row) -> bool:
         """Tell whether any subject of the row has it."""
@@ -129,6 +136,7 @@ def between(write: Callable[[float], str], spread: Spread) -> str:
 
 
 CPU = Figure("CPU", "us per job", lambda one: one.cpu, microseconds)
+BUSY = Figure("busy", "of one core", lambda one: one.cpu * one.rate / 1e6 if one.cpu and one.rate else None, share)
 RATE = Figure("rate", "jobs per second", lambda one: one.rate, rate, less_is_better=False)
 P50 = Figure("p50", "latency", lambda one: one.latency.p50 if one.latency else None, duration)
 P99 = Figure("p99", "latency", lambda one: one.latency.p99 if one.latency else None, duration)

@@ -38,7 +38,7 @@ def times(value: float) -> str:
 
 def _mean(results: Results, other: str) -> Spread | None:
     mean = Plain("", other, 0, statistics.geometric_mean).find(results)
-    return Spread.of(mean.figures) if mean else None
+    return mean.spread if mean else None
 
 
 def _each(results: Results, other: str) -> list[tuple[float, Row]]:

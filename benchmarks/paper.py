@@ -173,6 +173,12 @@ def apart(wanted: Sequence[float], gap: float) -> list[float]:
     return found
 
 
+def round_below(value: float) -> float:
+    """Return the largest of 1, 2, 5, 10, 20, 50 and so on that is not more."""
+    decade = 10.0 ** math.floor(math.log10(value))
+    return max(step * decade for step in (1, 2, 5) if step * decade <= value)
+
+
 def ticks(least: float, most: float) -> list[float]:
     """Return round numbers for a logarithmic axis: 1, 10, 100; 1, 2, 5, 10 where there are few of them."""
     decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)

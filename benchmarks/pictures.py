@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import figures
 from benchmarks.bars import ROUND_TRIP
 from benchmarks.figures import AFTER, CPU, FRESH, MEMORY, OURS, RATE, STOCK, WAIT, Figure
-from benchmarks.paper import MARKERS, PHONE, QUIET, Paper, Picture, apart, colour_of, fine, ticks
+from benchmarks.paper import MARKERS, PHONE, QUIET, Paper, Picture, apart, colour_of, fine, round_below, ticks
 from benchmarks.results import Group, Results, Row, Spread
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ GUTTER = 26.0
 NAMES = 64.0
 """points for the subjects' names, left of their bars and right of their lines"""
 BAR, GAP = 8.5, 3.5
+SCALE = 11.0
+"""points under the bars of a panel, for the scale that they have"""
 
 Point = tuple[float, Spread]
 Lines = dict[str, list[Point]]
@@ -114,7 +116,7 @@ def _drained(rows: Sequence[Row], width: float, columns: int, ink: str) -> Paper
 def _scales(columns: int) -> list[str]:
     lines = [
         "Medians; whiskers are the least and the most of all rounds.",
-        "Each scenario has a scale of its own, from 0.",
+        "Each scenario has a scale of its own, drawn under its bars.",
     ]
     return [" ".join(lines)] if columns > 1 else lines
 
@@ -129,7 +131,7 @@ def _bars(
     mark: Figure | None = None,
 ) -> Paper:
     """Draw a panel of bars for each row, column by column."""
-    heights = [18 + (BAR + GAP) * len(_subjects(row, figure)) + 9 for row in rows]
+    heights = [18 + (BAR + GAP) * len(_subjects(row, figure)) + SCALE + 9 for row in rows]
     most = -(-len(rows) // columns)
     split = [range(start, min(start + most, len(rows))) for start in range(0, len(rows), most)]
     top = 24.0 + 12 * (len(heading) - 1) + 4
@@ -170,6 +172,17 @@ def _panel(paper: Paper, x: float, y: float, row: Row, figure: Figure, mark: Fig
         fresh = mark.spread(row, subject) if mark else None
         if fresh:
             paper.line([left + fresh.median * scale] * 2, [above - 1.5, above + BAR + 1.5], 1.6)
+    _measure(paper, x + NAMES, y + 18 + len(found) * (BAR + GAP), scale, (PHONE - NAMES - 62) / scale, figure)
+
+
+def _measure(paper: Paper, left: float, y: float, scale: float, most: float, figure: Figure) -> None:
+    """Draw the scale under a panel's bars, from 0 to a round figure: panels that look alike need not be."""
+    unit = 1024.0 ** max(math.floor(math.log(most, 1024)), 0) if figure.write is figures.size else 1.0
+    end = unit * round_below(most / unit)
+    right = left + end * scale
+    paper.line([left, left, right, right], [y - 2, y, y, y - 2], 0.6, alpha=QUIET)
+    paper.text(left - 5, y + 5, "0", 7.5, ha="right", alpha=QUIET)
+    paper.text(right, y + 8, figures.bare(figure.write(end)), 7.5, ha="center", alpha=QUIET)
 
 
 # --- curves ---------------------------------------------------------------------------------------------

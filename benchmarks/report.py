@@ -49,7 +49,7 @@ def html(results: Results) -> str:
     drawn = {columns: pictures(results, columns) for columns in (1, 2)}
     tables = table.tables(results)
     chapters = [_chapter(title, groups, names, tables, drawn) for title, groups, names in CHAPTERS]
-    judged = bars.verdicts(results)
+    judged = bars.verdicts(results) if results.options.get("bars") else []
     return room.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         results=results,
         ours=OURS,

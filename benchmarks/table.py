@@ -11,6 +11,7 @@ from rich.text import Text
 
 from benchmarks import figures
 from benchmarks.figures import (
+    BUSY,
     CALM,
     CALM_WORST,
     COMMITS,
@@ -31,6 +32,12 @@ from benchmarks.results import Group, Results, Row, Subject
 NARROW = 72
 """in a terminal of fewer columns, some figures are left to the report"""
 
+DECIDES = (
+    "CPU per job decides: it is what a job costs you. Busy is how much of one core the server used. Near 100 % the "
+    "server sets the jobs per second; below, the load generator does, on a core of its own, or, where one job is sent "
+    "at a time, the time in which the kernel wakes one process after the other."
+)
+
 STANDSTILL = "Standing still: the longest wait while somebody attacks, less is better"
 
 Cells = Callable[[Row, str], list[str]]
@@ -44,32 +51,36 @@ class Table:
     group: Group
     title: str
     heads: list[str]
+    telling: int
+    """columns that a narrow terminal or a phone shows"""
     blocks: list[tuple[Row, Lines]]
     absences: list[str]
+    note: str = ""
+    """how to read it"""
 
 
-def tables(results: Results, *, narrow: bool = False) -> list[Table]:
-    """Return all tables that there are figures for; `narrow` ones have the most telling columns only."""
+def tables(results: Results) -> list[Table]:
+    """Return all tables that there are figures for."""
     found = []
     names = {"plain": "Plain work", "growth": "Growth", "trouble": "Trouble"}
     groups: tuple[Group, ...] = ("plain", "growth", "trouble")
     for group in groups:
         rows = [row for row in results.rows if row.group == group]
         found.append(
-            _table(group, f"{names[group]}: server CPU per job, less is better", rows, results, *_work(narrow))
+            _table(group, f"{names[group]}: server CPU per job, less is better", rows, results, _WORK, DECIDES)
         )
         if group == "plain":
-            found += _durable(results, narrow)
+            found += _durable(results)
         if group == "growth":
             still = [row for row in results.rows if row.group == "standstill"]
-            table = _table("standstill", STANDSTILL, still, results, *_standing(narrow))
+            table = _table("standstill", STANDSTILL, still, results, _STANDING)
             found.append(dataclasses.replace(table, absences=[*cut_off(still), *table.absences]))
     late = [row for row in results.rows if row.group == "latency"]
-    found.append(_table("latency", "Latency of jobs due at a fixed rate", late, results, *_latency(narrow)))
+    found.append(_table("latency", "Latency of jobs due at a fixed rate", late, results, _LATENCY))
     asked = [row for row in results.rows if row.group == "trouble" and figures.P50.there(row)]
-    found.append(_table("trouble", "Trouble: latency", asked, results, *_latency(narrow)))
+    found.append(_table("trouble", "Trouble: latency", asked, results, _LATENCY))
     kept = [row for row in results.rows if any(figure.there(row) for figure in MEMORIES)]
-    found.append(_table("memory", "Resident memory", kept, results, *_memory(narrow)))
+    found.append(_table("memory", "Resident memory", kept, results, _MEMORY))
     return [table for table in found if table.blocks]
 
 
@@ -77,8 +88,8 @@ def show(results: Results, console: Console | None = None) -> None:
     """Print all tables; without colours when the output is no terminal."""
     console = console or Console(highlight=False)
     console.print("\n".join(header(results)), markup=False)
-    for table in tables(results, narrow=console.width < NARROW):
-        console.print(_text(table), end="")
+    for table in tables(results):
+        console.print(_text(table, narrow=console.width < NARROW), end="")
     console.print()
     for sentence in results.not_measured:
         console.print(f"Not measured: {sentence}", markup=False, style="dim")
@@ -129,22 +140,33 @@ def cut_off(rows: Sequence[Row]) -> list[str]:
     return [f"Attackers were cut off by {subject}: {'; '.join(names)}." for subject, names in found.items()]
 
 
-def _table(group: Group, title: str, rows: list[Row], results: Results, heads: list[str], cells: Cells) -> Table:
-    blocks = [(row, [(subject, cells(row, subject)) for subject in figures.subjects([row])]) for row in rows]
-    return Table(group, title, heads, [block for block in blocks if block[1]], absences(rows, results))
+@dataclass(frozen=True)
+class _Columns:
+    """What a table has beside its subjects: the most telling columns first."""
+
+    heads: list[str]
+    telling: int
+    cells: Cells
 
 
-def _work(narrow: bool) -> tuple[list[str], Cells]:
-    def cells(row: Row, subject: str) -> list[str]:
-        spread = CPU.spread(row, subject)
-        kept = [_median(CPU, row, subject), _ratio(CPU, row, subject, STOCK), _ratio(CPU, row, subject, LIMIT)]
-        return kept if narrow else [*kept, CPU.between(spread) if spread else "", _median(RATE, row, subject)]
-
-    heads = ["CPU" if narrow else "CPU per job", f"to {STOCK}", f"to {LIMIT}", "min..max", "jobs"]
-    return heads[: 3 if narrow else 5], cells
+def _table(group: Group, title: str, rows: list[Row], results: Results, columns: _Columns, note: str = "") -> Table:
+    blocks = [(row, [(subject, columns.cells(row, subject)) for subject in figures.subjects([row])]) for row in rows]
+    there = [block for block in blocks if block[1]]
+    return Table(group, title, columns.heads, columns.telling, there, absences(rows, results), note)
 
 
-def _durable(results: Results, narrow: bool) -> list[Table]:
+def _work(row: Row, subject: str) -> list[str]:
+    ratios = (_ratio(CPU, row, subject, other) for other in (STOCK, LIMIT))
+    return [_median(CPU, row, subject), *ratios, *_more(row, subject, CPU, RATE, BUSY)]
+
+
+def _more(row: Row, subject: str, figure: Figure, *others: Figure) -> list[str]:
+    """Write the least and the most of a figure, and the medians of others."""
+    spread = figure.spread(row, subject)
+    return [figure.between(spread) if spread else "", *(_median(other, row, subject) for other in others)]
+
+
+def _durable(results: Results) -> list[Table]:
     """Return the tables of the queues that are kept in a store."""
     rows = [row for row in results.rows if row.group == "durable"]
     late = [row for row in rows if figures.P99.there(row)]
@@ -152,40 +174,24 @@ def _durable(results: Results, narrow: bool) -> list[Table]:
     # with those that nobody could be measured in: their reasons are told below it
     stored = [row for row in rows if row not in late and not MEMORIES[0].there(row)]
     return [
-        _table("durable", "Durable: jobs per second; disk: its commits per second", stored, results, *_stored(narrow)),
-        _table("durable", "Durable: latency of foreground jobs", late, results, *_latency(narrow)),
-        _table("durable", "Durable: from the start, after a kill, to listening", started, results, *_started(narrow)),
+        _table("durable", "Durable: jobs per second; disk: its commits per second", stored, results, _STORED),
+        _table("durable", "Durable: latency of foreground jobs", late, results, _LATENCY),
+        _table("durable", "Durable: from the start, after a kill, to listening", started, results, _STARTED),
     ]
 
 
-def _stored(narrow: bool) -> tuple[list[str], Cells]:
-    def cells(row: Row, subject: str) -> list[str]:
-        spread = RATE.spread(row, subject)
-        kept = [_median(RATE, row, subject), _ratio(RATE, row, subject, STOCK), _median(CPU, row, subject)]
-        between = RATE.between(spread) if spread else ""
-        return kept if narrow else [*kept, between, _median(COMMITS, row, subject)]
-
-    heads = ["jobs", f"to {STOCK}", "CPU per job", "min..max", "disk"]
-    return heads[: 3 if narrow else 5], cells
+def _stored(row: Row, subject: str) -> list[str]:
+    kept = [_median(RATE, row, subject), _ratio(RATE, row, subject, STOCK), _median(CPU, row, subject)]
+    return [*kept, *_more(row, subject, RATE, COMMITS)]
 
 
-def _started(narrow: bool) -> tuple[list[str], Cells]:
-    def cells(row: Row, subject: str) -> list[str]:
-        spread = START.spread(row, subject)
-        kept = [_median(START, row, subject), START.between(spread) if spread else "", _median(COMMITS, row, subject)]
-        return kept[: 2 if narrow else 3]
-
-    return ["listens after", "min..max", "disk"][: 2 if narrow else 3], cells
+def _started(row: Row, subject: str) -> list[str]:
+    return [_median(START, row, subject), *_more(row, subject, START, COMMITS)]
 
 
-def _standing(narrow: bool) -> tuple[list[str], Cells]:
-    def cells(row: Row, subject: str) -> list[str]:
-        kept = [waited(row, subject), _ratio(WAIT, row, subject, STOCK), _median(CALM, row, subject)]
-        more = (CALM_WORST, figures.P99, GROWN)
-        return kept if narrow else [*kept, *(_median(figure, row, subject) for figure in more)]
-
-    heads = ["wait", f"to {STOCK}", "p50 alone", "max alone", "p99", "memory"]
-    return heads[: 3 if narrow else 6], cells
+def _standing(row: Row, subject: str) -> list[str]:
+    more = (CALM, CALM_WORST, figures.P99, GROWN)
+    return [waited(row, subject), _ratio(WAIT, row, subject, STOCK), *(_median(one, row, subject) for one in more)]
 
 
 def waited(row: Row, subject: str) -> str:
@@ -195,42 +201,40 @@ def waited(row: Row, subject: str) -> str:
     return f"{'over ' if endless else ''}{_median(WAIT, row, subject)}"
 
 
-def _latency(narrow: bool) -> tuple[list[str], Cells]:
-    shown = LATENCIES[:2] if narrow else LATENCIES
-
-    def cells(row: Row, subject: str) -> list[str]:
-        kept = [*(_median(figure, row, subject) for figure in shown), _ratio(figures.P99, row, subject, STOCK)]
-        return kept if narrow else [*kept, _median(RATE, row, subject)]
-
-    heads = [*(figure.name for figure in shown), f"p99 to {STOCK}", "jobs"]
-    return heads[: 3 if narrow else 6], cells
+def _latency(row: Row, subject: str) -> list[str]:
+    p50, p99, *more = (_median(figure, row, subject) for figure in LATENCIES)
+    return [p50, p99, _ratio(figures.P99, row, subject, STOCK), *more, _median(RATE, row, subject)]
 
 
-def _memory(narrow: bool) -> tuple[list[str], Cells]:
+def _memory(row: Row, subject: str) -> list[str]:
     each, fresh, after = MEMORIES
-
-    def cells(row: Row, subject: str) -> list[str]:
-        kept = [_median(each, row, subject), _ratio(each, row, subject, STOCK)]
-        return kept if narrow else [*kept, _median(fresh, row, subject), _median(after, row, subject)]
-
-    heads = ["each", f"to {STOCK}", "server fresh", "server drained"]
-    return heads[: 2 if narrow else 4], cells
+    ratio = _ratio(each, row, subject, STOCK)
+    return [_median(each, row, subject), ratio, _median(fresh, row, subject), _median(after, row, subject)]
 
 
-def _text(table: Table) -> Text:
+_WORK = _Columns(["CPU", f"to {STOCK}", f"to {LIMIT}", "min..max", "jobs", "busy"], 3, _work)
+_STORED = _Columns(["jobs", f"to {STOCK}", "CPU per job", "min..max", "disk"], 3, _stored)
+_STARTED = _Columns(["listens after", "min..max", "disk"], 2, _started)
+_STANDING = _Columns(["wait", f"to {STOCK}", "p50 alone", "max alone", "p99", "memory"], 3, _standing)
+_LATENCY = _Columns(["p50", "p99", f"p99 to {STOCK}", "p99.9", "max", "jobs"], 3, _latency)
+_MEMORY = _Columns(["each", f"to {STOCK}", "server fresh", "server drained"], 2, _memory)
+
+
+def _text(table: Table, *, narrow: bool) -> Text:
     """Write a table for a terminal: each scenario a line of its own, its subjects under it in columns."""
-    lines: Lines = [("", table.heads)]
+    shown = table.telling if narrow else len(table.heads)
+    lines: Lines = [("", table.heads[:shown])]
     for row, measured in table.blocks:
-        lines += [(row.name, []), *((f"  {subject}", cells) for subject, cells in measured)]
+        lines += [(row.name, []), *((f"  {subject}", cells[:shown]) for subject, cells in measured)]
     full = [line for line in lines if line[1]]
-    widths = [max(len(cells[at]) for _, cells in full) for at in range(len(table.heads))]
+    widths = [max(len(cells[at]) for _, cells in full) for at in range(shown)]
     first = max(len(name) for name, _ in full) + 1
     text = Text(f"\n{table.title}\n", style="bold")
     for name, cells in lines:
         columns = "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
         style = "dim" if not name else "cyan" if name.strip() == OURS else "not bold"
         text.append(f"{name:<{first if cells else 0}}{columns}".rstrip() + "\n", style=style if cells else "")
-    for sentence in table.absences:
+    for sentence in filter(None, (table.note, *table.absences)):
         text.append(f"{sentence}\n", style="dim not bold")
     return text
 

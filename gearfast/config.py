@@ -199,7 +199,7 @@ class Config:
 
     # --- what one peer may cost ---
     memory_reserve: Annotated[int, Within(0, SIZE)] = 4 * MIB
-    """Bytes of address space kept for the moment when there is no memory left: to say so, and to end in order."""
+    """Bytes of address space kept for the moment when there is no memory left: to say so, and to stop properly."""
     max_memory: Annotated[
         int, Such(lambda size: size == 0 or MIN_MEMORY <= size <= SIZE, MEMORY_WORDS), By("--max-memory")
     ] = 0
@@ -235,7 +235,7 @@ class Config:
     store_timeout: Annotated[float, Above(0, DAY), By("--store-timeout")] = 5.0
     """Seconds a submit waits for the store before it is answered QUEUE_ERROR: a restart of a database fits in."""
     store_on_shutdown: Annotated[bool, By("--store-queue-on-shutdown")] = False
-    """Nothing is written while the server runs, everything when it ends in order."""
+    """Nothing is written while the server runs, everything when it stops properly."""
     store_backlog: Annotated[int, Within(1, SIZE)] = 64 * MIB
     """Bytes of jobs waiting to be written above which clients that wait for the store are not read from."""
     store_batch: Annotated[int, Within(1, INT)] = 1000

@@ -28,7 +28,7 @@ class ListenError(GearfastError):
 class StoreError(GearfastError):
     """A store of durable jobs cannot be used, or could not do what it was asked.
 
-    The message is one line that says what is wrong, for the log and for who waits for an acknowledgement.
+    The message is one line that says what is wrong, for the log and for the client that waits for an acknowledgement.
     """
 
 

@@ -34,7 +34,7 @@ def begins(kind: int) -> bytes:
 
 
 def filled(data: bytes, size: int = READ_AT_ONCE) -> bytes:
-    """Return it as often as it fits into so many bytes."""
+    """Return it as often as it fits into ``size`` bytes."""
     return data * (size // len(data))
 
 

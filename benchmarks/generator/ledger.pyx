@@ -122,7 +122,7 @@ cdef class Ledger:
         return self.count - 1
 
     cdef int provide(self, size_t payload, int functions) except -1:
-        """Have a pattern of so many bytes, and names for so many functions."""
+        """Have a pattern of ``payload`` bytes, and names for ``functions`` functions."""
         cdef char* pattern
         cdef Name* names
         cdef size_t at

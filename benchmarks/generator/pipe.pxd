@@ -18,7 +18,7 @@ cdef enum:
 # this returns. Raises ConnectionError.
 cdef int pipe_open(Pipe* pipe, int port, const char* path) except -1 nogil
 cdef void pipe_close(Pipe* pipe) noexcept nogil
-# A place for so many bytes behind what waits to be sent; `pipe_wrote` tells how many were put there.
+# A place for `size` bytes after what waits to be sent; `pipe_wrote` tells how many were put there.
 cdef char* pipe_place(Pipe* pipe, size_t size) except NULL nogil
 cdef void pipe_wrote(Pipe* pipe, char* end) noexcept nogil
 # One send of all that waits; what the socket does not take stays. Raises ConnectionError.

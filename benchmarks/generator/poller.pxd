@@ -5,5 +5,5 @@ from benchmarks.generator.peer cimport Peer
 
 # Ask, if it is time and the last question is answered.
 cdef int ask(Course course, Peer* poller) except -1 nogil
-# Read the lines in so many bytes; return how many bytes were read.
+# Read the lines in `size` bytes; return how many bytes were read.
 cdef ssize_t poller_told(Course course, Peer* poller, const char* data, size_t size) except -1 nogil

@@ -26,7 +26,7 @@ cdef struct Answer:
     size_t function_size
     const char* body
     size_t body_size
-    size_t needed           # UNFINISHED: so many bytes would be more than there are
+    size_t needed           # UNFINISHED: this many bytes are needed, more than there are
 
 # How a group of clients submits.
 cdef struct Plan:
@@ -54,7 +54,7 @@ cdef class Talk:
     cdef int register(self, Pipe* pipe, const Name* function) except -1 nogil
     cdef int grab(self, Pipe* pipe) except -1 nogil
     cdef int sleep(self, Pipe* pipe) except -1 nogil
-    # The job of an ASSIGNED is done, with a result of so many bytes (-1: its payload).
+    # The job of an ASSIGNED is done, with a result of `result` bytes (-1: its payload).
     cdef int complete(self, Pipe* pipe, const Answer* job, ssize_t result) except -1 nogil
     # Ask for an ECHOED that carries the token.
     cdef int echo(self, Pipe* pipe, uint64_t token) except -1 nogil

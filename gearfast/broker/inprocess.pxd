@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from gearfast.broker.broker cimport Broker
 from gearfast.broker.peer cimport Peer, Report
 
-cdef struct Told:                 # what it was told while the broker worked; so many bytes of a report follow
+cdef struct Told:                 # what it was told while the broker worked; the bytes of a report follow
     int kind                      # a Report, or WAKE
     uint32_t count
     uint64_t number

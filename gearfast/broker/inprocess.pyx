@@ -104,7 +104,7 @@ cdef class InProcessPeer(Peer):
         if due > 0 and not background:
             raise ValueError("only a background job can be due later")
         if not due < float("inf"):
-            raise ValueError(f"a job is due at some moment, not at {due}")
+            raise ValueError(f"the due time of a job cannot be {due}")
         if len(payload) > MAX_PAYLOAD:
             raise ValueError(f"a payload has less than 4 GiB, not {len(payload)} bytes")
         self.broker.enter()

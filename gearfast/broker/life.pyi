@@ -13,7 +13,7 @@ class Life:
     closing: bool
     """The server ends: what a worker loses now counts as no attempt."""
     crowded: bool
-    """No further jobs are taken, as there is little memory left for them. Set by who watches it; False at first."""
+    """No further jobs are taken, as there is little memory left for them. Set from outside; False at first."""
     @property
     def held_bytes(self) -> int:
         """Bytes of all jobs."""

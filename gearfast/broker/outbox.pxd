@@ -53,7 +53,7 @@ cdef class Outbox:
     cdef inline void forget(self, Job* job) noexcept nogil:
         if keeping_strike(&self.keeping, job):
             self.strike(job.number)
-    # What goes into a batch: so many jobs of a line, of so many bytes, and so many numbers to forget at most.
+    # What goes into a batch, at most: jobs of a line, their bytes in all, and numbers to forget.
     cdef void begin_batch(self, int which, size_t jobs, size_t bytes, size_t gone) noexcept nogil
     cdef void committed(self, int which) noexcept nogil             # that batch is written: its entries and numbers leave
     cdef void rolled_back(self, int which) noexcept nogil        # it failed: they wait again

@@ -63,7 +63,7 @@ def read(words: Sequence[str], environment: Mapping[str, str]) -> Command:
     given = given.over(of_file)
     for name in given.given:
         if options.OPTIONS[name].store_only:
-            raise ConfigError(f"unrecognised option '--{name}' (it belongs to the words of gearfast store)")
+            raise ConfigError(f"unrecognised option '--{name}' (it is an option of gearfast store)")
     if given.text("verbose") not in LEVELS:
         raise ConfigError("Invalid value for --verbose supplied", f"the levels are {', '.join(LEVELS)}")
     if given.number("hashtable-buckets") == 0:
@@ -89,10 +89,10 @@ def build(wish: Wish, given: Arguments, environment: Mapping[str, str], strays: 
     port, warnings = port_and_warnings(given.text("port"), environment.get("GEARMAND_PORT", ""))
     warnings = (*strays, *warnings, *remarks)
     if store is None and given.has("store-queue-on-shutdown"):
-        warnings += ("--store-queue-on-shutdown has no effect: no --store says where to, jobs are kept in memory",)
+        warnings += ("--store-queue-on-shutdown has no effect without --store: jobs are kept in memory only",)
     if given.has("daemon") and given.text("log-file") == "stderr":
         warnings += (
-            "--log-file=stderr leads nowhere once --daemon has let go of the terminal: name a file, or --syslog",
+            "--log-file=stderr shows nothing once --daemon has left the terminal: name a file, or use --syslog",
         )
     return Command(
         wish=wish,
@@ -192,5 +192,5 @@ def port_and_warnings(text: str, variable: str) -> tuple[int, tuple[str, ...]]:
         return port, ()
     port = port_of(text)
     if port is None:
-        raise ConfigError(f"the argument ('{text}') for option '--port' is no port (0 to 65535) or service")
+        raise ConfigError(f"the argument ('{text}') for option '--port' is not a port (0 to 65535) or a service")
     return port, ()

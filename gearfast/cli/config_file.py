@@ -37,7 +37,7 @@ class Word(str):
 def read(given: Arguments) -> tuple[Arguments, tuple[str, ...]]:
     """Read the file that the command line names, or stock's; return its options, and lines for standard error.
 
-    Words that are no options are passed over, as stock does, and warned of: who wrote ``port=4731`` meant something.
+    Words that are no options are passed over, as in stock, and warned of: whoever wrote ``port=4731`` meant something.
     Raises ConfigError in stock's words.
     """
     path = given.text("config-file")
@@ -77,24 +77,24 @@ def warnings(path: str, words: Sequence[Word], strays: Sequence[str]) -> tuple[s
         if id(word) in stray and not word.remark:
             said = passed_over(word, option)
         elif id(word) not in stray and word.remark and word.startswith("-"):
-            said = f"{shown(word)} counts, as there are no comments in this file: take it out"
+            said = f"{shown(word)} is read as an option, because this file has no comments: remove it"
         if said:
             found.setdefault(word.line, said)
     lines = [f"{path}, line {number}: {said}" for number, said in found.items()]
     more = len(lines) - MAX_WARNINGS
-    return (*lines[:MAX_WARNINGS], *([f"{path}: and so on, in {more} more lines"] if more > 0 else []))
+    return (*lines[:MAX_WARNINGS], *([f"{path}: {more} more lines like these"] if more > 0 else []))
 
 
 def passed_over(word: Word, option: Word | None) -> str:
     """Say that a word is no option, and what may have been meant; ``option`` is the last one before it."""
     if word.startswith("-") and word != "-" and not word.startswith("--="):
-        return f"{shown(word)} is ignored: it stands behind a word '--', which ends the options"
+        return f"{shown(word)} is ignored: it comes after '--', which ends the options"
     before = "" if option is None or option.line != word.line else option.partition("=")[0]
     if before and any(f"--{name}".startswith(before) for name in SECRET):
-        return f"what follows the value of {before} is ignored: a value ends at a blank, and quotes are part of it"
+        return f"what follows the value of {before} is ignored: a value ends at a space, and quotes are part of it"
     name = word.partition("=")[0]
     meant = f": write --{shown(word)[1:-1]}" if name in OPTIONS else "; options begin with two dashes"
-    return f"{shown(word)} is no option and is ignored{meant}"
+    return f"{shown(word)} is not an option and is ignored{meant}"
 
 
 def shown(word: str) -> str:

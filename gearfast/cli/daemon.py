@@ -38,7 +38,7 @@ def open_null() -> int:
 
 
 def fill_standard_descriptors() -> None:
-    """Open /dev/null where standard input, output or error was closed by who started us.
+    """Open /dev/null where standard input, output or error was closed before the start.
 
     Else a socket or a pipe would get one of these numbers, and end when ``release`` lets go of the terminal.
     """

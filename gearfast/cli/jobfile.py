@@ -126,9 +126,9 @@ def object_of(line: bytes) -> dict[str, object]:
     try:
         found = json.loads(line.decode())
     except (ValueError, RecursionError):
-        raise LineError("it is no JSON object, or not all of one") from None
+        raise LineError("the line is not a whole JSON object") from None
     if not isinstance(found, dict):
-        raise LineError("it is no JSON object")
+        raise LineError("the line is not a JSON object")
     return found
 
 

@@ -69,7 +69,7 @@ class OptionFiles:
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
                 if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IWOTH:
-                    self.warnings.append(f"{path} is ignored: anybody may write it: chmod o-w {path}")
+                    self.warnings.append(f"{path} is ignored: everybody can write to it: chmod o-w {path}")
                     return
                 lines = os.fsdecode(file.read()).split("\n")
         except FileNotFoundError:
@@ -89,7 +89,7 @@ class OptionFiles:
                 name = OTHER_NAMES.get(name, name)
                 self.said[name] = Said(value, f"{path}, line {number}")
                 if name == "password" and value and is_open(status):
-                    self.warnings.append(f"{path} holds a password, and others may read it: chmod go= {path}")
+                    self.warnings.append(f"{path} contains a password, and others can read it: chmod go= {path}")
 
 
 def option_files(environment: Mapping[str, str], user: str) -> OptionFiles:
@@ -155,7 +155,7 @@ def place_of(files: OptionFiles) -> tuple[str, str]:
     """Return host and port, each empty when no file says so. Raises ConfigError when the port is none."""
     port = files.text("port")
     if port and not (re.fullmatch("[0-9]{1,5}", port) and int(port) <= 65535):
-        raise ConfigError(f"{files.said['port'].place}: {port!r} is no port: take a number from 0 to 65535")
+        raise ConfigError(f"{files.said['port'].place}: {port!r} is not a port: use a number from 0 to 65535")
     return files.text("host"), port.strip("0") and port
 
 
@@ -175,7 +175,7 @@ def encryption(files: OptionFiles) -> dict[str, str]:
         # The driver agrees on TLS 1.2 or 1.3, so a list with both of them restricts nothing.
         either = name == "tls-version" and {"TLSv1.2", "TLSv1.3"} <= set(files.text(name).split(","))
         if files.text(name) and not either:
-            raise ConfigError(f"{files.said[name].place}: the driver of MySQL cannot keep to {name}: take it out")
+            raise ConfigError(f"{files.said[name].place}: the driver of MySQL does not support {name}: remove it")
     found = {ours: files.text(theirs) for theirs, ours in TLS.items() if files.text(theirs)}
     mode = files.text("ssl-mode").upper()
     verified = "ssl-verify-server-cert" in files.said and files.text("ssl-verify-server-cert").lower() in ON

@@ -130,7 +130,7 @@ class Option:
     argv_only: bool = False
     """It is not allowed in the config file."""
     store_only: bool = False
-    """It belongs to the words of ``gearfast store``, and is none of the server's."""
+    """It is an option of ``gearfast store``, not of the server."""
 
     def usage(self) -> str:
         """How it is written: ``-p, --port P``."""
@@ -212,13 +212,12 @@ DURABLE = Group(
                "with normal, but nothing is forced to disk: a crash of the machine may cost the newest jobs or, with "
                "SQLite, the file. [gearfast]", OneOf("full", "normal", "off")),
         Option("store-timeout", "", "S", "5",
-               "Seconds, with fractions, that a submit waits for a store that is away before it is refused. [gearfast]",
-               seconds),
+               "Seconds, with fractions, that a submit waits for a store that is unavailable. [gearfast]", seconds),
         Option("store-password-file", "", "FILE", "",
                "File with the store's password, so that it need not stand in the URL, where everybody on the machine "
                "can read it; or GEARFAST_STORE_PASSWORD in the environment. [gearfast]"),
         Option("store-queue-on-shutdown", "", "", "",
-               "Write nothing while the server runs, and all jobs that are left when it ends in order; any store."),
+               "Write nothing while the server runs, and all jobs that are left when it stops properly; any store."),
         Option("queue-type", "q", "NAME", "builtin",
                "gearmand's name for the store: builtin (memory), libsqlite3, MySQL, Postgres or redis."),
     ),
@@ -319,8 +318,8 @@ OTHER_BUILDS = Group(
     ),
 )
 
-STORE_WORDS = Group(
-    "Words of their own",
+STORE_OPTIONS = Group(
+    "Commands of their own",
     (
         Option("function", "", "NAME", "", "list, count, export: only the jobs of this function.", store_only=True),
         Option("json", "", "", "", "list: one JSON object per line.", store_only=True),
@@ -348,7 +347,7 @@ STORE_HELP = {
 """The words behind ``gearfast store``."""
 
 GROUPS = (NETWORK, JOBS, DURABLE, TLS, LOGGING, START, WITHOUT_EFFECT, QUEUE)
-OPTIONS = {option.name: option for group in (*GROUPS, OTHER_BUILDS, STORE_WORDS) for option in group.options}
+OPTIONS = {option.name: option for group in (*GROUPS, OTHER_BUILDS, STORE_OPTIONS) for option in group.options}
 SHORTENED = sorted(
     option.name
     for group in GROUPS
@@ -373,9 +372,9 @@ def help_text() -> str:
 
 
 def store_help_text(word: str = "") -> str:
-    """Return what ``gearfast store --help`` prints; with a word, what ``gearfast store WORD --help`` does."""
+    """Return what ``gearfast store --help`` prints; with a command, what ``gearfast store COMMAND --help`` does."""
     usages = [usage for usage in STORE_HELP if not word or usage.split()[0] == word]
-    lines = [f"Usage: gearfast store {usages[0] if word else 'WORD'} [options]", ""]
+    lines = [f"Usage: gearfast store {usages[0] if word else 'COMMAND'} [options]", ""]
     if word != "import":
         lines += filled(
             "list, count and export change nothing. While a server runs they can read a database, or gearmand's "
@@ -385,9 +384,9 @@ def store_help_text(word: str = "") -> str:
         lines += [""]
     for usage in usages:
         lines += filled(STORE_HELP[usage], " " * 22, f"  {usage:<20}")
-    own = [option for option in STORE_WORDS.options if not word or word in option.help.partition(":")[0].split(", ")]
+    own = [option for option in STORE_OPTIONS.options if not word or word in option.help.partition(":")[0].split(", ")]
     if own:
-        lines += ["", f"{STORE_WORDS.title}:"]
+        lines += ["", f"{STORE_OPTIONS.title}:"]
         for option in own:
             lines += describe(option)
     lines += ["", *filled("Which store, as for the server itself; its config file is read too:", "")]

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from gearfast.cli.options import GROUPS, OPTIONS, STORE_HELP, STORE_WORDS, OneOf, Option
+from gearfast.cli.options import GROUPS, OPTIONS, STORE_HELP, STORE_OPTIONS, OneOf, Option
 from gearfast.config import VERSION
 from gearfast.logs import LEVELS
 
 FILES = {"FILE", "DIR", "PATH"}
 """What stands for a value that is the name of a file."""
-WORDS = [usage.split()[0] for usage in STORE_HELP]
+COMMANDS = [usage.split()[0] for usage in STORE_HELP]
 """Behind ``gearfast store``."""
 
 
@@ -68,15 +68,16 @@ def manual() -> str:
     lines.append(".SH GEARFAST STORE")
     for usage, text in STORE_HELP.items():
         lines += [".TP", f"\\fB{quoted(usage)}\\fR", quoted(text)]
-    for option in STORE_WORDS.options:
+    for option in STORE_OPTIONS.options:
         lines += entry(option)
     lines += [
         ".SH FILES",
-        "A configuration file has one option per line, by its long name without dashes, and its value behind",
-        "\\fB=\\fR or a space: \\fBport=4731\\fR, \\fBverbose=INFO\\fR, or \\fBdaemon\\fR alone for what takes none.",
-        "Lines that begin with # are comments. Options of the command line win.",
+        f"\\fI{OPTIONS['config-file'].default}\\fR, or the file that \\-\\-config\\-file names, has options",
+        "written as on the command line, such as \\fB\\-\\-port=4731\\fR, between spaces and line ends. There are",
+        "neither quotes nor comments: words that are not options are ignored, but an option after a # counts. The",
+        "command line wins.",
         ".SH SIGNALS",
-        "SIGTERM and SIGINT end it in order, SIGUSR1 when nobody has to be waited for; SIGHUP reopens the log and",
+        "SIGTERM and SIGINT stop it, SIGUSR1 stops it when the running jobs have ended; SIGHUP reopens the log and",
         "reads the TLS files again.",
         ".SH EXIT STATUS",
         "0 after such an end; 1 when it could not start, with the reason in one line.",
@@ -90,7 +91,7 @@ def manual() -> str:
 def bash() -> str:
     """Return a completion for bash."""
     cases = []
-    for option in (*shown(), *STORE_WORDS.options):
+    for option in (*shown(), *STORE_OPTIONS.options):
         names = f"--{option.name}" + (f"|-{option.short}" if option.short else "")
         if words := values(option):
             cases.append(f"    {names}) COMPREPLY=($(compgen -W '{' '.join(words)}' -- \"$word\")); return ;;")
@@ -99,7 +100,7 @@ def bash() -> str:
         elif option.value:
             cases.append(f"    {names}) return ;;")
     own = " ".join(f"--{option.name}" for option in shown())
-    store = " ".join(f"--{option.name}" for option in STORE_WORDS.options)
+    store = " ".join(f"--{option.name}" for option in STORE_OPTIONS.options)
     return "\n".join(
         [
             "# Completion of gearfast for bash; made from its table of options.",
@@ -113,7 +114,7 @@ def bash() -> str:
             f"    options='{own}'",
             "    if [[ ${COMP_WORDS[1]} == store ]]; then",
             f"        options='{store} --store --store-password-file --queue-type --user --config-file --help'",
-            f"        ((COMP_CWORD == 2)) && [[ $word != -* ]] && options='{' '.join(WORDS)}'",
+            f"        ((COMP_CWORD == 2)) && [[ $word != -* ]] && options='{' '.join(COMMANDS)}'",
             "    elif ((COMP_CWORD == 1)) && [[ $word != -* ]]; then",
             "        options=store",
             "    fi",
@@ -141,11 +142,11 @@ def zsh() -> str:
             "# Completion of gearfast for zsh; made from its table of options.",
             "if ((CURRENT > 2)) && [[ ${words[2]} == store ]]; then",
             "  _arguments -S \\",
-            *map(spec, STORE_WORDS.options),
+            *map(spec, STORE_OPTIONS.options),
             *map(
                 spec, (OPTIONS[name] for name in ("store", "store-password-file", "queue-type", "user", "config-file"))
             ),
-            f"    '2:command:({' '.join(WORDS)})' '*:file:_files'",
+            f"    '2:command:({' '.join(COMMANDS)})' '*:file:_files'",
             "else",
             "  _arguments -S \\",
             *map(spec, shown()),

@@ -76,7 +76,7 @@ def obey(words: Sequence[str], name: str) -> int:
             start(command.read(words, os.environ), name)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:  # `gearfast --help | head`: who read has seen enough
+    except BrokenPipeError:  # `gearfast --help | head`: the reader has seen enough
         os.dup2(daemon.open_null(), 1)
         return 0
     return code
@@ -104,7 +104,7 @@ def inspect(asked: Command, name: str) -> None:
     if asked.config.ssl:
         server_context(asked.config)
     if sys.stdout is not None and sys.stdout.isatty():  # silent otherwise, as stock
-        print(f"{name}: all of it can be: {found_good(asked)}")
+        print(f"{name}: no errors found: {found_good(asked)}")
 
 
 def found_good(asked: Command) -> str:
@@ -172,7 +172,7 @@ def run(asked: Command, name: str) -> None:
         if log_file == "none" and not asked.syslog:  # so that it is told to somebody
             raise
         log.log(logs.FATAL, "%r", error, exc_info=True)
-        raise GearfastError(f"ended by a fault of its own, of which the log has more: {error!r}") from error
+        raise GearfastError(f"ended by an error of its own: {error!r} (the log has more)") from error
     finally:
         logbook.close_log()
 
@@ -237,7 +237,7 @@ async def serve_until(hurry: asyncio.Event, server: Server, asked: Command, orig
             return
         raise
     if origin.sockets:
-        log.log(logs.NOTICE, "Its sockets are handed over by who started it: --listen and --port are not used")
+        log.log(logs.NOTICE, "It was started with sockets that listen already: --listen and --port are not used")
     for address in server.addresses:
         log.info("Listening on %s", address)
     try:
@@ -268,7 +268,7 @@ async def unless(hurry: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 def end_at_once(server: Server, name: str) -> NoReturn:
     """End the process: a second signal says that nothing is to be waited for, be it a disk that hangs."""
     missing = server.unwritten()
-    line = f"was told a second time to stop, and has ended at once{f': {missing}' if missing else ''}"
+    line = f"was told a second time to stop, and ended at once{f': {missing}' if missing else ''}"
     if not logbook.interject(f"{name} {line}"):
         log.log(logs.FATAL, "It %s", line)
         say(f"{name} {line}")

@@ -1,4 +1,4 @@
-"""How far a long piece of work has come, for who watches it on a terminal."""
+"""How far a long piece of work has come, for a person at a terminal."""
 
 import sys
 from types import TracebackType

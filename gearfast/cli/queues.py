@@ -31,7 +31,7 @@ def store_settings(given: Arguments, environment: Environment) -> tuple[StoreSet
     kind = given.text("queue-type")
     if given.has("store"):
         if kind.lower() != "builtin":
-            raise ConfigError(f"--store and --queue-type={kind} both say where jobs are kept: leave one of them out")
+            raise ConfigError(f"--store and --queue-type={kind} both say where jobs are kept: remove one of them")
         url, warnings = given.text("store"), Warnings()
         option = TABLES.get(url.partition(":")[0].lower(), "")
         table = given.text(option) if given.has(option) else ""
@@ -55,9 +55,9 @@ def password_for(url: str, given: Arguments, environment: Environment) -> tuple[
     in_file = url.lower().startswith("sqlite:")
     if given.has(PASSWORD_FILE):
         if in_file:
-            raise ConfigError(f"--{PASSWORD_FILE}: a store in a file has no password: leave it out")
+            raise ConfigError(f"--{PASSWORD_FILE}: a store in a file has no password: remove it")
         if variable:
-            raise ConfigError(f"--{PASSWORD_FILE} and {PASSWORD_VARIABLE} both give a password: leave one of them out")
+            raise ConfigError(f"--{PASSWORD_FILE} and {PASSWORD_VARIABLE} both give a password: remove one of them")
         secret, warning = password.from_file(given.text(PASSWORD_FILE), f"--{PASSWORD_FILE}")
         return secret, (warning,) if warning else ()
     if variable and in_file:
@@ -117,7 +117,7 @@ def redis_url(given: Arguments, _: Environment) -> tuple[str, Warnings]:
     text = given.text("redis-port")
     port = port_of(text)
     if port is None:
-        raise ConfigError(f"the argument ('{text}') for option '--redis-port' is no port (0 to 65535) or service")
+        raise ConfigError(f"the argument ('{text}') for option '--redis-port' is not a port (0 to 65535) or a service")
     login = user_and_password("", given.text("redis-password"))
     return f"redis://{login}{network_place(given.text('redis-server'), str(port))}", ()
 
@@ -162,8 +162,8 @@ TABLES = {
 """The option with the table's name, by the scheme of ``--store``."""
 
 REFUSED = {
-    "libmemcached": "memcached keeps nothing on disk and drops what it has no room for: use --store=sqlite:FILE",
+    "libmemcached": "memcached keeps nothing on disk, and deletes jobs when it is full: use --store=sqlite:FILE",
     "libtokyocabinet": "not a store of this version: use --store=sqlite:FILE",
-    "libdrizzle": "Drizzle is no more: use --queue-type=MySQL, or --store=sqlite:FILE",
+    "libdrizzle": "Drizzle does not exist any more: use --queue-type=MySQL, or --store=sqlite:FILE",
 }
 """Stock's queues that are none of ours, and what to use."""

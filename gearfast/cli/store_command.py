@@ -35,7 +35,7 @@ log = logging.getLogger("gearfast")
 GEARMANDS = "(gearmand's)"
 """What marks a job that gearmand has there; the server's start, and ``--take-over``, make it gearfast's."""
 
-WORDS = {
+COMMANDS = {
     "list": {"function", "json", "take-over"},
     "count": {"function", "take-over"},
     "export": {"function", "output", "to", "take-over"},
@@ -56,7 +56,7 @@ class Errand:
     """What ``gearfast store`` is asked to do, checked."""
 
     word: str
-    """One of WORDS; empty: print the help."""
+    """One of COMMANDS; empty: print the help."""
     settings: StoreSettings
     prefix: str
     """Of handles, for a store in which none is noted yet."""
@@ -81,20 +81,20 @@ class Errand:
 def read(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> Errand:
     """Read the words behind ``gearfast store``. Raises ConfigError: one line."""
     given, strays, (word, *files) = split(words)
-    if word not in WORDS:
-        raise ConfigError(f"store {word}: no such command; there are {', '.join(WORDS)}")
+    if word not in COMMANDS:
+        raise ConfigError(f"store {word}: no such command; there are {', '.join(COMMANDS)}")
     if len(files) > (word == "import"):
-        raise ConfigError(f"store {word}: '{files[-1]}' is one word too many")
-    for option in options.STORE_WORDS.options:
-        if given.has(option.name) and option.name not in WORDS[word]:
-            raise ConfigError(f"store {word}: --{option.name} does not belong to it (see gearfast store --help)")
+        raise ConfigError(f"store {word}: '{files[-1]}' is one argument too many")
+    for option in options.STORE_OPTIONS.options:
+        if given.has(option.name) and option.name not in COMMANDS[word]:
+            raise ConfigError(f"store {word}: --{option.name} is not its option (see gearfast store {word} --help)")
     if given.has("to") and (given.has("function") or given.has("output") or given.has("take-over")):
         raise ConfigError("store export: --to gearmand moves every job; leave --function, --output and --take-over out")
     if given.has("verbose") and given.text("verbose") not in LEVELS:
         raise ConfigError("Invalid value for --verbose supplied", f"the levels are {', '.join(LEVELS)}")
     settings, remarks = queues.store_settings(given, environment)
     if settings is None:
-        raise ConfigError(f"store {word}: say which store, such as --store=sqlite:/var/lib/gearfast/jobs.db")
+        raise ConfigError(f"store {word}: name a store, such as --store=sqlite:/var/lib/gearfast/jobs.db")
     return Errand(
         word=word,
         settings=settings,
@@ -116,7 +116,7 @@ def split(words: Sequence[str]) -> tuple[Arguments, tuple[str, ...], list[str]]:
     """Return the options, those of the config file with them, its warnings, and all other words: one at least."""
     given, rest = Arguments.read(words)
     if not rest:
-        raise ConfigError(f"store: say what to do: gearfast store {'|'.join(WORDS)} (see gearfast store --help)")
+        raise ConfigError(f"store: which command? gearfast store {'|'.join(COMMANDS)} (see gearfast store --help)")
     of_file, strays = config_file.read(given)
     return given.over(of_file), strays, rest
 
@@ -124,7 +124,7 @@ def split(words: Sequence[str]) -> tuple[Arguments, tuple[str, ...], list[str]]:
 def wants_help(words: Sequence[str]) -> str | None:
     """Return the word that help is wanted for, empty for all of them; None when none is wanted."""
     given, rest = Arguments.read(words)
-    return (rest[0] if rest and rest[0] in WORDS else "") if given.has("help") else None
+    return (rest[0] if rest and rest[0] in COMMANDS else "") if given.has("help") else None
 
 
 def run(errand: Errand, store: Store, name: str) -> int:
@@ -160,7 +160,7 @@ async def look(store: Store, errand: Errand, name: str) -> int:
 def read_only(store: Store) -> Readable:
     """Return the store as one that is only read. Raises StoreError when it cannot be."""
     if not hasattr(store, "look"):
-        raise StoreError("this store can only be opened as a server does, which may change it: --take-over does that")
+        raise StoreError("this store cannot be opened without changing it: --take-over opens it as a server does")
     return cast(Readable, store)
 
 
@@ -168,7 +168,7 @@ def refuse_missing_file(url: str, store: Store) -> None:
     """Raise StoreError where a look into a store would make an empty one, as a slip of the pen would."""
     path = getattr(store, "path", "") if url.lower().startswith("sqlite:") else ""
     if path and not os.path.exists(path):
-        raise StoreError(f"{path}: there is no such file; say where the server has its store")
+        raise StoreError(f"{path}: this file does not exist: name the file that the server uses as its store")
 
 
 @contextlib.contextmanager
@@ -348,15 +348,13 @@ def remove(path: str) -> None:
 async def give_back(store: Store, name: str) -> int:
     """Turn every job into one of gearmand's own."""
     if not hasattr(store, "give_back"):
-        raise StoreError("gearmand has no such store; export without --to writes JSON lines")
+        raise StoreError("gearmand has no store of this kind: export without --to, which writes JSON lines")
     count, refused = await cast(GivesBack, store).give_back()
-    print(
-        f"{counted(count, 'job')} given back to gearmand; start gearmand, for a gearfast that starts takes them again"
-    )
+    print(f"{counted(count, 'job')} given back to gearmand: start gearmand now; gearfast would take them again")
     for line in refused:
         print(f"{name}: {line}", file=sys.stderr)
     if refused:
-        print(f"{name}: {len(refused):,} stayed, for gearmand cannot hold them", file=sys.stderr)
+        print(f"{name}: {len(refused):,} jobs stayed, because gearmand cannot store them", file=sys.stderr)
     return 1 if refused else 0
 
 

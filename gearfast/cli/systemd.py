@@ -71,7 +71,7 @@ def handed_sockets(environment: Environment) -> list[socket.socket]:
     if not count or pid != str(os.getpid()):
         return []
     if not is_number(count):
-        raise ConfigError(f"LISTEN_FDS={count!r} in the environment is no number of sockets")
+        raise ConfigError(f"LISTEN_FDS={count!r} in the environment is not a number of sockets")
     return [handed_socket(FIRST + at, names[at] if at < len(names) else "") for at in range(int(count))]
 
 
@@ -82,9 +82,9 @@ def handed_socket(descriptor: int, name: str) -> socket.socket:
         os.set_inheritable(descriptor, False)
         handed = socket.socket(fileno=descriptor)
     except OSError as error:
-        raise ConfigError(f"{called} is none: {error.strerror}; LISTEN_FDS in the environment says it is") from None
+        raise ConfigError(f"{called} is not a socket ({error.strerror}), but LISTEN_FDS names it") from None
     if not is_listener(handed):
-        raise ConfigError(f"{called} is no stream that listens: its unit needs ListenStream= and Accept=no")
+        raise ConfigError(f"{called} is not a listening stream socket: its unit needs ListenStream= and Accept=no")
     return handed
 
 

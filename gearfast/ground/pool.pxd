@@ -11,5 +11,5 @@ cdef void* pool_take(size_t size) noexcept nogil                  # aligned to 8
 cdef void pool_give(void* block, size_t size) noexcept nogil      # `size` as it was taken
 # Bytes that are here and in no use; of very many chunks it looks at some, and takes the others to be like them.
 cdef size_t pool_free() noexcept nogil
-# Keep so many bytes of empty chunks for what comes next.
+# Keep this many bytes of empty chunks for what comes next.
 cdef void pool_keep(size_t most) noexcept nogil

@@ -1,4 +1,4 @@
-"""Memory for jobs, for what runs them and who waits for them, in chunks of blocks of like size."""
+"""Memory for jobs, for what runs them and for those who wait for them, in chunks of blocks of like size."""
 
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, malloc

@@ -68,7 +68,7 @@ def make_store(settings: StoreSettings) -> Store:
     scheme, colon, _ = settings.url.partition(":")
     scheme = scheme.lower()
     if not colon:
-        raise ConfigError(f"{without_password(settings.url)!r} names no store: write {EXAMPLES}")
+        raise ConfigError(f"{without_password(settings.url)!r} does not name a store: write {EXAMPLES}")
     if scheme in FORGETFUL:
         raise ConfigError(f"memcached keeps nothing when it restarts: use --store {EXAMPLES}")
     if scheme in BUILT_IN:

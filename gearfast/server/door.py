@@ -1,4 +1,4 @@
-"""The door: how many connections there may be, and who may still look when there are as many as that."""
+"""The door: how many connections there may be, and who may still look when the limit is reached."""
 
 import ipaddress
 import resource

@@ -51,7 +51,7 @@ class Drain:
 
     def give_up(self) -> None:
         """End the server: it has waited long enough."""
-        log.warning("Draining has taken %g s and is given up: %s", self.config.drain_timeout, self.waited_for())
+        log.warning("Draining took %g s and is given up: %s", self.config.drain_timeout, self.waited_for())
         self.end()
         self.stop()
 

@@ -44,7 +44,7 @@ def handed_over(given: object) -> list[socket.socket]:
     listeners: list[socket.socket] = []
     for place, listener in enumerate(given if isinstance(given, Iterable) else [given]):
         if not isinstance(listener, socket.socket) or not is_listener(listener):
-            raise ConfigError(f"listeners[{place}] is no stream that listens: {listener!r}")
+            raise ConfigError(f"listeners[{place}] is not a listening stream socket: {listener!r}")
         listener.setblocking(False)
         listeners.append(listener)
     return listeners
@@ -150,7 +150,7 @@ def busy(host: str, port: int, error: OSError) -> str:
 def open_unix(path: str, backlog: int) -> socket.socket:
     """Bind a Unix socket; one that a dead server left behind is replaced."""
     if not path:
-        raise ListenError("--listen=unix: lacks the path of the socket: --listen=unix:/run/gearfast.sock")
+        raise ListenError("--listen=unix: needs the path of a socket: --listen=unix:/run/gearfast.sock")
     remove_stale(path)
     listener = UnixListener()
     try:
@@ -169,7 +169,7 @@ def remove_stale(path: str) -> None:
     try:
         before = os.lstat(path)
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise ListenError(f"cannot listen on unix:{path}: the path exists and is no socket")
+            raise ListenError(f"cannot listen on unix:{path}: the path exists and is not a socket")
     except OSError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

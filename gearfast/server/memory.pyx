@@ -122,7 +122,7 @@ cdef class Memory:
                 (<int>(CROWDED * 100),),
             )
         else:
-            self.service.notes.say(logs.NOTICE, "There is memory again: submits are taken", ())
+            self.service.notes.say(logs.NOTICE, "There is enough memory again: submits are accepted", ())
         return 0
 
     cdef bint cut_largest(self, size_t much) except -1:

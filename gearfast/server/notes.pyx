@@ -5,8 +5,8 @@ from gearfast.broker.events import Kind
 from gearfast.server.plugin import Event
 
 cdef dict WHY = {
-    Kind.LOST: "was given up: it has been lost by %d workers",
-    Kind.TIMED_OUT: "was taken from its worker, which has had it for longer than it said (lost %d times before)",
+    Kind.LOST: "was given up: %d workers were lost with it",
+    Kind.TIMED_OUT: "was taken from its worker, which ran it longer than its time-out (lost %d times before)",
     Kind.FAILED: "was given up: its worker says that it failed (lost %d times before)",
     Kind.RAISED: "was given up: its worker says that it raised an exception (lost %d times before)",
     Kind.CANCELLED: "was cancelled by an administrator (lost %d times before)",
@@ -66,7 +66,7 @@ cdef class Notes:
             if events or missed:
                 callback(events, missed)
         except Exception as error:
-            self.log.error("%r has failed to hear of events, and hears of none any more: %r", callback, error)
+            self.log.error("%r failed when it was told of events, and is not called any more: %r", callback, error)
             self.listeners = [listener for listener in self.listeners if listener[0] is not callback]
             self.listen()
         return 0

@@ -49,7 +49,7 @@ def plugins_of(given: object) -> list[Plugin]:
     plugins = list(given)
     for place, plugin in enumerate(plugins):
         if lacks := missing(plugin, METHODS):
-            raise ConfigError(f"plugins[{place}] is {shown(plugin)}, which is no plugin: {lacks} (gearfast.Plugin)")
+            raise ConfigError(f"plugins[{place}] is {shown(plugin)}, which is not a plugin: {lacks} (gearfast.Plugin)")
         if (needs := getattr(plugin, "needs", VERSION)) > VERSION:
             raise ConfigError(
                 f"plugins[{place}] is {shown(plugin)} and needs version {needs} of the plugins' contract, and this "

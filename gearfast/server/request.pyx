@@ -193,7 +193,7 @@ cdef int submit(Session session, const Submission* wanted) except -1:
     if submitted == NO_NUMBERS:
         return session.refuse(b"QUEUE_ERROR", b"No job numbers are left until the store is back")
     if submitted == NO_MEMORY_LEFT:
-        return session.refuse(b"QUEUE_ERROR", b"The server takes no jobs at present: it is short of memory")
+        return session.refuse(b"QUEUE_ERROR", b"The server is short of memory and takes no jobs now")
     if wanted.background and service.broker.outbox.expects(job):
         send_after_store(session, job)
     else:

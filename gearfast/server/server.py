@@ -70,7 +70,7 @@ class Server:
         Raises ConfigError when an argument is not what it has to be.
         """
         if not isinstance(config, Config | None):
-            raise ConfigError(f"{config!r} is no Config: write Server(Config(port=4730))")
+            raise ConfigError(f"{config!r} is not a Config: write Server(Config(port=4730))")
         self.config = config = config or Config()
         self.plugins = plugins_of(plugins)
         store = store_of(store)
@@ -121,7 +121,7 @@ class Server:
         self.refusals = Refusals(self.loop)
         if self.config.max_connections > self.door.first_kept:
             log.error(
-                "--max-connections=%d is more than there are descriptors for, about %d: raise --file-descriptors",
+                "--max-connections=%d is more than the file descriptors allow, about %d: raise --file-descriptors",
                 self.config.max_connections,
                 self.door.first_kept,
             )
@@ -175,7 +175,7 @@ class Server:
         try:
             self.context = server_context(self.config)
         except ListenError as error:
-            log.error("The TLS files could not be read again, and those from before stay in use: %s", error)
+            log.error("The TLS files could not be read again, and the old ones stay in use: %s", error)
         else:
             log.log(NOTICE, "The TLS files were read again")
 
@@ -327,7 +327,7 @@ class Server:
                 return
 
     def pause_accepting(self, listener: socket.socket, error: OSError) -> None:
-        """Do not spin while there are no descriptors, or no memory; who waits in the backlog is taken later."""
+        """Do not spin while there are no descriptors, or no memory; peers in the backlog are accepted later."""
         advice = " Raise --file-descriptors (or ulimit -n)." if error.errno in {errno.EMFILE, errno.ENFILE} else ""
         log.error("accept: %s; new peers wait.%s", error.strerror, advice)
         self.loop.call_later(self.config.accept_pause, self.accept_from, listener)  # first: it may fail

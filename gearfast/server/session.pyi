@@ -39,7 +39,7 @@ class Service:
     def largest(self) -> int:
         """Bytes of a background job that the store takes."""
     def keep_in(self, largest: int, write: Callable[[], None]) -> None:
-        """Background jobs go into a store that takes jobs of so many bytes."""
+        """Background jobs go into a store that takes jobs of at most ``largest`` bytes."""
     @property
     def opened(self) -> int:
         """Connections so far; the serial number of the newest."""

@@ -29,8 +29,8 @@ cdef enum:
 cdef dict TOO_FEW = {int(kind): b"Too few arguments for " + kind.name.encode() for kind in PacketName}
 
 cdef tuple TROUBLES = (
-    "", "it does not read its results, and more than output_limit bytes of them wait", "there is no memory for its results",
-    "memory is short, and what it has yet to send or to read takes more of it than that of any other peer",
+    "", "it does not read its results, and more than output_limit bytes are waiting", "there is not enough memory for its results",
+    "memory is short, and the unread answers or the unfinished packet of this peer take the most of it",
 )
 
 
@@ -53,7 +53,7 @@ cdef class Service:
         self.write = None
 
     def keep_in(self, size_t largest, write):
-        """There is a store: it takes jobs of so many bytes, and `write` has it take what is gathered."""
+        """There is a store: it takes jobs of at most `largest` bytes, and `write` has it take what is gathered."""
         self.largest = largest
         self.write = write
 

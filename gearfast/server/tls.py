@@ -28,13 +28,13 @@ def server_context(config: Config) -> ssl.SSLContext:
         context.load_cert_chain(config.ssl_certificate, config.ssl_key, lambda: refuse_passphrase(config.ssl_key))
     except (ssl.SSLError, OSError) as error:
         raise ListenError(
-            f"TLS: {config.ssl_certificate} and {config.ssl_key} are no certificate with its key: {reason(error)}"
+            f"TLS: {config.ssl_certificate} and {config.ssl_key} are not a certificate and its key: {reason(error)}"
         ) from error
     if config.ssl_ca_file:
         try:
             context.load_verify_locations(config.ssl_ca_file)
         except (ssl.SSLError, OSError) as error:
-            raise ListenError(f"TLS: {config.ssl_ca_file} is no PEM file of an authority: {reason(error)}") from error
+            raise ListenError(f"TLS: {config.ssl_ca_file} is not an authority's PEM file: {reason(error)}") from error
     if config.ssl_verify_client:
         if not config.ssl_ca_file:
             raise ListenError("TLS: --ssl-verify-client needs --ssl-ca-file=FILE to verify with")
@@ -54,14 +54,14 @@ def warn_of_dates(path: str) -> None:
     for number, certificate in enumerate(certificates_of(path), 1):
         which = f"The certificate in {path}" if number == 1 else f"Certificate {number} in {path}"
         if complaint := complaint_of(certificate, now):
-            log.error("TLS: %s %s. Put a new one there and send SIGHUP", which, complaint)
+            log.error("TLS: %s %s. Put a new one there, then send SIGHUP", which, complaint)
 
 
 def complaint_of(certificate: Certificate, now: datetime.datetime) -> str:
     """Return what is to be said about a certificate's dates; empty when nothing is."""
     left = certificate.ends - now
     if left.total_seconds() <= 0:
-        return f"expired on {certificate.ends:%Y-%m-%d %H:%M} UTC: peers that look at it refuse to connect"
+        return f"expired on {certificate.ends:%Y-%m-%d %H:%M} UTC: peers that check it refuse to connect"
     if certificate.begins > now:
         return f"is not valid before {certificate.begins:%Y-%m-%d %H:%M} UTC: is this machine's clock right?"
     if left.total_seconds() <= CERTIFICATE_NOTICE:
@@ -72,7 +72,7 @@ def complaint_of(certificate: Certificate, now: datetime.datetime) -> str:
 
 def refuse_passphrase(key: str) -> str:
     """Raise ListenError: a server cannot wait at a prompt."""
-    raise ListenError(f"TLS: {key} is protected by a passphrase; take it off: openssl pkey -in {key} -out FILE")
+    raise ListenError(f"TLS: {key} is protected by a passphrase: remove it with openssl pkey -in {key} -out FILE")
 
 
 def readable(path: str) -> None:

@@ -135,7 +135,7 @@ cdef class Transport(Member):
         if self.disconnected and not self.blocked and self.session.fences.count > 0:
             self.turn.wait_to_leave(self)              # it is the store that is waited for
             return
-        reason = "it does not take what it is owed" if self.eof or self.disconnected else "the rest of a packet has not come"
+        reason = "it does not read what was sent to it" if self.eof or self.disconnected else "the rest of a packet did not arrive"
         self.fail(TimeoutError(reason))
 
     cdef void linger_close(self):

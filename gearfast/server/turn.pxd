@@ -1,8 +1,8 @@
 # TURN   one turn of the event loop: who has something to send at its end, who gets how much of it, and the one timer.
 #
-# However many sockets were readable, each peer is written to once. Who becomes ready while a
+# However many sockets were readable, each peer is written to once. A peer that becomes ready while a
 # turn ends is served at the end of the next one. A peer whose bytes gave nobody else anything to
-# hear, and who waits for nobody, is answered at once: calling the end of a turn costs more than
+# hear, and which waits for nobody, is answered at once: calling the end of a turn costs more than
 # all else that we do for a packet.
 #
 # Nobody has a turn for itself. What a peer has sent is handled for `peer_time` at most, a turn takes about `turn_time`;
@@ -45,7 +45,7 @@ cdef class Turn(Aftermath):
     cdef double peer_time, turn_time, packet_patience, leaving_patience
 
     cdef void begin(self) noexcept        # something happened: take the time
-    cdef bint is_full(self) noexcept      # enough was done before its end: who has not been read from waits for that
+    cdef bint is_full(self) noexcept      # enough was done before its end: peers not read from yet wait for that
     cdef void join(self, Member member) noexcept nogil
     cdef void serve(self, Member member) noexcept        # its bytes are handled from here on
     cdef int served(self, bint waits) except -1          # to here; `waits`: others may have to tell it something yet

@@ -193,7 +193,7 @@ cdef class Turn:
         self.broker_rests()
 
     cdef void go_through(self, Ring* line, double end, size_t least) noexcept:
-        """Each of a line in its order, with an equal share of the time, until that is up; who comes meanwhile waits."""
+        """Each of a line in its order, with an equal share of the time, until that is up; whoever comes meanwhile waits."""
         cdef Ring these
         cdef double share
         if ring_empty(line):
@@ -301,7 +301,7 @@ cdef class Turn:
         if isinstance(error, MemoryError):
             self.memory.spend_reserve()
         try:
-            self.service.notes.log.critical("This should not happen, and is gone on with: %r", error, exc_info=error)
+            self.service.notes.log.critical("This should not happen; the server goes on: %r", error, exc_info=error)
         except Exception:
             pass                                  # there is nobody left to be told
 

@@ -8,7 +8,7 @@ from gearfast.protocol.packet cimport (
 from gearfast.broker.peer cimport DATA
 from gearfast.server.session cimport Row, Session
 
-# An ERROR is an answer. Who has not asked is a worker: Perl's dies of it, but comes again when its connection has just
+# An ERROR is an answer. A peer that has not asked is a worker: Perl's dies of it, but comes again when its connection has just
 # ended. After an ERROR for OPTION_REQ libgearman would go on with the connection, and meet its end in another request,
 # which may then wait for ever.
 QUESTIONS = frozenset((

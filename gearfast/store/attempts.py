@@ -28,7 +28,7 @@ HASTE = 16
 
 
 class Attempts:
-    """Between the batches and the store: how long a write may take, whether the store is away, who is refused."""
+    """Between the batches and the store: how long a write may take, who is refused, and when."""
 
     def __init__(
         self, store: Store, batches: Batches, config: Config, refuse: Callable[[list[int], str], None]
@@ -56,7 +56,7 @@ class Attempts:
         self.last_success = 0.0
 
     async def write(self, planned: Planned, most: float = float("inf")) -> None:
-        """Write it, for so many seconds at most. When it failed, wait a little, if the store may be away."""
+        """Write it, for at most ``most`` seconds. When it failed, wait a little, if the store may be unavailable."""
         began = monotonic()
         try:
             async with asyncio.timeout(min(self.patience_with(planned), most)):
@@ -160,13 +160,13 @@ class Attempts:
         self.slow[kind] = True
 
     def away(self, error: BaseException | None = None) -> None:
-        """Say once that the store is away."""
+        """Say once that the store is unavailable."""
         if self.away_since:
             return
         self.away_since = monotonic()
         unexpected = error is not None and not isinstance(error, (StoreError, TimeoutError, OSError))
         log.error(
-            "The store is away: %s. Submits wait up to %g s and are then refused; it is tried again all the time",
+            "The store is unavailable: %s. Submits wait up to %g s and are then refused; gearfast keeps trying",
             self.reason,
             self.config.store_timeout,
             exc_info=error if unexpected else None,
@@ -175,7 +175,7 @@ class Attempts:
     def back(self) -> None:
         """Say that it is back, if it was away."""
         if self.away_since:
-            log.error("The store is back after %.1f s", monotonic() - self.away_since)
+            log.error("The store is available again after %.1f s", monotonic() - self.away_since)
             self.away_since = 0.0
 
     # --- metadata, and a store that begins anew ---

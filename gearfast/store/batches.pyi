@@ -27,7 +27,7 @@ class Batches:
     def reserve(self, crowd: int, ceiling: int) -> None:
         """A job with a number above ``crowd`` makes it ``crowded``; none gets one above ``ceiling``."""
     def collect(self, which: int, jobs: int, size: int, removes: int) -> tuple[list[int], list[StoredJob]]:
-        """Begin a batch: so many numbers to forget, and so many jobs of a line, of about so many bytes, at most.
+        """Begin a batch: numbers to forget, and jobs of a line with their bytes, each up to its limit.
 
         A job that ended before this is in neither. ``written``, ``failed`` or ``rolled_back`` must follow. Raises
         ValueError for a line that is none.
@@ -55,7 +55,7 @@ class Batches:
     def leave_out(self, number: int) -> None:
         """The store has this job, and does not take what has changed of it: so be it."""
     def count_out(self, size: int) -> None:
-        """A job of so many bytes, which stands in no line, does not wait any more."""
+        """A job of ``size`` bytes, which stands in no line, does not wait any more."""
     def overdue(self, before: float) -> tuple[list[int], list[tuple[int, int]]]:
         """Take out of their lines what has waited since ``before`` (monotonic seconds).
 

@@ -58,11 +58,11 @@ cdef class Batches:
         cdef bytes name, unique, payload, more
         number, name, unique, priority, due, attempts, payload, more = record
         if number == 0 or self.broker.find(number) != NULL:
-            raise ValueError("its number is none, or another job's")
+            raise ValueError("it has no valid number, or the number of another job")
         if <size_t>len(unique) > MAX_UNIQUE or not 0 <= priority < PRIORITIES or not 0 <= due < INFINITY:
-            raise ValueError(f"its unique id, priority or due time cannot be ({unique!r}, {priority}, {due})")
+            raise ValueError(f"its unique id, priority or due time is not valid ({unique!r}, {priority}, {due})")
         if <size_t>len(payload) > MAX_PAYLOAD:
-            raise ValueError(f"its payload has {len(payload)} bytes, and 4 GiB are too many")
+            raise ValueError(f"its payload has {len(payload)} bytes, and must have less than 4 GiB")
         read_more(more, &wanted)
         if wanted.reducer.size > MAX_UNIQUE:
             raise ValueError(f"its reducer has {wanted.reducer.size} bytes, and may have {MAX_UNIQUE}")
@@ -360,5 +360,5 @@ cdef class Batches:
 
 cdef int check_line(int which) except -1:
     if not 0 <= which < LINES:
-        raise ValueError(f"a line is 0 to {LINES - 1} (see Waits), not {which}")
+        raise ValueError(f"a line is a number from 0 to {LINES - 1} (see Waits), not {which}")
     return 0

@@ -18,18 +18,18 @@ def store_of(given: object) -> Store | None:
         return None
     lacks = missing(given, STORE)
     if not lacks and not isinstance(getattr(given, "largest", None), int):
-        lacks = "it lacks the number 'largest'"
+        lacks = "it has no number 'largest'"
     if lacks:
-        raise ConfigError(f"{shown(given)} is no store: {lacks} (gearfast.Store)")
+        raise ConfigError(f"{shown(given)} is not a store: {lacks} (gearfast.Store)")
     return cast(Store, given)
 
 
 def missing(thing: object, methods: Iterable[str]) -> str:
     """Say what keeps the thing from having these methods; empty: it has them."""
     if isinstance(thing, type):
-        return f"it is a class, write {thing.__name__}()"
+        return f"it is a class: write {thing.__name__}()"
     lacks = [name for name in methods if not callable(getattr(thing, name, None))]
-    return f"it lacks {', '.join(lacks)}" if lacks else ""
+    return f"it has no {', no '.join(lacks)}" if lacks else ""
 
 
 def shown(thing: object) -> str:

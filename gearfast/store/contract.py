@@ -143,5 +143,5 @@ def ceiling_of(metadata: Mapping[str, str]) -> int:
     text = metadata.get(CEILING, "0")
     # Digits of other scripts are numbers to int(), and were not written by us.
     if not (text.isascii() and text.isdigit()):
-        raise StoreError(f"the store's metadata are damaged: {CEILING!r} is {text!r}, and should be a number")
+        raise StoreError(f"the metadata of the store is damaged: {CEILING!r} is {text!r}, and should be a number")
     return int(text)

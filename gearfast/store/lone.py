@@ -1,6 +1,6 @@
 """Jobs that the store did not take when each was all there was to be written, and jobs that it did not forget.
 
-They stand behind all others: each is tried again by itself, now and then, so that nobody waits for it but who asked.
+They stand behind all others: each is tried again by itself, now and then, so that only its own client waits.
 """
 
 import heapq

@@ -43,13 +43,13 @@ def from_file(path: str, option: str) -> tuple[str, str]:
             f"{option}: {path} cannot be read ({error.strerror}): name a file with the password"
         ) from None
     except ValueError:  # a NUL in the path
-        raise ConfigError(f"{option}: {path!r} is no path of a file") from None
+        raise ConfigError(f"{option}: {path!r} is not a path") from None
     password = content.removesuffix(b"\n").removesuffix(b"\r")
     if not password:
         raise ConfigError(f"{option}: {path} is empty: write the password into it")
     if len(content) > LONGEST or b"\0" in password:
         raise ConfigError(f"{option}: {path} holds no password: it is too long, or has a NUL in it")
-    warning = f"{path} holds a password, and others may read it: chmod go= {path}" if is_open(status) else ""
+    warning = f"{path} contains a password, and others can read it: chmod go= {path}" if is_open(status) else ""
     return os.fsdecode(password), warning
 
 

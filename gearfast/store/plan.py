@@ -159,7 +159,7 @@ class Plan:
     # --- how it went ---
 
     def taken(self, planned: Planned, took: float) -> None:
-        """It was written in so many seconds: what is left goes in larger batches again."""
+        """It was written, in ``took`` seconds: what is left goes in larger batches again."""
         self.batches.written()
         self.written += 1
         kind, batch, behind, loner = planned
@@ -183,7 +183,7 @@ class Plan:
             self.apart = bool(self.batches.count(Waits.AGAIN) + self.batches.count(Waits.SINGLY))
 
     def enough(self, jobs: int, took: float) -> int:
-        """Return in batches of how many the jobs of a line are written in time, where each takes so many seconds."""
+        """Return how large batches must be for the jobs of a line to be written in time; one takes ``took`` seconds."""
         return min(math.ceil(jobs * took * HURRY / self.config.store_timeout), self.config.store_batch)
 
     def failed(self, planned: Planned, reason: str, took: float, *, slow: bool) -> None:

@@ -1,7 +1,7 @@
 """A job as a store keeps it.
 
 What StoredJob has no field for stands in its `more`: nothing at all, or a version byte and then fields. A field is a tag
-byte, the size of what follows, and so many bytes. In version 1 the size is one byte, and there is the reducer only; in
+byte, its size, and its bytes. In version 1 the size is one byte, and there is the reducer only; in
 version 2 it is as many bytes as it takes, seven bits in each, the lowest first, with the eighth in all but the last.
 """
 
@@ -55,7 +55,7 @@ cdef int read_more(bytes more, Submission* wanted) except -1:
         tag = at[0]
         at += 1
         if not read_size(&at, end, version == LONG, &value.size):
-            raise ValueError("what it has beyond the usual fields cannot be read")
+            raise ValueError("its additional fields cannot be read")
         value.data = <const char*>at
         at += value.size
         if tag == REDUCER:

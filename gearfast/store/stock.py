@@ -37,15 +37,15 @@ def job_of(row: StockRow, number: int) -> StoredJob:
     if function is None:
         raise StoreError("it has no function name")
     if not isinstance(function, bytes) or not isinstance(unique, bytes | None):
-        raise StoreError("its function name or its unique id is no text")
+        raise StoreError("its function name or its unique id is not text")
     if b"\0" in function:
         raise StoreError("its function name has a NUL byte in it")
     if type(priority) is not int or priority not in PRIORITIES:
-        raise StoreError(f"its priority is {priority!r}, which is none of 0, 1 and 2")
+        raise StoreError(f"its priority is {priority!r}, which is not 0, 1 or 2")
     if not isinstance(payload, bytes | None):
-        raise StoreError(f"its payload is no bytes but {payload!r:.40}")
+        raise StoreError(f"its payload is not bytes but {payload!r:.40}")
     if due is not None and (type(due) is not int or due > LATEST):
-        raise StoreError(f"its due time is {due!r:.40}, which is no number of seconds")
+        raise StoreError(f"its due time is {due!r:.40}, which is not a number of seconds")
     if unique is not None and len(unique) > UNIQUE_SIZE:
         raise StoreError(f"its unique id has {len(unique)} bytes, and {UNIQUE_SIZE} is the most")
     # gearmand ends a text that fills its field with a NUL, and then stores that too.
@@ -60,13 +60,13 @@ def row_of(job: StoredJob) -> StockRow:
     The number of attempts is lost: gearmand keeps none.
     """
     if job.more:
-        raise StoreError("it has what gearmand does not store, such as a reducer")
+        raise StoreError("it has something that gearmand does not store, such as a reducer")
     if b"\0" in job.function or b"\0" in job.unique:
         raise StoreError("its function name or its unique id has a NUL byte in it")
     if len(job.unique) > UNIQUE_SIZE:
         raise StoreError(f"its unique id has {len(job.unique)} bytes, and gearmand keeps {UNIQUE_SIZE - 1}")
     if job.priority not in PRIORITIES:
-        raise StoreError(f"its priority is {job.priority!r}, which is none of 0, 1 and 2")
+        raise StoreError(f"its priority is {job.priority!r}, which is not 0, 1 or 2")
     if not (0 <= job.due <= LATEST):
         raise StoreError(f"its due time is {job.due!r}, which gearmand cannot read")
     # These would share one key of gearmand's, and all but one of them would be gone.
@@ -94,12 +94,12 @@ class Tally:
         """Say why a row is left where it is: an error each for the first NAMED of them."""
         self.bad += 1
         if self.bad <= NAMED:
-            log.error("%s: the job %s is left there, because %s", self.place, shown(key), reason)
+            log.error("%s: the job %s stays there, because %s", self.place, shown(key), reason)
 
     def finish(self) -> None:
         """Say how many rows were taken over, and how many more were not; nothing when there were none."""
         if self.bad > NAMED:
-            log.error("%s: %d more jobs are left there", self.place, self.bad - NAMED)
+            log.error("%s: %d more jobs stay there", self.place, self.bad - NAMED)
         if self.taken:
             log.log(NOTICE, "%s: %d jobs that gearmand left were taken over", self.place, self.taken)
 

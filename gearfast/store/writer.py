@@ -91,7 +91,7 @@ class Writer:
         try:
             asked.encode()
         except UnicodeEncodeError:
-            raise ConfigError(f"--job-handle-prefix={asked!a} is no text in UTF-8: with a store it must be") from None
+            raise ConfigError(f"--job-handle-prefix={asked!a} is not valid UTF-8, as a store needs it") from None
         if asked and stored and asked != stored:
             log.warning("Handles begin with %s from now on; those with %s are no longer known", asked, stored)
         return asked or stored or default_handle_prefix()
@@ -101,7 +101,7 @@ class Writer:
     def begin(self) -> None:
         """Write what has gathered. Called at the end of a turn that has something for the store, and no write runs."""
         if self.outbox.busy:
-            raise RuntimeError("two batches cannot be written at a time")
+            raise RuntimeError("two batches cannot be written at the same time")
         self.task = self.loop.create_task(self.write_all())
         self.outbox.busy = True
         self.task.add_done_callback(self.ended)
@@ -111,7 +111,7 @@ class Writer:
         """Let the next turn begin again if something went wrong that nobody thought of."""
         if task.cancelled() or (error := task.exception()) is None:
             return
-        log.critical("What was to be stored is tried again: %r", error, exc_info=error)
+        log.critical("A batch failed and is tried again: %r", error, exc_info=error)
         self.batches.rolled_back()
         self.outbox.busy = False
         self.wake_in(self.config.store_retry[1])
@@ -235,9 +235,9 @@ class Writer:
     def say_what_is_left(self) -> None:
         """Log what could not be written, and is made up for later. Raises StoreError for what is lost."""
         if self.batches.promised:
-            raise StoreError(f"The store is away, and {self.lost()}: {self.attempts.reason}")
+            raise StoreError(f"The store is unavailable, and {self.lost()}: {self.attempts.reason}")
         if unforgotten := self.unforgotten():
-            log.warning("%s, which the store did not forget: %s", unforgotten, self.attempts.reason)
+            log.warning("%s, because the store did not delete it: %s", unforgotten, self.attempts.reason)
 
     def unwritten(self) -> str:
         """Return what the store would not have if the server ended now; empty: nothing is missing."""

@@ -121,15 +121,15 @@ OURS = (
      "--libsqlite3-db=<dbfile> argument)"),
     ("-q bogus", "Error while initializing the queue : bogus (unknown; there are builtin, libsqlite3, MySQL, Postgres "
      "and redis)"),
-    ("-q LibMemcached", "Error while initializing the queue : LibMemcached (memcached keeps nothing on disk and drops "
-     "what it has no room for: use --store=sqlite:FILE)"),
+    ("-q LibMemcached", "Error while initializing the queue : LibMemcached (memcached keeps nothing on disk, and "
+     "deletes jobs when it is full: use --store=sqlite:FILE)"),
     ("-q libtokyocabinet", "Error while initializing the queue : libtokyocabinet (not a store of this version: use "
      "--store=sqlite:FILE)"),
-    ("-q libdrizzle", "Error while initializing the queue : libdrizzle (Drizzle is no more: use --queue-type=MySQL, or "
-     "--store=sqlite:FILE)"),
+    ("-q libdrizzle", "Error while initializing the queue : libdrizzle (Drizzle does not exist any more: use "
+     "--queue-type=MySQL, or --store=sqlite:FILE)"),
     ("-q redis --redis-port=abc",
-     "the argument ('abc') for option '--redis-port' is no port (0 to 65535) or service"),
-    ("--store=sqlite:f -q redis", "--store and --queue-type=redis both say where jobs are kept: leave one of them out"),
+     "the argument ('abc') for option '--redis-port' is not a port (0 to 65535) or a service"),
+    ("--store=sqlite:f -q redis", "--store and --queue-type=redis both say where jobs are kept: remove one of them"),
     ("--store=", "the argument for option '--store' should follow immediately after the equal sign"),
     ("--durability=normal", "--durability needs --store: without it jobs are kept in memory, and survive nothing"),
     ("--store-timeout=1", "--store-timeout needs --store: without it jobs are kept in memory, and survive nothing"),
@@ -137,11 +137,11 @@ OURS = (
     ("--store=sqlite:f --store-timeout=0", "the argument ('0') for option '--store-timeout' is invalid"),
     ("--store=sqlite:f --store-timeout=1e3", "the argument ('1e3') for option '--store-timeout' is invalid"),
     ("--store=sqlite:f --store-timeout=86400.1", "the argument ('86400.1') for option '--store-timeout' is invalid"),
-    ("--skip-bad", "unrecognised option '--skip-bad' (it belongs to the words of gearfast store)"),
+    ("--skip-bad", "unrecognised option '--skip-bad' (it is an option of gearfast store)"),
     ("-r http", "Unknown protocol module : http (this version speaks Gearman's own: leave --protocol out)"),
-    ("--port=abc", "the argument ('abc') for option '--port' is no port (0 to 65535) or service"),
-    ("--port=65536", "the argument ('65536') for option '--port' is no port (0 to 65535) or service"),
-    ("--port=-1", "the argument ('-1') for option '--port' is no port (0 to 65535) or service"),
+    ("--port=abc", "the argument ('abc') for option '--port' is not a port (0 to 65535) or a service"),
+    ("--port=65536", "the argument ('65536') for option '--port' is not a port (0 to 65535) or a service"),
+    ("--port=-1", "the argument ('-1') for option '--port' is not a port (0 to 65535) or a service"),
     ("--max-connections=-1", "the argument ('-1') for option '--max-connections' is invalid"),
     ("--max-connections=many", "the argument ('many') for option '--max-connections' is invalid"),
     ("--max-connections-per-address=2147483648",

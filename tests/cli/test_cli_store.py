@@ -70,9 +70,7 @@ def test_how_the_server_uses_its_store() -> None:
 def test_store_queue_on_shutdown_without_a_store_is_warned_of() -> None:
     """Stock takes it with any queue, and it does nothing."""
     asked = read("--store-queue-on-shutdown")
-    assert asked.warnings == (
-        "--store-queue-on-shutdown has no effect: no --store says where to, jobs are kept in memory",
-    )
+    assert asked.warnings == ("--store-queue-on-shutdown has no effect without --store: jobs are kept in memory only",)
     assert read("--store=sqlite:f --store-queue-on-shutdown").warnings == ()
 
 

@@ -174,34 +174,33 @@ def test_on_the_command_line_nothing_is_shortened() -> None:
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("--port=1\nport=4731\n", ["2: 'port=4731' is no option and is ignored: write --port=4731"]),
-        ("--daemon on\r\n--ssl\r\nx", ["1: 'on' is no option and is ignored; options begin with two dashes",
-                                        "3: 'x' is no option and is ignored; options begin with two dashes"]),
-        ("a b\rc", ["1: 'a' is no option and is ignored; options begin with two dashes",
-                    "2: 'c' is no option and is ignored; options begin with two dashes"]),
-        ("-", ["1: '-' is no option and is ignored; options begin with two dashes"]),
-        ("--=x", ["1: '--=x' is no option and is ignored; options begin with two dashes"]),
-        ("--daemon\n--\n--port=1", ["3: '--port=1' is ignored: it stands behind a word '--', which ends the options"]),
+        ("--port=1\nport=4731\n", ["2: 'port=4731' is not an option and is ignored: write --port=4731"]),
+        ("--daemon on\r\n--ssl\r\nx", ["1: 'on' is not an option and is ignored; options begin with two dashes",
+                                        "3: 'x' is not an option and is ignored; options begin with two dashes"]),
+        ("a b\rc", ["1: 'a' is not an option and is ignored; options begin with two dashes",
+                    "2: 'c' is not an option and is ignored; options begin with two dashes"]),
+        ("-", ["1: '-' is not an option and is ignored; options begin with two dashes"]),
+        ("--=x", ["1: '--=x' is not an option and is ignored; options begin with two dashes"]),
+        ("--daemon\n--\n--port=1", ["3: '--port=1' is ignored: it comes after '--', which ends the options"]),
         ("# a comment\n\n--daemon # in the background\n", []),
-        ("# -d\n", ["1: '-d' counts, as there are no comments in this file: take it out"]),
-        ("# --port=1\n", ["1: '--port=1' counts, as there are no comments in this file: take it out"]),
-        ("mysql-password=secret", ["1: 'mysql-password=***' is no option and is ignored: write --mysql-password=***"]),
-        ("a://me:secret@h/d", ["1: 'a://me:***@h/d' is no option and is ignored; options begin with two dashes"]),
+        ("# -d\n", ["1: '-d' is read as an option, because this file has no comments: remove it"]),
+        ("# --port=1\n", ["1: '--port=1' is read as an option, because this file has no comments: remove it"]),
+        ("mysql-password=secret", [
+            "1: 'mysql-password=***' is not an option and is ignored: write --mysql-password=***"]),
+        ("a://me:secret@h/d", ["1: 'a://me:***@h/d' is not an option and is ignored; options begin with two dashes"]),
         *((f"{option} secret", [f"1: what follows the value of {option.split('=')[0].split()[0]} is ignored: a value "
-           "ends at a blank, and quotes are part of it"])
+           "ends at a space, and quotes are part of it"])
           for option in ("--mysql-password=my", "--mysql-password my", "--libpq-conninfo='host=h", "--redis-pass=my")),
-        ("\033[2Jx", ["1: '\\x1b[2Jx' is no option and is ignored; options begin with two dashes"]),
-        ("y" * 100, [f"1: '{'y' * 60}...' is no option and is ignored; options begin with two dashes"]),
-        ("\n".join("abcdefghijklm"), [*(f"{number}: '{letter}' is no option and is ignored; options begin with two "
+        ("\033[2Jx", ["1: '\\x1b[2Jx' is not an option and is ignored; options begin with two dashes"]),
+        ("y" * 100, [f"1: '{'y' * 60}...' is not an option and is ignored; options begin with two dashes"]),
+        ("\n".join("abcdefghijklm"), [*(f"{number}: '{letter}' is not an option and is ignored; options begin with two "
                                        "dashes" for number, letter in enumerate("abcdefghij", 1)), "and so on"]),
     ],
 )  # fmt: skip
 def test_words_that_do_nothing_are_warned_of_with_their_line(tmp_path: Path, text: str, lines: list[str]) -> None:
     path = tmp_path / "gearmand.conf"
     found = asked(tmp_path, text).warnings
-    expected = [
-        f"{path}, line {line}" if line[0].isdigit() else f"{path}: and so on, in 3 more lines" for line in lines
-    ]
+    expected = [f"{path}, line {line}" if line[0].isdigit() else f"{path}: 3 more lines like these" for line in lines]
     assert list(found) == expected
 
 
@@ -213,7 +212,7 @@ def test_check_args_tells_of_them_and_says_that_a_start_would_do(
     path.write_text("port=4731")
     assert program.main(["--check-args", f"--config-file={path}"]) == 0
     printed = capsys.readouterr()
-    assert printed.err == f"gearfast: {path}, line 1: 'port=4731' is no option and is ignored: write --port=4731\n"
+    assert printed.err == f"gearfast: {path}, line 1: 'port=4731' is not an option and is ignored: write --port=4731\n"
     assert printed.out == ""
 
 
@@ -225,8 +224,8 @@ def test_gearfast_store_tells_of_them_too(
     path.write_text(f"store=x --store=sqlite:{tmp_path}/none.db")
     assert program.main(["store", "count", f"--config-file={path}"]) == 1
     first, second, _ = capsys.readouterr().err.split("\n")
-    assert first == f"gearfast: {path}, line 1: 'store=x' is no option and is ignored: write --store=x"
-    assert "there is no such file" in second
+    assert first == f"gearfast: {path}, line 1: 'store=x' is not an option and is ignored: write --store=x"
+    assert "this file does not exist" in second
 
 
 def test_a_path_with_a_nul_is_one_line(tmp_path: Path) -> None:

@@ -42,12 +42,12 @@ def test_a_line_made_by_hand_needs_only_a_function() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("", "it is no JSON object, or not all of one"),
-        ('{"function": "f", "payl', "it is no JSON object, or not all of one"),
-        ('{"function": "f"} x', "it is no JSON object, or not all of one"),
-        ("[" * 100_000, "it is no JSON object, or not all of one"),
-        ("[1]", "it is no JSON object"),
-        ("null", "it is no JSON object"),
+        ("", "the line is not a whole JSON object"),
+        ('{"function": "f", "payl', "the line is not a whole JSON object"),
+        ('{"function": "f"} x', "the line is not a whole JSON object"),
+        ("[" * 100_000, "the line is not a whole JSON object"),
+        ("[1]", "the line is not a JSON object"),
+        ("null", "the line is not a JSON object"),
         ("{}", "the function is missing"),
         ('{"functoin": "f"}', "a job has no 'functoin'"),
         ('{"function": 5}', "'function' is neither text nor {\"base64\": ...}"),
@@ -67,7 +67,7 @@ def test_a_line_made_by_hand_needs_only_a_function() -> None:
         ('{"function": "f", "due": true}', "'due' is not a number from 0 to 9007199254740992"),
         ('{"function": "f", "attempts": 1.5}', "'attempts' is not a whole number"),
         ('{"function": "f", "attempts": 2147483648}', "'attempts' is not a number from 0 to 2147483647"),
-        ('{"function": "f", "attempts": %s}' % ("9" * 5000), "it is no JSON object, or not all of one"),
+        ('{"function": "f", "attempts": %s}' % ("9" * 5000), "the line is not a whole JSON object"),
         ('{"function": "f", "handle": "7"}', "the handle is not PREFIX:NUMBER, with a number from 1 to "
          f"{MAX_NUMBER - 1}"),
         ('{"function": "f", "handle": "H:a:0"}', "the handle is not PREFIX:NUMBER, with a number from 1 to "

@@ -82,8 +82,7 @@ def test_a_bad_line_is_found_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refusal:
         do(f"import {path}", store)
     assert str(refusal.value) == (
-        f"{path}, line 7: it is no JSON object, or not all of one. "
-        "Nothing was imported; --skip-bad leaves such lines out"
+        f"{path}, line 7: the line is not a whole JSON object. Nothing was imported; --skip-bad leaves such lines out"
     )
     assert store.batches == []
 
@@ -96,7 +95,7 @@ def test_bad_lines_are_left_out_on_request(tmp_path: Path, capsys: pytest.Captur
     assert out == "2 jobs imported, 31 bad lines left out\n"
     assert sorted(store.jobs) == [1, 2]
     lines = err.splitlines()
-    assert lines[0] == f"gearfast: {path}, line 1: it is no JSON object, or not all of one"
+    assert lines[0] == f"gearfast: {path}, line 1: the line is not a whole JSON object"
     assert lines[1] == f"gearfast: {path}, line 3: the function is missing"
     assert len(lines) == jobimport.NAMED + 1
     assert lines[-1] == f"gearfast: {path}: 11 more bad lines"
@@ -205,7 +204,7 @@ def test_import_from_a_pipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         end.write(line_of(job(1), b"H:a") + b"{")
     with open(reading) as standard_input:
         monkeypatch.setattr(sys, "stdin", standard_input)
-        with pytest.raises(ConfigError, match=r"^standard input, line 2: it is no JSON object"):
+        with pytest.raises(ConfigError, match=r"^standard input, line 2: the line is not a whole JSON object"):
             do("import", Memory())
 
 

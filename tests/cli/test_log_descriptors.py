@@ -104,7 +104,7 @@ def test_stderr_in_the_background_is_warned_of_and_holds_no_terminal(tmp_path: P
     try:
         assert done.returncode == 0
         warning, *said = done.stderr.splitlines()
-        assert warning.startswith("gearfast: --log-file=stderr leads nowhere once --daemon has let go of the terminal")
+        assert warning.startswith("gearfast: --log-file=stderr shows nothing once --daemon has left the terminal")
         assert all(LINE.fullmatch(line) for line in said)
         assert "Starting up" in said[0]
         assert os.readlink(f"/proc/{pid}/fd/2") == "/dev/null"

@@ -98,7 +98,7 @@ def test_what_is_no_password_is_one_line(
 def test_a_file_that_others_may_read_is_warned_of(tmp_path: Path, mode: int, warned: bool) -> None:
     """A group may be meant to: that the server runs as, when the file is root's."""
     path = secret_file(tmp_path, mode=mode)
-    warning = f"{path} holds a password, and others may read it: chmod go= {path}"
+    warning = f"{path} contains a password, and others can read it: chmod go= {path}"
     assert asked(f"--store=redis://h --store-password-file={path}").warnings == ((warning,) if warned else ())
 
 
@@ -117,10 +117,10 @@ def test_a_pipe_is_no_file_that_others_read(tmp_path: Path) -> None:
     ("line", "environment", "said"),
     [
         ("", {}, "--store-password-file needs --store: without it jobs are kept in memory, and survive nothing"),
-        *((line, {}, "--store-password-file: a store in a file has no password: leave it out")
+        *((line, {}, "--store-password-file: a store in a file has no password: remove it")
           for line in ("--store=sqlite:f", "-q libsqlite3 --libsqlite3-db=f")),
         ("--store=redis://h", {"GEARFAST_STORE_PASSWORD": "x"},
-         "--store-password-file and GEARFAST_STORE_PASSWORD both give a password: leave one of them out"),
+         "--store-password-file and GEARFAST_STORE_PASSWORD both give a password: remove one of them"),
     ],
 )  # fmt: skip
 def test_a_password_where_there_can_be_none_is_refused(

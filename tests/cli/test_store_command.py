@@ -1,4 +1,4 @@
-"""``gearfast store``: what its words print, write and refuse."""
+"""``gearfast store``: what its commands print, write and refuse."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from tests.support.memory_store import AWKWARD, GivingBack, Memory, Plain, do, e
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("", "store: say what to do: gearfast store list|count|export|import (see gearfast store --help)"),
-        ("--json", "store: say what to do: gearfast store list|count|export|import (see gearfast store --help)"),
+        ("", "store: which command? gearfast store list|count|export|import (see gearfast store --help)"),
+        ("--json", "store: which command? gearfast store list|count|export|import (see gearfast store --help)"),
         ("look", "store look: no such command; there are list, count, export, import"),
-        ("list x", "store list: 'x' is one word too many"),
-        ("import x y", "store import: 'y' is one word too many"),
-        ("count --json", "store count: --json does not belong to it (see gearfast store --help)"),
-        ("import --to=gearmand", "store import: --to does not belong to it (see gearfast store --help)"),
-        ("export --skip-bad", "store export: --skip-bad does not belong to it (see gearfast store --help)"),
-        ("list --output=f", "store list: --output does not belong to it (see gearfast store --help)"),
-        ("import --function=f", "store import: --function does not belong to it (see gearfast store --help)"),
+        ("list x", "store list: 'x' is one argument too many"),
+        ("import x y", "store import: 'y' is one argument too many"),
+        ("count --json", "store count: --json is not its option (see gearfast store count --help)"),
+        ("import --to=gearmand", "store import: --to is not its option (see gearfast store import --help)"),
+        ("export --skip-bad", "store export: --skip-bad is not its option (see gearfast store export --help)"),
+        ("list --output=f", "store list: --output is not its option (see gearfast store list --help)"),
+        ("import --function=f", "store import: --function is not its option (see gearfast store import --help)"),
         ("export --to=beanstalkd", "the argument ('beanstalkd') for option '--to' is invalid"),
         ("export --to=gearmand --output=f", "store export: --to gearmand moves every job; leave --function, "
          "--output and --take-over out"),
@@ -41,7 +41,7 @@ from tests.support.memory_store import AWKWARD, GivingBack, Memory, Plain, do, e
          "--output and --take-over out"),
         ("list --bogus", "unrecognised option '--bogus'"),
         ("list --verbose=loud", "Invalid value for --verbose supplied"),
-        ("list", "store list: say which store, such as --store=sqlite:/var/lib/gearfast/jobs.db"),
+        ("list", "store list: name a store, such as --store=sqlite:/var/lib/gearfast/jobs.db"),
         ("list -q libsqlite3", "Error while initializing the queue : libsqlite3 "
          "(missing required --libsqlite3-db=<dbfile> argument)"),
         ("list --config-file=/nonexistent/f",
@@ -80,14 +80,14 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert program.main(words) == 0
         printed = capsys.readouterr().out
         assert printed.startswith("Usage: gearfast store ")
-        for word in (*store_command.WORDS, "--function", "--json", "--output", "--to", "--skip-bad", "--store"):
+        for word in (*store_command.COMMANDS, "--function", "--json", "--output", "--to", "--skip-bad", "--store"):
             assert word in printed.split(), word
         assert max(map(len, printed.splitlines())) <= 100
 
 
 def test_options_of_the_words_are_none_of_the_servers(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["--json", "--config-file=/dev/null"]) == 1
-    assert "unrecognised option '--json' (it belongs to the words of gearfast store)" in capsys.readouterr().err
+    assert "unrecognised option '--json' (it is an option of gearfast store)" in capsys.readouterr().err
 
 
 def test_look_for_a_file_that_is_not_there_makes_none(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_look_for_a_file_that_is_not_there_makes_none(tmp_path: Path) -> None:
         for url in (f"sqlite:{path}", f"sqlite://{path}"):
             store = Memory()
             store.path = str(path)
-            with pytest.raises(StoreError, match="there is no such file; say where the server has its store"):
+            with pytest.raises(StoreError, match="this file does not exist: name the file"):
                 do(f"{word} --store={url}", store)
             assert store.opened == 0
 
@@ -178,7 +178,7 @@ def test_who_looks_opens_for_reading_only(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_store_that_can_only_be_opened_says_what_does_that(capsys: pytest.CaptureFixture[str]) -> None:
     store = Plain(SOME)
-    with pytest.raises(StoreError, match="can only be opened as a server does, which may change it: --take-over"):
+    with pytest.raises(StoreError, match="cannot be opened without changing it: --take-over"):
         do("count", store)
     assert store.opened == 0
     assert do("count --take-over", store) == 0
@@ -280,14 +280,14 @@ def test_export_to_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_export_to_gearmand(capsys: pytest.CaptureFixture[str]) -> None:
     store = GivingBack([job(1), job(2), job(3)])
     assert do("export --to gearmand", store) == 0
-    advice = "given back to gearmand; start gearmand, for a gearfast that starts takes them again\n"
+    advice = "given back to gearmand: start gearmand now; gearfast would take them again\n"
     assert capsys.readouterr() == (f"3 jobs {advice}", "")
     store = GivingBack([job(1), job(2)])
     store.refused = ("H:a:2: its function has 300 bytes",)
     assert do("export --to gearmand", store) == 1
     assert capsys.readouterr() == (
         f"1 job {advice}",
-        "gearfast: H:a:2: its function has 300 bytes\ngearfast: 1 stayed, for gearmand cannot hold them\n",
+        "gearfast: H:a:2: its function has 300 bytes\ngearfast: 1 jobs stayed, because gearmand cannot store them\n",
     )
-    with pytest.raises(StoreError, match="gearmand has no such store"):
+    with pytest.raises(StoreError, match="gearmand has no store of this kind"):
         do("export --to gearmand", Memory())

@@ -251,7 +251,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, store: Store) ->
     path.write_text("hello, world\n" * 100)
     code, lines, err = store("count", f"--store=sqlite:{path}")
     assert (code, lines, err.count(b"\n")) == (1, [], 1)
-    assert b"is no SQLite database" in err
+    assert b"is not an SQLite database" in err
 
 
 def test_a_file_that_was_left_in_the_middle_of_a_write_says_so(tmp_path: Path, store: Store) -> None:
@@ -268,5 +268,5 @@ def test_a_file_that_was_left_in_the_middle_of_a_write_says_so(tmp_path: Path, s
     before = files_of(tmp_path)
     code, _, err = store("count", f"--store=sqlite:{path}")
     assert code == 1
-    assert b"was left in the middle of a write: start its server once, and stop it again" in err
+    assert b"was left in the middle of a write: start its server once and stop it again" in err
     assert files_of(tmp_path) == before

@@ -111,8 +111,8 @@ def test_a_start_that_the_store_refuses_is_one_line(tmp_path: Path) -> None:
     ("url", "reason"),
     [
         ("bogus:x", "bogus"),
-        ("sqlite:", "names no file: write sqlite:FILE"),
-        ("mysql://me:secret@h", "names no database"),
+        ("sqlite:", "does not name a file: write sqlite:FILE"),
+        ("mysql://me:secret@h", "does not name a database"),
     ],
 )
 def test_check_args_looks_at_the_store_too(url: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -148,7 +148,7 @@ def test_a_fault_of_its_own_that_ends_it(tmp_path: Path, place: str) -> None:
     done = play(tmp_path, "raise LookupError('ours')", f"--log-file={place}")
     assert done.returncode == 1
     *log_lines, last = done.stderr.splitlines()
-    assert last == "gearfast: ended by a fault of its own, of which the log has more: LookupError('ours')"
+    assert last == "gearfast: ended by an error of its own: LookupError('ours') (the log has more)"
     text = "\n".join(log_lines) if place == "stderr" else (tmp_path / "log").read_text()
     assert log_lines == [] or place == "stderr"
     found = messages(text)

@@ -538,9 +538,9 @@ PROCESS = [
     ),
     Difference(
         "No descriptors left",
-        "Burns a processor until one is free; who comes waits, admin lines included.",
-        "The last 24 are kept: who comes then is closed, a question is answered with ERROR `TOO_MANY_CONNECTIONS`, and "
-        "admin lines are answered. Connected peers notice nothing. `--max-connections` and "
+        "Burns a processor until one is free; new connections wait, admin lines included.",
+        "The last 24 are kept: a connection that comes then is closed, a question is answered with ERROR "
+        "`TOO_MANY_CONNECTIONS`, and admin lines are answered. Connected peers notice nothing. `--max-connections` and "
         "`--max-connections-per-address` do the same with fewer.",
         "Servers under a storm of connections; clients that waited go on to their next server.",
         "Somebody has to be able to look, logs and stores need descriptors too, and nothing is won by spinning.",
@@ -598,7 +598,7 @@ PROCESS = [
         "What is safe in the store is there for the next server.",
     ),
     Difference(
-        "SIGTERM or SIGINT while the store is away",
+        "SIGTERM or SIGINT while the store is unavailable",
         "Ends at once.",
         "Tries to write what is left: for 5 s, or for 60 if jobs would be lost that were acknowledged. A second signal "
         "ends it at once, with exit code 1 and a line that says what is not written.",

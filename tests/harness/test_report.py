@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from benchmarks import readme, report, results
+from benchmarks import readme, report, results, table
 from benchmarks.paper import ANY, COLOURS, DARK, LIGHT, Paper, apart, ticks
 from benchmarks.pictures import pictures
 from benchmarks.results import Results, Row
@@ -90,6 +90,7 @@ def test_the_report_opens_in_a_browser(chromium: Browser, page: Path, width: int
     assert seen.complaints == []
     assert seen.asked_for == [page.as_uri()], "it asked for more than itself"
     assert seen.scroll_width <= width, "the page scrolls sideways"
+    assert seen.cut == [], "columns are cut"
     for name in NAMES:
         assert name in seen.text
     pixels = decoded(seen.png)
@@ -110,10 +111,12 @@ def test_the_browser_would_tell(chromium: Browser, tmp_path: Path) -> None:
     path = tmp_path / "bad.html"
     path.write_text(
         '<meta name="viewport" content="width=device-width"><div style="width: 900px">x</div>'
+        '<div class="box" aria-label="wide" style="width: 10px; overflow-x: auto"><table><td>abcd</table></div>'
         '<script>console.log("said")</script><img src="gone.png">'
     )
     seen = chromium.open(path.as_uri(), 390, 844)
     assert seen.scroll_width > 390
+    assert seen.cut == ["wide"]
     assert len(seen.complaints) >= 1
     assert any("said" in complaint for complaint in seen.complaints)
     assert (tmp_path / "gone.png").as_uri() in seen.asked_for
@@ -152,9 +155,24 @@ def test_a_report_of_less_has_less_in_it() -> None:
     assert "<h2>Memory</h2>" not in less
     alone = report.html(only(MADE, "gearfast"))
     assert "submit 8 x 100" in alone
-    assert "not measured" in alone
     nothing = report.html(msgspec.structs.replace(MADE, rows=[], subjects=[], machine={}, options={}, not_measured=[]))
     assert "How to read it" in nothing
+
+
+def test_the_bars_are_for_those_who_ask_for_them() -> None:
+    """Others would read "2 NOT met, 29 not measured" as the verdict on a quick run."""
+    assert "The bars" not in report.html(MADE)
+    asked = msgspec.structs.replace(only(MADE, "gearfast"), options={**MADE.options, "bars": "yes"})
+    text = report.html(asked)
+    assert "<h2>The bars</h2>" in text
+    assert "not measured" in text
+
+
+def test_the_report_says_which_figure_decides() -> None:
+    """Beside jobs per second, which the load generator may bound."""
+    text = report.html(MADE)
+    assert table.DECIDES in text
+    assert ">busy</th>" in text
 
 
 def test_names_cannot_break_the_report() -> None:

@@ -130,12 +130,12 @@ def test_the_user_that_the_server_runs_as_has_files_of_its_own(home: Path, monke
 def test_a_file_that_anybody_may_write_is_ignored_with_a_warning(home: Path) -> None:
     path = write(home / ".my.cnf", "[client]\nhost=elsewhere\n", 0o646)
     found = mysql_files.option_files({"HOME": str(home)}, "")
-    assert (found.said, found.warnings) == ({}, [f"{path} is ignored: anybody may write it: chmod o-w {path}"])
+    assert (found.said, found.warnings) == ({}, [f"{path} is ignored: everybody can write to it: chmod o-w {path}"])
 
 
 def test_a_password_that_others_may_read_is_warned_of(home: Path) -> None:
     path = write(home / ".my.cnf", "[client]\npassword=secret\n", 0o644)
-    warning = f"{path} holds a password, and others may read it: chmod go= {path}"
+    warning = f"{path} contains a password, and others can read it: chmod go= {path}"
     assert mysql_files.option_files({"HOME": str(home)}, "").warnings == [warning]
     write(path, "[client]\nuser=x\n[mysqld]\npassword=secret\n", 0o644)
     assert mysql_files.option_files({"HOME": str(home)}, "").warnings == []
@@ -194,9 +194,9 @@ def test_a_password_of_ours_goes_before_that_of_a_file(home: Path, environment: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("port=abc", "line 2: 'abc' is no port: take a number from 0 to 65535"),
-        ("port=65536", "line 2: '65536' is no port: take a number from 0 to 65535"),
-        *((f"{name}=x", f"line 2: the driver of MySQL cannot keep to {name.replace('tls-f', 'ssl-f')}: take it out")
+        ("port=abc", "line 2: 'abc' is not a port: use a number from 0 to 65535"),
+        ("port=65536", "line 2: '65536' is not a port: use a number from 0 to 65535"),
+        *((f"{name}=x", f"line 2: the driver of MySQL does not support {name.replace('tls-f', 'ssl-f')}: remove it")
           for name in ("ssl-crl", "ssl-crlpath", "ssl-fp", "tls-fp", "ssl-fplist", "ssl-passphrase", "tls-version")),
         *((text, "line 2: the certificate of the server cannot be checked: write ssl-ca=FILE beside it")
           for text in ("ssl-verify-server-cert", "ssl-mode=VERIFY_CA", "ssl-mode=verify_identity")),

@@ -90,17 +90,17 @@ def test_conninfo_is_read_as_libpq_reads_it(text: str, given: dict[str, str]) ->
         ("host a", "no '=' after 'host'"),
         ("password='it''secret'", "no '=' after ''"),  # libpq too takes 'secret' for a name here
         ("password='secret", "the quote after 'password' is not closed"),
-        ("hots=a", "no connection parameter 'hots'"),
-        ("//h/d?hots=a", "no connection parameter 'hots'"),
+        ("hots=a", "parameter 'hots' is not known"),
+        ("//h/d?hots=a", "parameter 'hots' is not known"),
         ("//h/d?search_path=a", "options=-cNAME=VALUE"),
-        ("//u:secret@h/d?hots", "the word 'hots' behind the '?' of PostgreSQL's URL has to be name=value"),
-        ("//u:secret@h/d?host=a=b", "the word 'host' behind the '?'"),
+        ("//u:secret@h/d?hots", "the word 'hots' after the '?' of PostgreSQL's URL has to be name=value"),
+        ("//u:secret@h/d?host=a=b", "the word 'host' after the '?'"),
         ("//u:secret@[::1/d", "a host in the URL of PostgreSQL is none"),
-        ("host=a,b port=1,2,3", "port names 3 and its host 2"),
-        ("host=a hostaddr=1.2.3.4,::1", "host names 1 and its hostaddr 2"),
+        ("host=a,b port=1,2,3", "port names 3, its host 2"),
+        ("host=a hostaddr=1.2.3.4,::1", "host names 1, its hostaddr 2"),
         ("host=a,", "one of PostgreSQL's hosts is empty"),
-        ("port=65536", "port is none: take a number from 1 to 65535"),
-        ("port=0", "port is none: take a number from 1 to 65535"),
+        ("port=65536", "port cannot be read: use a number from 1 to 65535"),
+        ("port=0", "port cannot be read: use a number from 1 to 65535"),
     ],
 )
 def test_what_cannot_be_read_is_refused(text: str, said: str) -> None:
@@ -164,7 +164,7 @@ def test_files_of_tls_are_passed_on_where_they_are(tmp_path: Path) -> None:
     assert arguments(url)["dsn"] == "postgresql://?" + "&".join(words)
     assert arguments("postgresql:sslcert=/no sslkey=/no sslrootcert=/no sslmode=require")["dsn"] == "postgresql://?"
     for words_ in ("sslrootcert=/no sslmode=verify-ca", "sslcrl=/no sslmode=require"):
-        assert refusal(f"postgresql:{words_}").endswith("there is no such file that can be read")
+        assert refusal(f"postgresql:{words_}").endswith("this file does not exist or cannot be read")
 
 
 def test_no_password_in_the_name_of_the_place() -> None:
@@ -175,7 +175,7 @@ def test_no_password_in_the_name_of_the_place() -> None:
 
 
 def test_another_scheme() -> None:
-    assert "no scheme of PostgreSQL" in refusal("mysql://h/d")
+    assert "not a scheme of PostgreSQL" in refusal("mysql://h/d")
 
 
 # --- what a parameter asks for -----------------------------------------------------------
@@ -193,11 +193,11 @@ HARMLESS = (
 """What asks for nothing that the driver would have to do."""
 
 DEMANDING = {
-    "gssencmode=require": "it does not encrypt with GSSAPI; sslmode=verify-full encrypts and checks",
-    "channel_binding=require": "it binds no password to the channel; sslmode=verify-full checks who is at the",
-    "requirepeer=x": "it does not look at who owns a Unix socket: let nobody else write into its folder",
-    "requirepeer=x host=/run/x": "it does not look at who owns a Unix socket",
-    "requirepeer=x host=a,/run/x": "it does not look at who owns a Unix socket",
+    "gssencmode=require": "it does not encrypt with GSSAPI: use sslmode=verify-full",
+    "channel_binding=require": "it does not support channel binding: use sslmode=verify-full, which",
+    "requirepeer=x": "it does not check the owner of a Unix socket: let nobody else write to its folder",
+    "requirepeer=x host=/run/x": "it does not check the owner of a Unix socket",
+    "requirepeer=x host=a,/run/x": "it does not check the owner of a Unix socket",
     "sslcrldir=/x sslmode=require": "put the lists into one file, and write sslcrl=FILE",
     "require_auth=scram-sha-256": "it would also do gss, md5, none, password, sspi; have the database",
     "require_auth=!none": "it would also do none;",
@@ -205,15 +205,15 @@ DEMANDING = {
     "require_auth=md5,!none": "write some of gss, md5, none, oauth, password, scram-sha-256, sspi, or each",
     "require_auth=bogus": "write some of gss",
     "sslcertmode=require": "it does not insist on being asked for its certificate",
-    "sslrootcert=system": "it does not know where the system's authorities are: name their file",
-    "sslmode=verify-full host=h hostaddr=::1": "it would check the address instead of the name: leave hostaddr out",
+    "sslrootcert=system": "it does not know where the authorities of the system are: name their file",
+    "sslmode=verify-full host=h hostaddr=::1": "it would check the address instead of the name: remove hostaddr",
     "sslnegotiation=direct": "it needs sslmode=require, verify-ca or verify-full",
     "target_session_attrs=read-only": "a store has to write",
     "target_session_attrs=standby": "a store has to write",
-    "replication=database": "a store's connection is no replica's",
-    "scram_client_key=secret": "it knows passwords only: give one",
-    "oauth_client_secret=secret": "it knows passwords only: give one",
-    "min_protocol_version=3.2": "it speaks 3.0: leave it out",
+    "replication=database": "a store does not use replication connections",
+    "scram_client_key=secret": "it knows passwords only: use one",
+    "oauth_client_secret=secret": "it knows passwords only: use one",
+    "min_protocol_version=3.2": "it speaks version 3.0: remove it",
 }
 """What asks for what the driver cannot do, and the end of the line that says so."""
 
@@ -304,9 +304,9 @@ def test_a_service_fills_in_what_is_not_given(tmp_path: Path, monkeypatch: pytes
     [
         ("channel_binding=require", "PostgreSQL's channel_binding=require (the service 'jobs') asks for"),
         ("sslmode=bogus", "PostgreSQL's sslmode=bogus (the service 'jobs') cannot be"),
-        ("bogus=1", "no connection parameter 'bogus' of PostgreSQL (the service 'jobs')"),
-        ("host", "pg_service.conf, line 2: 'host' cannot stand in a service: write name=value"),
-        ("service=other", "pg_service.conf, line 2: 'service' cannot stand in a service"),
+        ("bogus=1", "parameter 'bogus' (the service 'jobs') is not known"),
+        ("host", "pg_service.conf, line 2: 'host' cannot be part of a service: write name=value"),
+        ("service=other", "pg_service.conf, line 2: 'service' cannot be part of a service"),
     ],
 )
 def test_a_service_is_held_to_the_same_table(tmp_path: Path, line: str, said: str) -> None:

@@ -102,8 +102,8 @@ def test_an_address_is_read(url: str, wanted: tuple[object, ...]) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("mysql://u:secret@h", "names no database"),
-        ("mysql://u:secret@h/", "names no database"),
+        ("mysql://u:secret@h", "does not name a database"),
+        ("mysql://u:secret@h/", "does not name a database"),
         ("mysql://u:secret@h:port/d", "is no mysql://"),
         ("mysql://u:secret@h:99999/d", "is no mysql://"),
         ("mysql://u:secret@h/d/e", "is no mysql://"),

@@ -208,7 +208,7 @@ def test_a_redis_that_has_lost_everything_is_given_everything_again(how: str) ->
             else:
                 database.kill()
                 database.start()
-            assert "has lost the jobs that were kept there" in await lost(store, adding([a_job(2)]))
+            assert "has lost the jobs that were stored there" in await lost(store, adding([a_job(2)]))
             await store.write(adding([a_job(1), a_job(2)]))
             await store.write(adding([a_job(3)]))
         same(await kept(settings(database)), [a_job(1), a_job(2), a_job(3)])
@@ -411,7 +411,7 @@ def test_a_user_who_may_do_little(own: databases.Redis, caplog: pytest.LogCaptur
     lines = {record.message.partition(": ")[2] for record in caplog.records if record.levelname == "WARNING"}
     assert len(lines) == 2
     assert any(line.startswith("CLIENT LIST is refused") for line in lines)
-    assert any(line.startswith("how durable it is cannot be read") for line in lines)
+    assert any(line.startswith("its durability is not known") for line in lines)
 
 
 def test_what_cannot_be_read_is_reported_and_stays(own: databases.Redis, caplog: pytest.LogCaptureFixture) -> None:

@@ -87,7 +87,7 @@ def test_over_tls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (refused.BusyLoadingError("Redis is loading the dataset"), "it still reads its data: wait"),
+        (refused.BusyLoadingError("Redis is loading the dataset"), "it is still loading its data: wait"),
         (refused.MovedError("3999 10.0.0.7:6381"), "name the node that has these keys"),
         (refused.MasterDownError("Link with MASTER is down"), "it has lost its primary"),
         (refused.NoPermissionError("this user has no permissions"), "its user needs the commands of hashes"),

@@ -152,7 +152,7 @@ def test_durability_is_sqlites_synchronous(tmp_path: Path, durability: str, sync
 
 def test_no_folder(tmp_path: Path) -> None:
     assert refused(tmp_path / "none" / "jobs.db") == (
-        f"the folder {tmp_path}/none does not exist: make it, or use another file"
+        f"the folder {tmp_path}/none does not exist: create it, or use another file"
     )
 
 
@@ -171,13 +171,13 @@ def test_what_this_user_may_not_write(tmp_path: Path, which: str, monkeypatch: p
     path.touch()
     protected = str(path if which == "file" else tmp_path)
     monkeypatch.setattr(os, "access", lambda place, mode: place != protected or not mode & os.W_OK)
-    assert f"{protected} cannot be written: give this user the right" in refused(path)
+    assert f"{protected} cannot be written: give this user permission" in refused(path)
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     path.write_bytes(b"hello, world\n" * 1000)
-    assert "is no SQLite database" in refused(path)
+    assert "is not an SQLite database" in refused(path)
     assert path.read_bytes() == b"hello, world\n" * 1000
 
 
@@ -284,7 +284,7 @@ def test_a_row_that_cannot_be_read_is_said_and_stays(tmp_path: Path, caplog: pyt
         caplog.clear()
         same(asyncio.run(kept(path)), [a_job(number) for number in range(3, 60, 2)])
         assert "the job 1 is left there" in caplog.text
-        assert "10 more jobs are left there" in caplog.text
+        assert "10 more jobs stay there" in caplog.text
 
 
 # --- writes that fail ---
@@ -489,7 +489,7 @@ def test_another_file_in_its_place_is_not_touched(tmp_path: Path, name: str) -> 
         (tmp_path / name).unlink()
         (tmp_path / name).write_bytes(foreign)
         for _ in range(2):
-            with pytest.raises(StoreError, match=f"{name} is another file than the one in use: move it away"):
+            with pytest.raises(StoreError, match=f"{name} is not the file opened at the start: move it away"):
                 await store.write(adding([a_job(2)]))
         assert (tmp_path / name).read_bytes() == foreign
         (tmp_path / name).rename(other / "moved")
@@ -527,7 +527,7 @@ def test_a_file_that_is_put_back_is_gone_on_with(tmp_path: Path) -> None:
         await store.write(adding([a_job(1)]))
         path.rename(tmp_path / "away")
         path.write_bytes(b"")
-        with pytest.raises(StoreError, match="is another file"):
+        with pytest.raises(StoreError, match="is not the file opened at the start"):
             await store.write(adding([a_job(2)]))
         (tmp_path / "away").rename(path)
         await store.write(adding([a_job(3)]))

@@ -101,7 +101,7 @@ def test_bad_rows_are_reported_and_stay(
     assert metadata == {"ceiling": "3"}
     said = [record for record in caplog.records if where.table in record.getMessage()]
     assert [record.levelno for record in said if record.levelno >= logging.ERROR] == [logging.ERROR] * 21
-    assert "12 more jobs are left there" in said[20].getMessage()
+    assert "12 more jobs stay there" in said[20].getMessage()
     assert "3 jobs that gearmand left were taken over" in said[21].getMessage()
     assert left(mariadb, where.table) == 32
     run(main())

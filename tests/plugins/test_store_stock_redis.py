@@ -218,7 +218,7 @@ def test_what_is_no_job_is_reported_and_stays(
         "more-fields": "fields that gearmand does not write",
         "x-f-u": "another prefix",
         "uuu": "65 bytes",
-        "nothing": "names no function and unique id",
+        "nothing": "does not name a function and a unique id",
     }.items():
         assert any(re.search(f"{p}-.*{key}.* {why}", line) for line in said), key
 
@@ -231,7 +231,7 @@ def test_only_the_first_bad_ones_are_named(
         client.hset(f"{settings.table}-a-b-{number}", mapping={"data": "x", "priority": 1})
     assert len(taken(settings)) == 30
     assert len(lines(caplog, "ERROR")) == 21
-    assert lines(caplog, "ERROR")[-1].endswith("10 more jobs are left there")
+    assert lines(caplog, "ERROR")[-1].endswith("10 more jobs stay there")
     unsure = [line for line in lines(caplog, "WARNING") if "keys " in line]
     assert len(unsure) == 21
     assert unsure[-1].endswith("10 more keys could be read in several ways")
@@ -293,8 +293,8 @@ def test_what_gearmand_cannot_keep_stays_ours_and_is_named(client: driver.Redis,
         4: (a_job(4, more=b"reducer"), "reducer"),
         5: (a_job(5, function=b"f" * 501), "501 bytes"),
         6: (a_job(6, function=b""), "0 bytes"),
-        8: (a_job(8, unique=b"same"), "another one has its function and unique id"),
-        9: (a_job(9, unique=b"there"), "gearmand has one of its function and unique id"),
+        8: (a_job(8, unique=b"same"), "another job has its function and unique id"),
+        9: (a_job(9, unique=b"there"), "gearmand has a job with its function and unique id"),
     }
     good = [a_job(7, unique=b"same"), *(a_job(number) for number in range(10, 2000))]
     gearmands = f"{settings.table}-resize-there"

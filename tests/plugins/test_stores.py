@@ -90,11 +90,11 @@ def test_what_is_no_url_is_refused_with_an_example(url: str) -> None:
     ("url", "shown"),
     [
         ("JOBS.DB", "'JOBS.DB' names no store"),
-        ("MySQL://Me:secret@Host", "'MySQL://Me:***@Host' names no database"),
+        ("MySQL://Me:secret@Host", "'MySQL://Me:***@Host' does not name a database"),
         ("MySQL:Me:secret@Host", "'MySQL:***@Host' is no mysql://"),
         ("Redis://Host/Sheet", "not 'Sheet'"),
         ("Redis:Host", "the URL of the Redis cannot be used, there is no address in it"),
-        ("Redis://Me:secret/0", "its port is no number up to 65535"),
+        ("Redis://Me:secret/0", "its port is not a number up to 65535"),
         ("PostgreSQL://Me:secret/d", "PostgreSQL's port"),
         ("MySQL://Me:secret/d", "'MySQL://Me:***/d' is no mysql://"),
         ("SQLite:", "'SQLite:' names no file"),
@@ -132,8 +132,8 @@ def test_a_third_party_brings_a_store(brought: Brought) -> None:
     ("made", "reason"),
     [
         ("None", "it made None"),
-        ("['made']", "['made'] is no store: it lacks open, replay, write, close (gearfast.Store)"),
-        ("dict", "<class 'dict'> is no store: it is a class, write dict() (gearfast.Store)"),
+        ("['made']", "['made'] is not a store: it has no open, no replay, no write, no close (gearfast.Store)"),
+        ("dict", "<class 'dict'> is not a store: it is a class: write dict() (gearfast.Store)"),
     ],
 )
 def test_what_a_third_party_makes_has_to_be_a_store(brought: Brought, made: str, reason: str) -> None:

@@ -160,13 +160,13 @@ class Lacking:
         ([object()], "plugins[0] is <object object at "),
         (
             [Admin],
-            "plugins[0] is <class 'gearfast.plugins.admin.Admin'>, which is no plugin: it is a class, write Admin() (",
+            "plugins[0] is <class 'gearfast.plugins.admin.Admin'>, which is not a plugin: it is a class: write Admin()",
         ),
         (
             [Admin(), Lacking()],
-            "plugins[1] is Lacking, which is no plugin: it lacks stop (gearfast.Plugin)",
+            "plugins[1] is Lacking, which is not a plugin: it has no stop (gearfast.Plugin)",
         ),
-        (["admin"], "plugins[0] is 'admin', which is no plugin: it lacks start, stop (gearfast.Plugin)"),
+        (["admin"], "plugins[0] is 'admin', which is not a plugin: it has no start, no stop (gearfast.Plugin)"),
         (Lacking(), "Server's plugins are Lacking, and have to be a list: Server(config, [Admin()])"),
         ("admin", "Server's plugins are 'admin', and have to be a list: Server(config, [Admin()])"),
     ],
@@ -178,12 +178,12 @@ def test_a_plugin_that_is_none_is_refused_with_what_it_lacks(plugins: Any, said:
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        (Lacking(), "Lacking is no store: it lacks open, replay, write, close (gearfast.Store)"),
-        (Sqlite, "<class 'gearfast.plugins.sqlite.store.Sqlite'> is no store: it is a class, write Sqlite() ("),
-        ("sqlite:f", "'sqlite:f' is no store: it lacks open, replay, write, close (gearfast.Store)"),
+        (Lacking(), "Lacking is not a store: it has no open, no replay, no write, no close (gearfast.Store)"),
+        (Sqlite, "<class 'gearfast.plugins.sqlite.store.Sqlite'> is not a store: it is a class: write Sqlite() ("),
+        ("sqlite:f", "'sqlite:f' is not a store: it has no open, no replay, no write, no close (gearfast.Store)"),
         (
             StoreSettings(url="x"),
-            "StoreSettings(table='', durability='full', timeout=5.0) is no store: it lacks open, ",
+            "StoreSettings(table='', durability='full', timeout=5.0) is not a store: it has no open, ",
         ),
     ],
 )
@@ -194,20 +194,20 @@ def test_a_store_that_is_none_is_refused_with_what_it_lacks(store: Any, said: st
 def test_a_store_without_its_number_is_refused() -> None:
     store: Any = Sqlite(StoreSettings(url="sqlite:f"))
     store.largest = None
-    assert refusal(Server, Config(), [], store).endswith("it lacks the number 'largest' (gearfast.Store)")
+    assert refusal(Server, Config(), [], store).endswith("it has no number 'largest' (gearfast.Store)")
 
 
 @pytest.mark.parametrize("config", [{}, {"port": 1}, "port=1", Config, 0])
 def test_a_config_that_is_none_is_refused(config: Any) -> None:
-    assert refusal(Server, config).endswith(" is no Config: write Server(Config(port=4730))")
+    assert refusal(Server, config).endswith(" is not a Config: write Server(Config(port=4730))")
 
 
 def test_a_listener_that_is_none_is_refused() -> None:
     with socket.socket() as idle, socket.socket(type=socket.SOCK_DGRAM) as deaf:
         for wrong in (idle, deaf, 3, "127.0.0.1:4730", None):
             said = refusal(Server, None, (), None, [wrong])
-            assert said.startswith("listeners[0] is no stream that listens: ")
-        assert refusal(Server, None, (), None, 7) == "listeners[0] is no stream that listens: 7"
+            assert said.startswith("listeners[0] is not a listening stream socket: ")
+        assert refusal(Server, None, (), None, 7) == "listeners[0] is not a listening stream socket: 7"
 
 
 @pytest.mark.parametrize("settings", [None, "sqlite:f", {"url": "sqlite:f"}, a_job(1)])

@@ -41,8 +41,8 @@ def test_a_submit_is_refused_with_the_reason_when_the_store_stays_away(caplog: p
         served.store.trouble = None
         assert client.call(BACKGROUND, "f", "u", payload="2").body == b"H:t:2"
         assert served.store.numbers() == [2]
-        assert said(caplog, "The store is away: the disk is full") == 1
-        assert said(caplog, "The store is back") == 1
+        assert said(caplog, "The store is unavailable: the disk is full") == 1
+        assert said(caplog, "The store is available again") == 1
 
 
 def test_a_client_that_is_gone_before_its_job_is_refused() -> None:
@@ -59,11 +59,11 @@ def test_a_store_that_comes_back_in_time_costs_nobody_anything(caplog: pytest.Lo
     with serving(**LATE) as served, served.connect() as client:
         go_away(served)
         client.send(wire.request(BACKGROUND, "f", "", payload="x") * 10)
-        until(lambda: said(caplog, "The store is away") > 0, "it is seen that it is none of the jobs")
+        until(lambda: said(caplog, "The store is unavailable") > 0, "it is seen that it is none of the jobs")
         served.store.trouble = None
         assert [client.recv_packet().body for _ in range(10)] == [b"H:t:%d" % number for number in range(1, 11)]
         assert served.store.numbers() == list(range(1, 11))
-        assert said(caplog, "The store is away") == said(caplog, "The store is back") == 1
+        assert said(caplog, "The store is unavailable") == said(caplog, "The store is available again") == 1
 
 
 def test_a_store_that_hangs_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -78,7 +78,7 @@ def test_a_store_that_hangs_is_asked_again(caplog: pytest.LogCaptureFixture) -> 
         served.store.gate.set()
         assert client.call(BACKGROUND, "f", "", payload="2").body == b"H:t:2"
         assert served.store.numbers() == [2]
-        assert said(caplog, "The store is away: it did not answer for 0.3 s") == 1
+        assert said(caplog, "The store is unavailable: it did not answer for 0.3 s") == 1
 
 
 def test_replies_stay_in_their_order_when_some_jobs_are_refused() -> None:
@@ -144,7 +144,7 @@ def test_a_store_that_is_full_can_still_become_emptier(caplog: pytest.LogCapture
         assert client.recv_packet().args()[1].endswith(b"it is full")
         served.store.full = False
         assert client.call(BACKGROUND, "f", "", payload="4").name == "JOB_CREATED"
-        assert said(caplog, "The store is away") == said(caplog, "The store is back") == 1
+        assert said(caplog, "The store is unavailable") == said(caplog, "The store is available again") == 1
 
 
 def test_a_job_in_a_workers_hands_when_its_submit_is_refused_is_done_and_not_stored() -> None:
@@ -244,7 +244,7 @@ def test_an_unexpected_error_of_a_store_is_logged_with_its_trace_and_tried_again
         until(lambda: len(served.store.asked) > 3, "the write is tried again")
         served.store.trouble = None
         assert client.recv_packet().name == "JOB_CREATED"
-    assert [bool(record.exc_info) for record in caplog.records if "is away" in record.msg] == [True]
+    assert [bool(record.exc_info) for record in caplog.records if "is unavailable" in record.msg] == [True]
 
 
 def test_a_stop_while_the_store_is_away_says_what_is_lost() -> None:
@@ -283,10 +283,10 @@ def test_a_full_store_is_not_back_because_it_forgets(caplog: pytest.LogCaptureFi
         worker.request(wire.WORK_COMPLETE, handle, payload="")
         served.store.wait_gone(1)
         assert client.call(BACKGROUND, "f", "", payload="3").name == "ERROR"
-        assert (said(caplog, "The store is away"), said(caplog, "The store is back")) == (1, 0)
+        assert (said(caplog, "The store is unavailable"), said(caplog, "The store is available again")) == (1, 0)
         served.store.full = False
         until(lambda: client.call(BACKGROUND, "f", "", payload="4").name == "JOB_CREATED", "it is stored")
-        until(lambda: said(caplog, "The store is back") == 1, "that is said")
+        until(lambda: said(caplog, "The store is available again") == 1, "that is said")
 
 
 class Moody(Obedient):

@@ -51,7 +51,7 @@ def test_a_stop_with_nothing_to_lose_takes_five_seconds_whatever_the_database_do
         database.thaw() if how == "freeze" else database.start()
         assert took < 8
         wait_for_line(
-            server, "3 ended jobs may be run once more after the next start, which the store did not forget: "
+            server, "3 ended jobs may be run once more after the next start, because the store did not delete it: "
         )
     with start_gearfast(f"--store={database.url}", NOTICED) as server:
         with server.connect() as client:
@@ -76,14 +76,14 @@ def test_a_second_signal_ends_it_at_once_and_says_what_is_missing(tmp_path: Path
         path.write_text("something else")
         told(server)
         assert client.read_to_end() == b""
-        wait_for_line(server, "The store is away")
+        wait_for_line(server, "The store is unavailable")
         assert server.alive()
         began = told(server, number)
         assert server.process.wait(20) == 1
         assert time.monotonic() - began < 3
         last = log_of(server).splitlines()[-1]
         assert last.endswith(
-            "was told a second time to stop, and has ended at once: 5 acknowledged jobs could not be written to it"
+            "was told a second time to stop, and ended at once: 5 acknowledged jobs could not be written to it"
         )
         assert not pid_file.exists()
 
@@ -199,7 +199,7 @@ def test_a_drain_is_given_up_when_it_has_taken_long_enough(tmp_path: Path) -> No
             grab(worker_of(worker, "f"))
             server.process.send_signal(signal.SIGUSR1)
             assert server.process.wait(20) == 0
-        wait_for_line(server, "Draining has taken 0.2 s and is given up: 1 running jobs, and 0 foreground jobs, are ")
+        wait_for_line(server, "Draining took 0.2 s and is given up: 1 running jobs, and 0 foreground jobs, are ")
     assert len(left(path)) == 2
 
 

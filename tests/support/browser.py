@@ -21,6 +21,10 @@ END_SECONDS = 10.0
 QUIET = {"LIBGL_ALWAYS_SOFTWARE": "1", "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
 
 
+CUT = """[...document.querySelectorAll(".box")]
+    .filter(box => box.scrollWidth > box.clientWidth).map(box => box.ariaLabel)"""
+
+
 @dataclass
 class Page:
     """What a page came to."""
@@ -28,6 +32,8 @@ class Page:
     text: str
     scroll_width: int
     width: int
+    cut: list[str]
+    """boxes with more in them than is seen without scrolling sideways, by their labels"""
     asked_for: list[str]
     """addresses that it wanted, itself included"""
     complaints: list[str]
@@ -63,6 +69,7 @@ class Browser:
             text=self._find("document.body.textContent", session),
             scroll_width=self._find("document.documentElement.scrollWidth", session),
             width=self._find("document.documentElement.clientWidth", session),
+            cut=json.loads(self._find(f"JSON.stringify({CUT})", session)),
             asked_for=[one["request"]["url"] for one in self._happened("Network.requestWillBeSent")],
             complaints=[
                 json.dumps(one)

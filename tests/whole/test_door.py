@@ -191,7 +191,7 @@ def test_without_a_place_for_visitors_tls_peers_are_closed(pki: Pki) -> None:
 
 def test_as_many_as_there_are_descriptors_for_when_asked_for_more() -> None:
     with start_gearfast("--max-connections=5000", "--file-descriptors=400") as server:
-        wait_for_line(server, "--max-connections=5000 is more than there are descriptors for")
+        wait_for_line(server, "--max-connections=5000 is more than the file descriptors allow")
 
 
 # --- visitors ----------------------------------------------------------------------------

@@ -172,7 +172,7 @@ def test_a_peer_whose_session_has_ended_and_that_does_not_read_is_let_go(way: st
             else:
                 peer.half_close()
             until(lambda: connections(witness) == 1, "its session has ended")
-            wait_for_line(server, "closed: it does not take what it is owed")
+            wait_for_line(server, "closed: it does not read what was sent to it")
         assert server.stop() == 0
 
 
@@ -194,7 +194,7 @@ def test_a_packet_that_does_not_grow_ends_its_connection(part: bytes) -> None:
         assert connections(witness) == 2
         peer.send(part)
         until(lambda: connections(witness) == 1, "it is closed")
-        wait_for_line(server, "closed: the rest of a packet has not come")
+        wait_for_line(server, "closed: the rest of a packet did not arrive")
         assert server.stop() == 0
 
 
@@ -202,7 +202,7 @@ def test_how_long_a_packet_is_waited_for_is_an_option() -> None:
     with start_gearfast("--idle-packet-timeout=0.3", "--verbose=WARNING") as server, server.connect() as peer:
         peer.send(wire.request(wire.ECHO_REQ, payload="hello")[:-1])
         assert peer.closed()
-        wait_for_line(server, "closed: the rest of a packet has not come")
+        wait_for_line(server, "closed: the rest of a packet did not arrive")
 
 
 def test_a_packet_that_began_behind_a_long_answer_is_waited_for_as_long() -> None:
@@ -210,7 +210,7 @@ def test_a_packet_that_began_behind_a_long_answer_is_waited_for_as_long() -> Non
         peer.send(b"show jobs\n" + wire.request(wire.ECHO_REQ, payload="hello")[:-1])
         assert peer.recv_until(b".\n") == b".\n"
         assert peer.closed()
-        wait_for_line(server, "closed: the rest of a packet has not come")
+        wait_for_line(server, "closed: the rest of a packet did not arrive")
 
 
 def test_a_packet_that_grows_is_waited_for() -> None:

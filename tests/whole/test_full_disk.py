@@ -119,10 +119,10 @@ def check_log(server: Server) -> None:
     def said() -> list[str]:
         return [line for line in log_of(server).splitlines() if "The store is " in line]
 
-    until(lambda: "The store is back" in "".join(said()[-1:]), "it is back")
+    until(lambda: "The store is available again" in "".join(said()[-1:]), "it is back")
     lines = said()
     assert 1 <= len(lines) // 2 <= 2, lines  # the log beside the file, and then the file itself
-    assert ["is away" in line for line in lines] == [True, False] * (len(lines) // 2), lines
+    assert ["is unavailable" in line for line in lines] == [True, False] * (len(lines) // 2), lines
 
 
 def check_restart(store: str, clients: Clients) -> None:

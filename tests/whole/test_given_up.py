@@ -74,10 +74,10 @@ def cancel(server: Server, client: Connection, witness: Connection, background: 
 
 
 WAYS = {
-    "lost": (lose_twice, "was given up: it has been lost by 2 workers"),
+    "lost": (lose_twice, "was given up: 2 workers were lost with it"),
     "failed": (fail, "was given up: its worker says that it failed (lost 0 times before)"),
     "raised": (raise_it, "was given up: its worker says that it raised an exception (lost 0 times before)"),
-    "timed out": (run_out, "was taken from its worker, which has had it for longer than it said (lost 0 times before)"),
+    "timed out": (run_out, "was taken from its worker, which ran it longer than its time-out (lost 0 times before)"),
     "cancelled": (cancel, "was cancelled by an administrator (lost 0 times before)"),
 }
 

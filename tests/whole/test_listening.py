@@ -164,7 +164,7 @@ def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path.write_text("dear")
     with start_gearfast(f"--listen=unix:{path}", ready=False) as server:
         assert server.process.wait(30) == 1
-        assert f"cannot listen on unix:{path}: the path exists and is no socket" in server.log.read_text()
+        assert f"cannot listen on unix:{path}: the path exists and is not a socket" in server.log.read_text()
     assert path.read_text() == "dear"
 
 

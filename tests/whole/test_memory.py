@@ -37,8 +37,8 @@ from tests.support.wire import (
 
 LIMIT = 256 * MIB
 BLOB = b"x" * MIB
-SHORT_OF_MEMORY = b"QUEUE_ERROR\0The server takes no jobs at present: it is short of memory"
-IN_THE_WAY = "memory is short, and what it has yet to send or to read takes more of it than that of any other peer"
+SHORT_OF_MEMORY = b"QUEUE_ERROR\0The server is short of memory and takes no jobs now"
+IN_THE_WAY = "memory is short, and the unread answers or the unfinished packet of this peer take the most of it"
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="AddressSanitizer takes memory of its own")
 

@@ -89,7 +89,7 @@ def others_never_notice(world: World) -> None:
 def the_log(world: World) -> list[str]:
     """When the store was away, and when it was back."""
     lines = [line for line in world.nursery.log.read_text().splitlines() if "The store is " in line]
-    return ["away" if "is away" in line else "back" for line in lines]
+    return ["away" if "is unavailable" in line else "back" for line in lines]
 
 
 def kill_and_look(world: World, stage: Stage) -> None:

@@ -106,7 +106,7 @@ def test_handed_sockets_are_listened_on_instead_of_binding(tmp_path: Path, tcp: 
         process.terminate()
         assert process.wait(PATIENCE) == 0
     found = messages((tmp_path / "log").read_text())
-    assert "Its sockets are handed over by who started it: --listen and --port are not used" in found
+    assert "It was started with sockets that listen already: --listen and --port are not used" in found
     listening_on = [line.removeprefix("Listening on ") for line in found if line.startswith("Listening on ")]
     assert listening_on[:2] == [f"{HOST}:{tcp.getsockname()[1]}", f"unix:{tmp_path}/socket"]
     assert len(listening_on) == len(sockets)
@@ -179,12 +179,12 @@ def test_what_cannot_be_listened_on_refuses_the_start_in_one_line(tmp_path: Path
             timeout=PATIENCE,
             check=False,
         )
-    stream = "is no stream that listens: its unit needs ListenStream= and Accept=no"
+    stream = "is not a listening stream socket: its unit needs ListenStream= and Accept=no"
     why = {
         "datagrams": stream,
         "not listening": stream,
-        "a file": "is none: Socket operation on non-socket; LISTEN_FDS in the environment says it is",
-        "nothing": "is none: Bad file descriptor; LISTEN_FDS in the environment says it is",
+        "a file": "is not a socket (Socket operation on non-socket), but LISTEN_FDS names it",
+        "nothing": "is not a socket (Bad file descriptor), but LISTEN_FDS names it",
     }[kind]
     start = "gearfast: the socket handed over as descriptor 3 (gearfast.socket) "
     assert (done.returncode, done.stderr) == (1, f"{start}{why}\n")
@@ -198,7 +198,7 @@ def test_variables_are_taken_out_for_children() -> None:
 
 
 def test_a_number_of_sockets_that_is_none_is_refused() -> None:
-    with pytest.raises(ConfigError, match="LISTEN_FDS='many' in the environment is no number of sockets"):
+    with pytest.raises(ConfigError, match="LISTEN_FDS='many' in the environment is not a number of sockets"):
         handed_sockets({"LISTEN_FDS": "many", "LISTEN_PID": str(os.getpid())})
 
 

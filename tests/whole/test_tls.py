@@ -357,10 +357,10 @@ def locked(key: Path, copy: Path) -> Path:
     [
         ("missing certificate", "TLS: cannot read {folder}/none.pem: No such file or directory"),
         ("missing key", "TLS: cannot read {folder}/none.key: No such file or directory"),
-        ("mismatch", "TLS: {certificate} and {folder}/other.key are no certificate with its key: KEY_VALUES_MISMATCH"),
-        ("empty", "TLS: {folder}/empty.pem and {key} are no certificate with its key: "),
-        ("passphrase", "TLS: {folder}/locked.key is protected by a passphrase; take it off: openssl pkey"),
-        ("bad authority", "TLS: {folder}/empty.pem is no PEM file of an authority: "),
+        ("mismatch", "TLS: {certificate} and {folder}/other.key are not a certificate and its key: KEY_VALUES"),
+        ("empty", "TLS: {folder}/empty.pem and {key} are not a certificate and its key: "),
+        ("passphrase", "TLS: {folder}/locked.key is protected by a passphrase: remove it with openssl pkey"),
+        ("bad authority", "TLS: {folder}/empty.pem is not an authority's PEM file: "),
         ("missing authority", "TLS: cannot read {folder}/none.ca: No such file or directory"),
     ],
 )

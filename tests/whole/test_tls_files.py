@@ -58,7 +58,7 @@ def test_sighup_reads_the_files_again(pki: Pki, tmp_path: Path) -> None:
             (tmp_path / "server.pem").write_text("nothing")
             server.process.send_signal(signal.SIGHUP)
             complaint = await_said(server, "could not be read again")
-            assert f"{tmp_path}/server.pem and {tmp_path}/server.key are no certificate with its key" in complaint
+            assert f"{tmp_path}/server.pem and {tmp_path}/server.key are not a certificate and its key" in complaint
             with connect(server, context(pki)) as unchanged:
                 assert serial_of(unchanged) == pki.server.issued.serial_number
             put(renewed, tmp_path)
@@ -99,7 +99,7 @@ def test_sighup_without_tls_says_nothing_of_it() -> None:
 @pytest.mark.parametrize(
     ("begins", "ends", "words"),
     [
-        (-9, -2, "expired on {ends} UTC: peers that look at it refuse to connect"),
+        (-9, -2, "expired on {ends} UTC: peers that check it refuse to connect"),
         (-9, 13.5, "expires on {ends} UTC, within 14 days"),
         (-9, 0.5, "expires on {ends} UTC, within 1 day"),
         (2, 60, "is not valid before {begins} UTC: is this machine's clock right?"),
@@ -125,7 +125,7 @@ def test_certificates_that_peers_will_not_take_are_warned_of(
         dates = {"begins": own.issued.not_valid_before_utc, "ends": own.issued.not_valid_after_utc}
         told = words.format(**{name: f"{date:%Y-%m-%d %H:%M}" for name, date in dates.items()})
         line = await_said(server, "TLS: ")
-        assert line == f"TLS: The certificate in {own.certificate} {told}. Put a new one there and send SIGHUP"
+        assert line == f"TLS: The certificate in {own.certificate} {told}. Put a new one there, then send SIGHUP"
 
 
 def test_every_certificate_of_a_file_and_the_authoritys_are_looked_at(pki: Pki, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ class LogHandler(logging.Handler):
     def look(self, *, all_of_them: bool = False) -> bool:
         """Write the counts that are due; return whether others are not due yet.
 
-        It does not wait: who has the lock may wait for the scribe, which is the one that looks.
+        It does not wait: the holder of the lock may wait for the scribe, which is the one that looks.
         """
         if self.lock is None or not self.lock.acquire(blocking=False):
             return True

@@ -142,7 +142,7 @@ class StockTable:
         """Learn the columns; say in the log when they are not gearmand's."""
         self._charsets = await self._columns()
         if missing := {b"unique_key", b"function_name", b"priority", b"data"} - self._charsets.keys():
-            tally.reject(self.name, f"the table has no column {min(missing).decode()}, so it is none of gearmand's")
+            tally.reject(self.name, f"the table has no column {min(missing).decode()}, so gearmand did not make it")
         return not missing
 
     async def _count(self, kinds: list[Found]) -> tuple[int, ...]:

@@ -39,7 +39,7 @@ class MySql:
         self._stock = StockTable(self._link, table, self._tables)
         self.largest = self._tables.largest
         self._lost = False
-        """The tables are gone, and who writes has not been told."""
+        """The tables are gone, and the writer has not been told."""
         self._engines: Mapping[str, str] = {}
         """What `look` has found."""
 

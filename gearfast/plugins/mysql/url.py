@@ -49,7 +49,7 @@ def address_of(url: str, password_beside: Callable[[str], str] = lambda inside: 
     ``ssl_cert=FILE``, ``ssl_key=FILE`` and ``ssl_cipher=LIST``. ``password_beside`` is given the URL's password, and
     returns the one to use.
     """
-    shown, form = without_password(url), "is no mysql://user:password@host:port/database"
+    shown, form = without_password(url), "is not of the form mysql://user:password@host:port/database"
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -63,7 +63,7 @@ def address_of(url: str, password_beside: Callable[[str], str] = lambda inside: 
     if parts.scheme not in ("mysql", "mariadb") or not url.partition(":")[2].startswith("//") or "/" in database:
         raise ConfigError(f"the store {shown!r} {form}")
     if not database:
-        raise ConfigError(f"the store {shown!r} names no database; write mysql://user:password@host/database")
+        raise ConfigError(f"the store {shown!r} does not name a database: write mysql://user:password@host/database")
     if unknown := options.keys() - {"unix_socket", "ssl", "ssl_check_hostname", *TLS_WORDS}:
         known = f"unix_socket, ssl, ssl_check_hostname, {', '.join(TLS_WORDS)}"
         raise ConfigError(f"the store's option {min(unknown)!r} is unknown; there are {known}")

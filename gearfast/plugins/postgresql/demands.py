@@ -41,23 +41,23 @@ def none(value: str, given: Given) -> str:
 
 def bound_channel(value: str, given: Given) -> str:
     """The password is to be bound to the encrypted channel."""
-    return "it binds no password to the channel; sslmode=verify-full checks who is at the other end"
+    return "it does not support channel binding: use sslmode=verify-full, which checks the server"
 
 
 def gss_encryption(value: str, given: Given) -> str:
     """GSSAPI is to encrypt."""
-    return "it does not encrypt with GSSAPI; sslmode=verify-full encrypts and checks"
+    return "it does not encrypt with GSSAPI: use sslmode=verify-full"
 
 
 def peer(value: str, given: Given) -> str:
     """The owner of the Unix socket's other end is to be a certain one. Over TCP this asks for nothing."""
     over_tcp = hosts(given) and all(host and not host.startswith(("/", "@")) for host in hosts(given))
-    return "" if over_tcp else "it does not look at who owns a Unix socket: let nobody else write into its folder"
+    return "" if over_tcp else "it does not check the owner of a Unix socket: let nobody else write to its folder"
 
 
 def revoked(value: str, given: Given) -> str:
     """A folder of revoked certificates is to be looked at."""
-    return "it reads no such folder: put the lists into one file, and write sslcrl=FILE" if is_strong(given) else ""
+    return "it does not read a folder: put the lists into one file, and write sslcrl=FILE" if is_strong(given) else ""
 
 
 def methods(value: str, given: Given) -> str:
@@ -65,7 +65,7 @@ def methods(value: str, given: Given) -> str:
     words = [word.strip() for word in value.split(",")]
     named = {word.removeprefix("!") for word in words}
     if not named <= KNOWN_METHODS or len({word.startswith("!") for word in words}) > 1:
-        return f"write some of {', '.join(sorted(KNOWN_METHODS))}, or each of them behind a '!'"
+        return f"write some of {', '.join(sorted(KNOWN_METHODS))}, or each of them after a '!'"
     allowed = KNOWN_METHODS - named if words[0].startswith("!") else named
     others = ", ".join(sorted(METHODS - allowed))
     return others and f"it would also do {others}; have the database ask for nothing else (pg_hba.conf)"
@@ -74,28 +74,28 @@ def methods(value: str, given: Given) -> str:
 def client_certificate(value: str, given: Given) -> str:
     """Our certificate is to be asked for, or not to be sent."""
     if value == "require":
-        return "it does not insist on being asked for its certificate; have the database ask for it (pg_hba.conf)"
+        return "it does not insist on being asked for its certificate: set that in pg_hba.conf"
     own = os.path.expanduser("~/.postgresql/postgresql.crt")
-    return f"it sends {own} to whoever asks: take that file away" if os.path.exists(own) else ""
+    return f"it sends {own} to every server that asks: move that file away" if os.path.exists(own) else ""
 
 
 def authorities(value: str, given: Given) -> str:
     """A file of authorities is to be there, and is not to be the system's own collection."""
     if value == "system" and not by_sockets(given):
-        return "it does not know where the system's authorities are: name their file"
+        return "it does not know where the authorities of the system are: name their file"
     needed = is_strong(given) and given["sslmode"].startswith("verify")
-    return "there is no such file that can be read" if needed and not os.access(value, os.R_OK) else ""
+    return "this file does not exist or cannot be read" if needed and not os.access(value, os.R_OK) else ""
 
 
 def revocations(value: str, given: Given) -> str:
     """A file of revoked certificates is to be looked at."""
-    return "there is no such file that can be read" if is_strong(given) and not os.access(value, os.R_OK) else ""
+    return "this file does not exist or cannot be read" if is_strong(given) and not os.access(value, os.R_OK) else ""
 
 
 def checked_name(value: str, given: Given) -> str:
     """The name in the other side's certificate is to be checked, though the way there is given by an address."""
     aside = given.get("hostaddr") and given.get("host") not in (None, given["hostaddr"])
-    return "it would check the address instead of the name: leave hostaddr out" if aside else ""
+    return "it would check the address instead of the name: remove hostaddr" if aside else ""
 
 
 def direct_tls(value: str, given: Given) -> str:
@@ -105,19 +105,19 @@ def direct_tls(value: str, given: Given) -> str:
 
 def replication(value: str, given: Given) -> str:
     """The connection is to be a replica's."""
-    return "a store's connection is no replica's: leave it out"
+    return "a store does not use replication connections: leave it out"
 
 
 def read_only(value: str, given: Given) -> str:
     """The database is to be one that cannot be written."""
-    return "a store has to write: leave it out, or say read-write"
+    return "a store has to write: remove it, or use read-write"
 
 
 def other_secret(value: str, given: Given) -> str:
     """Something else than a password is to prove who we are."""
-    return "it knows passwords only: give one"
+    return "it knows passwords only: use one"
 
 
 def newer_protocol(value: str, given: Given) -> str:
     """A version of the protocol after 3.0 is to be spoken."""
-    return "it speaks 3.0: leave it out"
+    return "it speaks version 3.0: remove it"

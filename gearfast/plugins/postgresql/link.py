@@ -145,7 +145,7 @@ class Link:
                 log.warning("%s has %s=off: jobs can be lost when its machine fails; set it on", self.place, setting)
 
     async def close(self) -> None:
-        """Let go of the lock and the connection, in order when the database answers in time."""
+        """Let go of the lock and the connection, properly when the database answers in time."""
         connection, self.connection = self.connection, None
         if connection is None:
             return
@@ -156,7 +156,7 @@ class Link:
                     await connection.fetch("SELECT pg_advisory_unlock_all()")
                     await connection.close()
         except FAILURES as error:
-            log.warning("%s: the connection did not end in order: %s", self.place, one_line(error))
+            log.warning("%s: the connection did not close properly: %s", self.place, one_line(error))
         finally:
             connection.terminate()
 

@@ -117,17 +117,17 @@ def passed(given: Given, places: Given) -> dict[str, str]:
         where = f" ({places[name]})" if name in places else ""
         if name not in PARAMETERS:
             raise ConfigError(
-                f"gearfast knows no connection parameter {name!r} of PostgreSQL{where}: leave it out (a setting of the "
+                f"PostgreSQL's connection parameter {name!r}{where} is not known: remove it (a setting of the "
                 "session is written options=-cNAME=VALUE)"
             )
         row = PARAMETERS[name]
         hidden = row == SECRET or name == "port"  # in a URL without its host, a password stands where a port would
         said = f"PostgreSQL's {name}{'' if hidden else f'={value}'}{where}"
         if row.allowed and not re.fullmatch(row.allowed, value):
-            raise ConfigError(f"{said} cannot be: {words_of(row)}")
+            raise ConfigError(f"{said} is not valid: {words_of(row)}")
         why = row.demand(value, given) if re.fullmatch(row.demanding, value) else ""
         if why:
-            raise ConfigError(f"{said} asks for what the driver cannot do: {why}")
+            raise ConfigError(f"{said} asks for something the driver cannot do: {why}")
     return {name: value for name, value in given.items() if PARAMETERS[name].passed}
 
 

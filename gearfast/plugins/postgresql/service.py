@@ -21,7 +21,7 @@ def read_service(name: str, file: str) -> dict[str, str]:
             continue
         if found is not None:
             return found
-    raise ConfigError(f"the service {name!r} of PostgreSQL is not defined in {' or '.join(looked)}: write it there")
+    raise ConfigError(f"the service {name!r} of PostgreSQL is not defined in {' or '.join(looked)}: add it there")
 
 
 def places(file: str, environment: Mapping[str, str]) -> Iterator[str]:
@@ -43,6 +43,6 @@ def section(name: str, path: str, lines: Iterator[str]) -> dict[str, str] | None
         elif found is not None:
             parameter, equals, value = line.partition("=")
             if not equals or parameter in ("service", "servicefile"):
-                raise ConfigError(f"{path}, line {number}: {parameter!r} cannot stand in a service: write name=value")
+                raise ConfigError(f"{path}, line {number}: {parameter!r} cannot be part of a service: write name=value")
             found.setdefault(parameter, value)
     return found

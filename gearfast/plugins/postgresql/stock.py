@@ -83,7 +83,7 @@ class StockTable:
         columns = {name for name, _ in rows}
         missing = {"unique_key", "function_name", "priority", "data"} - columns
         if rows and (missing or rows[0][1] != "r"):
-            what = f"it has no column {min(missing)}" if missing else "it is no plain table"
+            what = f"it has no column {min(missing)}" if missing else "it is not an ordinary table"
             log.warning("the %s is not gearmand's, and is left alone: %s", self.place, what)
             return set()
         return columns

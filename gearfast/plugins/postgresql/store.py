@@ -38,7 +38,7 @@ class PostgreSql:
         self._doubtful = False
         """Whether jobs of the next batch may be there already."""
         self._lost = False
-        """The tables are gone, and who writes has not been told."""
+        """The tables are gone, and the writer has not been told."""
 
     async def open(self) -> Mapping[str, str]:
         """Connect, make the tables, take over what gearmand left, and return the metadata. Raises StoreError."""

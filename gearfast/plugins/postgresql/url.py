@@ -54,14 +54,14 @@ def read_url(url: str) -> tuple[dict[str, str], str]:
     """Return the parameters that are given, and the place as it was typed. Raises ConfigError."""
     scheme, _, rest = url.partition(":")
     if scheme.lower() not in ("postgresql", "postgres"):
-        raise ConfigError(f"{scheme!r} is no scheme of PostgreSQL: write postgresql://user@host/database")
+        raise ConfigError(f"{scheme!r} is not a scheme of PostgreSQL: write postgresql://user@host/database")
     if rest.startswith(("postgresql:", "postgres:")):
         return read_url(rest)
     if not rest.startswith("//") or re.match(r"//\s*(\w+\s*=|$)", rest):
         given = read_conninfo(rest.removeprefix("//"))
         return given, given.get("host") or given.get("hostaddr", "")
     match = URL.fullmatch(rest)
-    assert match is not None, "every text behind two slashes is one"
+    assert match is not None, "every text after two slashes is one"
     user, password, hosts, database, query = (part or "" for part in match.groups())
     host, port = read_hosts(hosts)
     parts = {"user": user, "password": password, "host": host, "port": port, "dbname": database}
@@ -74,7 +74,7 @@ def read_hosts(text: str) -> tuple[str, str]:
     """Return hosts and ports of a URL, each separated by commas, and empty when there is none."""
     matches = [PLACE.fullmatch(part) for part in text.split(",")]
     if not all(matches):
-        raise ConfigError("a host in the URL of PostgreSQL is none: write name:port or [IPv6 address]:port")
+        raise ConfigError("a host in the URL of PostgreSQL cannot be read: write name:port or [IPv6 address]:port")
     found = [(match[1].strip("[]"), match[2] or "") for match in matches if match is not None]
     ports = ",".join(port for _, port in found)
     return ",".join(host for host, _ in found), ports if ports.strip(",") else ""
@@ -85,7 +85,7 @@ def read_word(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     name, value = decoded(name), decoded(value)
     if not equals or "=" in text.partition("=")[2]:
-        raise ConfigError(f"the word {name!r} behind the '?' of PostgreSQL's URL has to be name=value")
+        raise ConfigError(f"the word {name!r} after the '?' of PostgreSQL's URL has to be name=value")
     return ("sslmode", "require") if (name, value) == ("ssl", "true") else (name, value)
 
 
@@ -158,15 +158,15 @@ def ways(given: dict[str, str]) -> dict[str, Any]:
     names = given["host"].split(",") if "host" in given else []
     addresses = given["hostaddr"].split(",") if "hostaddr" in given else []
     if names and addresses and len(names) != len(addresses):
-        raise ConfigError(f"PostgreSQL's host names {len(names)} and its hostaddr {len(addresses)}: name as many")
+        raise ConfigError(f"PostgreSQL's host names {len(names)}, its hostaddr {len(addresses)}: give as many of each")
     hosts = [address or name for name, address in zip(names or addresses, addresses or names, strict=True)]
     if not all(hosts):
         raise ConfigError("one of PostgreSQL's hosts is empty: name each of them")
     ports = [int(port or 5432) for port in given["port"].split(",")] if "port" in given else []
     if any(not 1 <= port <= 65535 for port in ports):
-        raise ConfigError("PostgreSQL's port is none: take a number from 1 to 65535")
+        raise ConfigError("PostgreSQL's port cannot be read: use a number from 1 to 65535")
     if len(ports) > 1 and len(ports) != len(hosts):
-        raise ConfigError(f"PostgreSQL's port names {len(ports)} and its host {len(hosts)}: name as many, or one port")
+        raise ConfigError(f"PostgreSQL's port names {len(ports)}, its host {len(hosts)}: give as many, or one")
     if len(ports) == 1:
         ports *= max(len(hosts), 1)
     found: dict[str, Any] = {"host": hosts} if hosts else {}

@@ -57,7 +57,7 @@ def numbers_from(names: list[bytes], tally: Tally) -> list[int]:
         found.pop()
     if len(found) < len(names):
         for name in set(names).difference(b"%d" % number for number in found):
-            tally.reject(name, "this is no number of a job")
+            tally.reject(name, "this is not the number of a job")
     return found
 
 

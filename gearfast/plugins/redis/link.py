@@ -31,10 +31,10 @@ ADVICE: Final[tuple[tuple[type[Exception] | str, str], ...]] = (
     (refused.OutOfMemoryError, "it is full: raise its maxmemory, or make room"),
     ("MISCONF", "it cannot save: look at its log and its disk"),
     (refused.ReadOnlyError, "it is a replica: name the primary in the URL"),
-    (refused.BusyLoadingError, "it still reads its data: wait"),
+    (refused.BusyLoadingError, "it is still loading its data: wait"),
     (refused.MovedError, "it is part of a cluster: name the node that has these keys in the URL"),
     (refused.MasterDownError, "it has lost its primary: name another one in the URL"),
-    (TimeoutError, "it may hang, or the network does"),
+    (TimeoutError, "it, or the network, may hang"),
 )
 
 
@@ -56,14 +56,14 @@ def connector(settings: StoreSettings) -> tuple[Callable[[], Any], str, int]:
     try:
         parts = urlsplit(f"{SCHEMES[scheme.lower()]}:{rest}")
         if not has_port(parts):
-            raise ValueError("its port is no number up to 65535")
+            raise ValueError("its port is not a number up to 65535")
         known = parse_url(parts.geturl())
         if not rest.startswith("//") or (parts.scheme == "unix" and not parts.path):
             raise ValueError("there is no address in it")
         kind: Any = known.pop("connection_class", Connection)
         for word, _ in parse_qsl(parts.query, keep_blank_values=True):
             if word != "db" and not word.startswith("ssl_"):
-                raise ValueError(f"{word!r} is no option of it")
+                raise ValueError(f"{word!r} is not an option of the URL")
         if parts.scheme != "unix" and not re.fullmatch(r"/?|/\d+", parts.path):
             raise ValueError(f"the database is a number, and not {parts.path[1:]!r}")
         known["password"] = settings.password_beside(known.get("password") or "")
@@ -78,7 +78,7 @@ def connector(settings: StoreSettings) -> tuple[Callable[[], Any], str, int]:
         )
         make()
     except KeyError:
-        raise ConfigError(f"{scheme!r} is no Redis: redis://, rediss://, valkey://, valkeys:// or unix://") from None
+        raise ConfigError(f"{scheme!r} is not a scheme of Redis: use redis, rediss, valkey, valkeys or unix") from None
     except (ValueError, TypeError, refused.RedisError) as error:
         raise ConfigError(f"the URL of the Redis cannot be used, {error}: redis://user:password@host:6379/0") from None
     where = parts.path if parts.scheme == "unix" else f"{host_of(parts.netloc)}:{known.get('port', PORT)}"

@@ -73,9 +73,9 @@ def row_from(key: bytes, prefix: bytes, fields: Sequence[bytes | None]) -> tuple
     sure = True
     if function is not None or unique is not None:
         if rest != b"%b-%b" % (function or b"", unique or b""):
-            raise StoreError("its key and its fields differ: it is of a gearmand with another prefix")
+            raise StoreError("its key and its fields differ: it belongs to a gearmand with another prefix")
     elif b"-" not in rest:
-        raise StoreError("its key names no function and unique id")
+        raise StoreError("its key does not name a function and a unique id")
     elif found := UUID.fullmatch(rest):
         function, unique = found.groups()
         sure = b"-" not in function

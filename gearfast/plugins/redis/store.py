@@ -43,9 +43,9 @@ REPLY_BYTES: Final = 1 << 20
 """What an answer of a replay is to have about, so that others who use the Redis do not wait for it."""
 ALONE_SECONDS: Final = 1.0
 """How long the connection of a server that was killed may still be listed."""
-OTHER: Final = "{}: another server works on the same jobs: stop it, and start this one anew"
-GONE: Final = "{} has lost the jobs that were kept there"
-OLDER: Final = "{} has lost the last jobs that were kept there: it is back in an earlier state"
+OTHER: Final = "{}: another server works on the same jobs: stop it, and restart this one"
+GONE: Final = "{} has lost the jobs that were stored there"
+OLDER: Final = "{} has lost the newest jobs that were stored there: it is back in an earlier state"
 SYNC_SECONDS: Final = 10
 """How long WAITAOF waits; everysec is late by two at the most while the disk is well."""
 
@@ -53,10 +53,10 @@ SYNC_SECONDS: Final = 10
 def promise(durability: str, appendonly: str, appendfsync: str, waits: bool) -> tuple[int, str]:
     """Say what acknowledged jobs survive, by Redis' settings ("" is unknown), and at which level of the log."""
     if durability == "off":
-        return NOTICE, "acknowledged jobs are as durable as it happens to be set (--durability=off)"
+        return NOTICE, "acknowledged jobs are as durable as its own settings make them (--durability=off)"
     if not appendonly:
         return logging.WARNING, (
-            "how durable it is cannot be read (CONFIG is refused): see to it that appendonly is yes and "
+            "its durability is not known (CONFIG is refused): make sure that appendonly is yes and "
             "appendfsync is always"
         )
     if appendonly == "no":
@@ -200,7 +200,7 @@ class Redis:
             for job in jobs:
                 try:
                     if rows.setdefault(key_of(self._stock, job), job) is not job:
-                        raise StoreError("another one has its function and unique id")
+                        raise StoreError("another job has its function and unique id")
                 except StoreError as error:
                     left.append(staying(job, error))
             if not rows:
@@ -209,7 +209,7 @@ class Redis:
                 link = await self._connected()
                 [_, *there] = await link.ask((b"WATCH", *rows), *((b"EXISTS", key) for key in rows))
                 for key in [key for key, taken in zip(rows, there, strict=True) if taken]:
-                    left.append(staying(rows.pop(key), "gearmand has one of its function and unique id"))
+                    left.append(staying(rows.pop(key), "gearmand has a job with its function and unique id"))
                 keys = [(b"HSET", key, "data", job.payload, "priority", job.priority) for key, job in rows.items()]
                 await self._commit(link, Batch([job.number for job in rows.values()], [], {}), keys)
             given += len(rows)
@@ -269,7 +269,7 @@ class Redis:
         while True:
             [*_, found] = await link.ask((b"CLIENT", "SETNAME", name), (b"CLIENT", "LIST"), strict=False)
             if isinstance(found, Exception):
-                log.warning("%s: CLIENT LIST is refused; see to it that no other server uses these jobs", self._place)
+                log.warning("%s: CLIENT LIST is refused: make sure that no other server uses these jobs", self._place)
                 return
             lines = found.decode(errors="replace").splitlines()
             clients = [dict(word.partition("=")[::2] for word in line.split()) for line in lines]
@@ -291,7 +291,7 @@ class Redis:
         """Let only this connection write from now on."""
         [_, owner] = await link.ask((b"WATCH", self._owner), (b"GET", self._owner))
         if not opening and owner is not None and owner.partition(b":")[0] != self._token.encode():
-            raise StoreError(f"{self._place}: another gearfast server has used these jobs since: start this one anew")
+            raise StoreError(f"{self._place}: another gearfast server has used these jobs since: restart this one")
         if not opening and self._marks and owner not in self._marks:
             self._lost = (OLDER if owner else GONE).format(self._place)
         self._connections += 1
@@ -328,7 +328,7 @@ class Redis:
         policy = set_to.get("maxmemory-policy", "")
         if policy.startswith("allkeys"):  # the others only throw away what has a time to live, and no job has
             log.warning(
-                "%s throws jobs away when it is full: set maxmemory-policy noeviction (it is %s)", self._place, policy
+                "%s deletes jobs when it is full: set maxmemory-policy noeviction (it is %s)", self._place, policy
             )
         if set_to.get("proto-max-bulk-len", "").isdigit():
             self.largest = min(LARGEST, max(0, int(set_to["proto-max-bulk-len"]) - SPARE))

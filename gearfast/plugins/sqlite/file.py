@@ -43,10 +43,10 @@ NICE: Final = 10
 TEXTS: Final = {
     sqlite3.SQLITE_BUSY: IN_USE,
     sqlite3.SQLITE_LOCKED: IN_USE,
-    sqlite3.SQLITE_NOTADB: "{path} is no SQLite database: move it away, or use another file",
+    sqlite3.SQLITE_NOTADB: "{path} is not an SQLite database: move it away, or use another file",
     sqlite3.SQLITE_FULL: "the disk of {path} is full: make room there",
-    sqlite3.SQLITE_READONLY: "{path} cannot be written: give this user the right to write it",
-    sqlite3.SQLITE_CANTOPEN: "{path} cannot be opened: check the folder, and who may write there",
+    sqlite3.SQLITE_READONLY: "{path} cannot be written: give this user permission to write to it",
+    sqlite3.SQLITE_CANTOPEN: "{path} cannot be opened: check the folder, and its permissions",
     sqlite3.SQLITE_CORRUPT: "{path} is damaged: save what is left with sqlite3's .recover, or use another file",
 }
 IN_MEMORY: Final = "{path} is damaged: move it away while the server runs, and all jobs are written to a new one there"
@@ -173,7 +173,7 @@ class SqliteFile:
         return self._connection
 
     def transact(self, statements: list[Statement], growth: int = 0) -> None:
-        """Run the statements as one transaction, by which the file may grow so many bytes; 0 for what only deletes.
+        """Run the statements as one transaction, by which the file may grow ``growth`` bytes; 0 for what only deletes.
 
         Raises StoreLostError when the file is not there any more: then there is a new one, and it is empty.
         """
@@ -296,7 +296,7 @@ class SqliteFile:
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != b"wal":
-            raise StoreError(f"{self.path} cannot have a write-ahead log where it is: use another disk")
+            raise StoreError(f"{self.path} cannot have a write-ahead log on this file system: use another disk")
         connection.execute(f"PRAGMA synchronous={self._synchronous}")
         # Only a transaction that writes takes the file for good; that is when another server is found out.
         connection.execute("BEGIN IMMEDIATE")

@@ -16,7 +16,7 @@ Identity = tuple[int, int]
 PRIVATE: Final = 0o600
 """Jobs are nobody's business but the server's, whatever the umask. SQLite gives its log the file's own rights."""
 
-OTHER: Final = "{} is another file than the one in use: move it away, and all jobs are written to a new one there"
+OTHER: Final = "{} is not the file opened at the start: move it away, and all jobs are written to a new one there"
 
 
 class GoneError(Exception):
@@ -49,11 +49,11 @@ class Place:
         if os.path.isdir(self.path):
             raise StoreError(f"{self.path} is a folder: name a file in it")
         if not os.path.isdir(folder):
-            raise StoreError(f"the folder {folder} does not exist: make it, or use another file")
+            raise StoreError(f"the folder {folder} does not exist: create it, or use another file")
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise StoreError(f"the folder {folder} cannot be written: give this user the right to write there")
+            raise StoreError(f"the folder {folder} cannot be written: give this user permission to write there")
         if os.path.exists(self.path) and not os.access(self.path, os.R_OK | os.W_OK):
-            raise StoreError(f"{self.path} cannot be written: give this user the right to write it")
+            raise StoreError(f"{self.path} cannot be written: give this user permission to write to it")
 
     def make(self) -> None:
         """Make an empty file that only this user can read, if there is none; say so if everybody can read it.

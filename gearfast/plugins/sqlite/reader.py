@@ -11,14 +11,14 @@ from urllib.parse import quote
 from gearfast.errors import StoreError
 
 IN_USE: Final = "{path} is in use by another server or program: stop that one, or use another file"
-HALF_WRITTEN: Final = "{path} was left in the middle of a write: start its server once, and stop it again"
+HALF_WRITTEN: Final = "{path} was left in the middle of a write: start its server once and stop it again"
 BUSY_SECONDS: Final = 2.0
 """How long another program may keep us off: gearmand, for a commit."""
 
 JOURNAL_BYTE: Final = 18
 """In the file: 2 when there is a write-ahead log."""
 SHARED_FIRST, SHARED_SIZE = 0x40000002, 510
-"""The bytes that SQLite locks: for reading, who reads the file, and for writing, who has it for himself."""
+"""The bytes that SQLite locks: for reading the file, and for having it alone, to write."""
 
 
 @contextlib.contextmanager

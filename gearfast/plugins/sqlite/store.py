@@ -69,7 +69,7 @@ def path_of(url: str) -> str:
     if path.startswith("//"):
         path = path[2:] if path.startswith("///") else ""
     if not path or path == ":memory:" or "\0" in path:
-        raise ConfigError(f"{url!r} names no file: write sqlite:FILE, such as sqlite:/var/lib/gearfast/jobs.db")
+        raise ConfigError(f"{url!r} does not name a file: write sqlite:FILE, such as sqlite:/var/lib/gearfast/jobs.db")
     return os.path.abspath(path)
 
 
@@ -140,7 +140,7 @@ class Sqlite:
     def __init__(self, settings: StoreSettings) -> None:
         """Raise ConfigError when the URL cannot be used, or there is a password."""
         if settings.password:
-            raise ConfigError("a store in a file has no password: leave it out")
+            raise ConfigError("a store in a file has no password: remove it")
         self.path = path_of(settings.url)
         self._file = SqliteFile(self.path, SYNCHRONOUS[settings.durability], self._setup)
         self._table = settings.table or "gearman_queue"
@@ -317,7 +317,7 @@ class Sqlite:
             with contextlib.suppress(sqlite3.OperationalError):
                 connection.execute(f"EXPLAIN {sql}", (0,)).close()
                 return sql
-        log.error("table %s of %s has not the columns of gearmand's: nothing is taken over", self._table, self.path)
+        log.error("table %s of %s does not have gearmand's columns: nothing is taken over", self._table, self.path)
         return None
 
     def _give_back(self) -> tuple[int, list[str]]:
