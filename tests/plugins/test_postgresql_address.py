@@ -95,7 +95,7 @@ def test_conninfo_is_read_as_libpq_reads_it(text: str, given: dict[str, str]) ->
         ("//h/d?search_path=a", "options=-cNAME=VALUE"),
         ("//u:secret@h/d?hots", "the word 'hots' after the '?' of PostgreSQL's URL has to be name=value"),
         ("//u:secret@h/d?host=a=b", "the word 'host' after the '?'"),
-        ("//u:secret@[::1/d", "a host in the URL of PostgreSQL is none"),
+        ("//u:secret@[::1/d", "a host in the URL of PostgreSQL cannot be read"),
         ("host=a,b port=1,2,3", "port names 3, its host 2"),
         ("host=a hostaddr=1.2.3.4,::1", "host names 1, its hostaddr 2"),
         ("host=a,", "one of PostgreSQL's hosts is empty"),
@@ -215,7 +215,7 @@ DEMANDING = {
     "oauth_client_secret=secret": "it knows passwords only: use one",
     "min_protocol_version=3.2": "it speaks version 3.0: remove it",
 }
-"""What asks for what the driver cannot do, and the end of the line that says so."""
+"""What asks for something the driver cannot do, and the end of the line that says so."""
 
 WRONG = {
     **dict.fromkeys(
@@ -254,14 +254,14 @@ def test_what_the_driver_cannot_do_is_refused(words: str) -> None:
         assert DEMANDING[words] in said
         assert "\n" not in said
         assert f"PostgreSQL's {name}" in said
-        assert (f"{name}={value} asks for what the driver cannot do" in said) != (value == "secret")
+        assert (f"{name}={value} asks for something the driver cannot do" in said) != (value == "secret")
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_value_that_cannot_be_is_refused(name: str) -> None:
     for url in forms(f"{name}={WRONG[name]}"):
         assert refusal(url).startswith(f"PostgreSQL's {name}")
-        assert " cannot be: " in refusal(url)
+        assert " is not valid: " in refusal(url)
 
 
 def test_check_args_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -303,7 +303,7 @@ def test_a_service_fills_in_what_is_not_given(tmp_path: Path, monkeypatch: pytes
     ("line", "said"),
     [
         ("channel_binding=require", "PostgreSQL's channel_binding=require (the service 'jobs') asks for"),
-        ("sslmode=bogus", "PostgreSQL's sslmode=bogus (the service 'jobs') cannot be"),
+        ("sslmode=bogus", "PostgreSQL's sslmode=bogus (the service 'jobs') is not valid"),
         ("bogus=1", "parameter 'bogus' (the service 'jobs') is not known"),
         ("host", "pg_service.conf, line 2: 'host' cannot be part of a service: write name=value"),
         ("service=other", "pg_service.conf, line 2: 'service' cannot be part of a service"),
@@ -370,7 +370,7 @@ def test_libpq_refuses_the_same(postgresql: PostgreSql) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         for word, complaint in zip(words, threads.map(said, words), strict=True):
-            assert ("invalid" in complaint) == (" cannot be: " in refusal(f"postgresql:{place} {word}")), word
+            assert ("invalid" in complaint) == (" is not valid: " in refusal(f"postgresql:{place} {word}")), word
 
 
 @pytest.mark.parametrize("before", ["postgresql:", "postgresql://"])

@@ -160,7 +160,7 @@ def test_a_fraction_of_a_second_is_not_too_early() -> None:
 
 @pytest.mark.parametrize("text", ["", "ten", "-1", "1.5", "\u0661", "1_0", " 1"])
 def test_a_ceiling_that_is_no_number_is_damage(text: str) -> None:
-    with pytest.raises(StoreError, match="are damaged"):
+    with pytest.raises(StoreError, match="is damaged"):
         ceiling_of({"ceiling": text})
 
 

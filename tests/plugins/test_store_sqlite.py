@@ -283,7 +283,7 @@ def test_a_row_that_cannot_be_read_is_said_and_stays(tmp_path: Path, caplog: pyt
     for _ in range(2):
         caplog.clear()
         same(asyncio.run(kept(path)), [a_job(number) for number in range(3, 60, 2)])
-        assert "the job 1 is left there" in caplog.text
+        assert "the job 1 stays there" in caplog.text
         assert "10 more jobs stay there" in caplog.text
 
 

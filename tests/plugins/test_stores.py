@@ -89,15 +89,15 @@ def test_what_is_no_url_is_refused_with_an_example(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("JOBS.DB", "'JOBS.DB' names no store"),
+        ("JOBS.DB", "'JOBS.DB' does not name a store"),
         ("MySQL://Me:secret@Host", "'MySQL://Me:***@Host' does not name a database"),
-        ("MySQL:Me:secret@Host", "'MySQL:***@Host' is no mysql://"),
+        ("MySQL:Me:secret@Host", "'MySQL:***@Host' is not of the form mysql://"),
         ("Redis://Host/Sheet", "not 'Sheet'"),
         ("Redis:Host", "the URL of the Redis cannot be used, there is no address in it"),
         ("Redis://Me:secret/0", "its port is not a number up to 65535"),
         ("PostgreSQL://Me:secret/d", "PostgreSQL's port"),
-        ("MySQL://Me:secret/d", "'MySQL://Me:***/d' is no mysql://"),
-        ("SQLite:", "'SQLite:' names no file"),
+        ("MySQL://Me:secret/d", "'MySQL://Me:***/d' is not of the form mysql://"),
+        ("SQLite:", "'SQLite:' does not name a file"),
         ("Me:secret@Host/d", "there is no store for 'Me:***@Host/d'"),
     ],
 )

@@ -252,7 +252,7 @@ def test_a_stop_while_the_store_is_away_says_what_is_lost() -> None:
         for text in "12":
             client.call(BACKGROUND, "f", "", payload=text)
         go_away(served)
-        with pytest.raises(StoreError, match=r"away, and 2 acknowledged jobs could not .*: the disk is full"):
+        with pytest.raises(StoreError, match=r"unavailable, and 2 acknowledged jobs could not .*: the disk is full"):
             served.stop()
 
 

@@ -80,7 +80,7 @@ def test_a_store_may_know_one_number_ahead() -> None:
 
 
 def test_a_prefix_that_no_store_could_keep_is_refused() -> None:
-    with pytest.raises(ConfigError, match="is no text in UTF-8"), serving(job_handle_prefix="H:\udcff"):
+    with pytest.raises(ConfigError, match="is not valid UTF-8"), serving(job_handle_prefix="H:\udcff"):
         pass
 
 
