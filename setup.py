@@ -20,6 +20,9 @@ from distutils.command.build_scripts import build_scripts  # isort: skip
 from distutils.errors import CCompilerError  # isort: skip
 from distutils.sysconfig import customize_compiler  # isort: skip
 
+sys.path.insert(0, "packaging")
+import docstrings  # isort: skip
+
 ROOMS = sorted(Path("gearfast").rglob("*.pyx"))
 
 debug, sanitize, fuzz, coverage = (
@@ -33,6 +36,7 @@ if fuzz:
     # clang, unlike gcc, holds nothing and no bytes behind it to be undefined
     flags += ["-O2", "-fsanitize=fuzzer-no-link", "-fno-sanitize=pointer-overflow"]
 
+docstrings.take_from_stubs(ROOMS)
 directives = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["gearfast"]["directives"]
 
 # coverage.py hears of Cython's lines in the older of CPython's two ways only

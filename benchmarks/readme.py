@@ -159,7 +159,7 @@ def _promises(found: Results) -> list[str]:
     memory, start = of(MEMORY, "durable, SQLite, 1 M jobs"), of(START, "durable, SQLite, 1 M jobs")
     bare = of(MEMORY, "durable, 1 M jobs in memory")
     said = [
-        disk and f"Clients x jobs unanswered at a time; the disk commits {disk} by itself.",
+        disk and f"The disk commits {disk} by itself.",
         alone
         and beside
         and f"Of 100 foreground round trips 99 take at most {beside} while 50,000 durable jobs come "
@@ -182,8 +182,6 @@ def _origin(found: Results, rows: Sequence[Row]) -> str:
     how = "`make bench`" if profile == "default" else f"the {profile} profile of `make bench`"
     said = (
         f"Medians of {rounds} rounds, measured on {found.made[:10]} with {how} at commit {found.commit}, beside "
-        f"{stock}, on {', '.join(where(found))}. "
-        "*limit* is a bare C loop on one thread that moves the same bytes and does nothing else. All figures: "
-        f"[{KEPT}]({KEPT})."
+        f"{stock}, on {', '.join(where(found))}. All figures: [{KEPT}]({KEPT})."
     )
     return _filled(said)

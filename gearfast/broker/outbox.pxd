@@ -27,7 +27,8 @@ cdef class Outbox:
     cdef uint64_t crowd           # a job with a higher number asks for more numbers; all bits set while there is no store
     cdef Line line[LINES]
     cdef size_t heavy             # bytes from which on a job is a batch by itself
-    cdef readonly size_t bytes, heavy_bytes    # of all jobs that wait: those that are not heavy, and those that are
+    cdef readonly size_t bytes                 # of all jobs that wait and are not heavy
+    cdef readonly size_t heavy_bytes           # of those that are
     cdef uint64_t* gone
     cdef size_t gone_head, gone_count, gone_room, gone_in_flight
 
