@@ -1,6 +1,7 @@
-"""Every default and every limit of the server, each with its unit and its reason.
+"""Every default of the server, and every limit that a peer, an operator or an embedding program can meet.
 
-Nothing else in gearfast holds a number that somebody might want to change.
+Each has its unit and its reason. Figures that only say how a room works, such as how many rows it looks at in one go,
+stand at the top of that room; those of a store stand in its folder under `plugins/`.
 """
 
 import os

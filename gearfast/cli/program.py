@@ -104,7 +104,7 @@ def inspect(asked: Command, name: str) -> None:
     if asked.config.ssl:
         server_context(asked.config)
     if sys.stdout is not None and sys.stdout.isatty():  # silent otherwise, as stock
-        print(f"{name}: no errors found: {found_good(asked)}")
+        print(f"{name}: no errors found; {found_good(asked)}")
 
 
 def found_good(asked: Command) -> str:
