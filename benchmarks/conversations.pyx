@@ -54,8 +54,8 @@ cdef class Conversation(Benchmark):
         return 0
 
     cdef int finish(self) except -1:
-        self.client.closed()
-        self.worker.closed()
+        self.client.disconnect()
+        self.worker.disconnect()
         self.service = self.client = self.worker = None
         free(self.buffer)
         return 0

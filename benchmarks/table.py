@@ -67,7 +67,14 @@ def tables(results: Results) -> list[Table]:
     for group in groups:
         rows = [row for row in results.rows if row.group == group]
         found.append(
-            _table(group, f"{names[group]}: server CPU per job, less is better", rows, results, _WORK, DECIDES)
+            _table(
+                group,
+                f"{names[group]}: server CPU per job, less is better",
+                rows,
+                results,
+                _WORK,
+                DECIDES if group == "plain" else "",
+            )
         )
         if group == "plain":
             found += _durable(results)
