@@ -370,7 +370,7 @@ def test_readme_tells_what_is_durable() -> None:
     assert [cell.endswith(" us") for cell in cells[4:]] == [True, True]
     told = " ".join(text.split())
     for sentence in (
-        r"the disk commits \d(\.\d)? k/s by itself",
+        r"[Tt]he disk commits \d(\.\d)? k/s by itself",
         r"99 take at most \d+ us while 50,000 durable jobs come in each second, \d+ us without them",
         r"listens again, with all of them, after 3\.2 s",
         r"Each takes 138 B of memory, 130 B without a store",

@@ -79,7 +79,7 @@ cdef class Careless(InProcessPeer):
             self.wakes += 1
             self.held = None
 
-    cdef bint report(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
+    cdef bint notify(self, Report kind, uint64_t number, const char* body, size_t size, uint32_t count) noexcept nogil:
         with gil:
             self.held = None
         return True
