@@ -18,7 +18,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # Two at a time: most tests wait for a server or a disk. The tests of a file share its databases, so they stay together.
 PYTEST := -m pytest --numprocesses=2 --dist=loadfile
 
-SOURCES := setup.py pyproject.toml packaging/launcher.c packaging/script.py $(shell find gearfast -name '*.p[yx][xdi]')
+SOURCES := setup.py pyproject.toml packaging/docstrings.py packaging/launcher.c packaging/script.py $(shell find gearfast -name '*.p[yx][xdi]')
 
 .PHONY: run build test test-quick test-sanitize fuzz coverage bench lint clean
 

@@ -85,7 +85,7 @@ def clang_of_this_machine() -> str:
 def sources() -> list[Path]:
     """Return what is copied."""
     kinds = (".py", ".pyi", ".pyx", ".pxd", ".typed")
-    found = [ROOT / name for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE")]
+    found = [ROOT / name for name in ("setup.py", "packaging/docstrings.py", "pyproject.toml", "README.md", "LICENSE")]
     for folder in ("gearfast", "benchmarks", "tests"):
         found += [path for path in sorted((ROOT / folder).rglob("*")) if path.suffix in kinds]
     return found

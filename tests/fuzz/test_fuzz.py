@@ -37,6 +37,7 @@ def test_the_corpus_is_small() -> None:
 
 def test_the_fuzzer_plays_what_is_in_the_tree() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in sanitized.sources()}
+    assert "packaging/docstrings.py" in names
     assert {"setup.py", "gearfast/broker/broker.pyx", "tests/fuzz/driver.pyx", "tests/support/wire.py"} <= names
 
 
