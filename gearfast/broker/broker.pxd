@@ -66,6 +66,7 @@ cdef class Broker(Life):
     cdef bint join(self, Job* job, Peer client, const Submission* wanted, double now) noexcept nogil
     cdef Job* find(self, uint64_t number) noexcept nogil
     cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil    # as index_scan; up to MIN_SCAN of all jobs
+    cdef bint knows(self, Slice function) noexcept nogil    # somebody uses it, or did lately
     cdef Job* find_unique(self, Slice unique) noexcept nogil
     cdef bint cancel(self, uint64_t number) noexcept nogil
     # --- workers ---  (NULL, and False: there is no memory)

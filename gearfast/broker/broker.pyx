@@ -132,6 +132,9 @@ cdef class Broker(Life):
     cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil:
         return jobtable_scan(&self.jobs, cursor, found, MIN_SCAN)
 
+    cdef bint knows(self, Slice function) noexcept nogil:
+        return functions_find(&self.functions, function) != NULL
+
     cdef Job* find_unique(self, Slice unique) noexcept nogil:
         return unique_find_anywhere(&self.uniques, unique)
 

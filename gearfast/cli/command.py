@@ -121,6 +121,7 @@ def server_config(given: Arguments, port: int, environment: Mapping[str, str]) -
         job_retries=job_retries(given.number("job-retries")),
         exceptions=given.has("exceptions"),
         timeout_unit=given.text("timeout-unit"),
+        submit_parameters=given.text("submit-parameters") == "yes",
         worker_wakeup=min(given.number("worker-wakeup"), config.INT),
         wakeup_grace=given.number("worker-wakeup-grace") / 1000,
         max_packet_size=given.number("max-packet-size"),

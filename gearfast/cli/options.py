@@ -197,6 +197,9 @@ JOBS = Group(
                "What the time-outs count that workers give their functions: ms, milliseconds, of which there are "
                "always a thousand at least; or s, seconds, as PHP's manual has it. [gearfast]",
                OneOf(*TIMEOUT_UNITS)),
+        Option("submit-parameters", "", "WORD", "yes",
+               "yes: a job for the function 'name;delay=20m' is one for 'name', due in 20 minutes; no: names are "
+               "read as they are. [gearfast]", OneOf("yes", "no")),
     ),
 )
 

@@ -4,29 +4,27 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t
 from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcpy
 
-from gearfast.broker.broker cimport (
-    ASLEEP, HAS_WORK, NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Broker, Slept, Submitted,
-)
-from gearfast.server.fenced cimport send_after_store
+from gearfast.broker.broker cimport ASLEEP, HAS_WORK, Broker, Slept
 from gearfast.protocol.handle cimport HANDLE_ROOM
 from gearfast.broker.job cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
 from gearfast.broker.life cimport Submission
 from gearfast.protocol.packet cimport (
     CAN_DO, CAN_DO_TIMEOUT, CANT_DO, ECHO_REQ, ECHO_RES, GET_STATUS, GET_STATUS_UNIQUE, GRAB_JOB, GRAB_JOB_ALL,
-    GRAB_JOB_UNIQ, JOB_ASSIGN, JOB_ASSIGN_ALL, JOB_ASSIGN_UNIQ, JOB_CREATED, LAST_TYPE, NO_JOB, NOOP, OPTION_REQ, OPTION_RES,
+    GRAB_JOB_UNIQ, JOB_ASSIGN, JOB_ASSIGN_ALL, JOB_ASSIGN_UNIQ, LAST_TYPE, NO_JOB, NOOP, OPTION_REQ, OPTION_RES,
     PRE_SLEEP, RESET_ABILITIES, SET_CLIENT_ID, STATUS_RES, STATUS_RES_UNIQUE, SUBMIT_JOB, SUBMIT_JOB_BG,
     SUBMIT_JOB_EPOCH, SUBMIT_JOB_HIGH, SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_LOW, SUBMIT_JOB_LOW_BG, SUBMIT_REDUCE_JOB,
     SUBMIT_REDUCE_JOB_BACKGROUND, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
     Packet, PacketType,
 )
+from gearfast.protocol.parameters cimport ParameterTexts
 from gearfast.broker.peer cimport COMPLETE, DATA, EXCEPTION, FAIL, STATUS, WARNING, Report
 from gearfast.broker.functions cimport Function
 from gearfast.server.session cimport Handler, Row, Service, Session, need
+from gearfast.server.submit cimport submission, submit
 from gearfast.ground.slice cimport Slice
 
-from gearfast import config, logs
+from gearfast import config
 
-cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
 cdef size_t MAX_HANDLE = config.HANDLE_SIZE
 cdef size_t MAX_CLIENT_ID = config.CLIENT_ID_SIZE
 cdef int64_t TIMEOUT_FLOOR = config.TIMEOUT_FLOOR
@@ -172,42 +170,6 @@ cdef int on_work_status(Session session, const Packet* packet, const Row* row) e
 
 # --- submission (protocol sections 2.4 to 2.6) ---
 
-cdef inline Submission submission(const Packet* packet, const Row* row) noexcept nogil:
-    return Submission(packet.argument[0], packet.argument[1], Slice(NULL, 0), packet.payload, Slice(NULL, 0),
-                      row.priority, row.background, 0)
-
-
-cdef int submit(Session session, const Submission* wanted) except -1:
-    cdef Service service = session.service
-    cdef Job* job = NULL
-    cdef Submitted submitted
-    if wanted.unique.size > MAX_UNIQUE or wanted.reducer.size > MAX_UNIQUE:
-        return session.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
-    if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > service.largest:
-        return session.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % service.largest)
-    submitted = service.broker.submit(session, wanted, service.now, &job)
-    if submitted == NO_MEMORY:
-        return session.refuse(b"QUEUE_ERROR", b"no memory for another job")
-    if submitted == QUEUE_FULL:
-        return session.refuse(b"QUEUE_ERROR", b"Job queue is full")
-    if submitted == NO_NUMBERS:
-        return session.refuse(b"QUEUE_ERROR", b"No job numbers are left until the store is back")
-    if submitted == NO_MEMORY_LEFT:
-        return session.refuse(b"QUEUE_ERROR", b"The server is short of memory and takes no jobs now")
-    if wanted.background and service.broker.outbox.expects(job):
-        send_after_store(session, job)
-    else:
-        session.send_handle(JOB_CREATED, job.number)
-    if service.notes.jobs:
-        service.notes.say(logs.NOTICE, "accepted,%s,%s,%.0f", (text(wanted.function), text(wanted.unique), wanted.due))
-        session.stopped = session.stopped or service.notes.is_full()
-    return 0
-
-
-cdef str text(Slice slice):
-    return slice.data[:slice.size].decode("utf-8", "backslashreplace")
-
-
 cdef int on_submit(Session session, const Packet* packet, const Row* row) except -1:
     cdef Submission wanted = submission(packet, row)
     return submit(session, &wanted)
@@ -323,6 +285,7 @@ on(ECHO_REQ, on_echo)
 on(OPTION_REQ, on_option)
 
 
-def answer_requests(Service service not None, str timeout_unit not None="ms"):
+def answer_requests(Service service not None, str timeout_unit not None="ms", bint submit_parameters=True):
     service.table = TABLE
     service.timeout_unit = UNITS[timeout_unit]
+    service.texts = ParameterTexts() if submit_parameters else None

@@ -87,7 +87,7 @@ class Server:
         self.commands = Commands()
         """Of the admin text, for plugins to add theirs."""
         self.service = Service(self.broker, config, log, self.commands.answer)
-        answer_requests(self.service, config.timeout_unit)
+        answer_requests(self.service, config.timeout_unit, config.submit_parameters)
         self.writer = None if store is None else Writer(store, self.broker, config, partial(refuse_jobs, self.service))
         self.started: list[Plugin] = []
         self.handed = handed_over(listeners)

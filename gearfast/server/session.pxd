@@ -13,6 +13,7 @@ from gearfast.server.fence cimport Fences
 from gearfast.server.notes cimport Notes
 from gearfast.server.outlet cimport Outlet
 from gearfast.protocol.packet cimport Packet, PacketReader, PacketWriter
+from gearfast.protocol.parameters cimport ParameterTexts
 from gearfast.broker.peer cimport Peer, Report
 from gearfast.ground.slice cimport Slice
 
@@ -30,6 +31,7 @@ cdef class Service:                       # what all sessions of one server shar
     cdef readonly dict sessions           # by serial number, oldest first
     cdef readonly uint64_t opened         # sessions so far
     cdef const Row* table                 # by packet type; no handler: INVALID_COMMAND
+    cdef ParameterTexts texts             # None: names of functions are read as they are
     cdef int64_t timeout_unit             # milliseconds of 1 in CAN_DO_TIMEOUT
     cdef object admin                     # (session, line) -> bytes, an iterator of bytes, or None to close; never raises
     cdef readonly Notes notes

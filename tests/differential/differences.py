@@ -537,6 +537,15 @@ PROCESS = [
         "One peer must not take the memory of all.",
     ),
     Difference(
+        "A submit whose function's name has a semicolon",
+        "It is a name like any other.",
+        "What stands behind it is read as submit parameters (`f;delay=20m` is a job for `f`), unless the name is in "
+        "use as it is; a mistake is answered with ERROR `INVALID_PARAMETER`. `--submit-parameters=no` does as stock.",
+        "Who submits jobs for such a name before any worker has registered it.",
+        "Clients whose libraries know no delays have them.",
+        exchanges=("name-with-parameters.4", "name-with-parameters.5"),
+    ),
+    Difference(
         "No descriptors left",
         "Burns a processor until one is free; new connections wait, admin lines included.",
         "The last 24 are kept: a connection that comes then is closed, a question is answered with ERROR "

@@ -38,6 +38,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "protocol": {
         "handle": set(),
         "packet": set(),
+        "parameters": set(),
     },
     "broker": {
         "rotation": set(),
@@ -105,7 +106,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "fence": set(),
         "session": {"notes", "outlet", "fence"},
         "fenced": {"fence", "session"},
-        "request": {"session", "fenced"},
+        "submit": {"session", "fenced"},
+        "request": {"session", "submit"},
         "visitor": {"session"},
         "memory": {"session"},
         "turn": {"outlet", "session", "fenced", "memory"},

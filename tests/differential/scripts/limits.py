@@ -65,6 +65,18 @@ play(
     w(GRAB_JOB),
 )
 
+play(
+    "name-with-parameters",
+    w(CAN_DO, "taken;as=it;is"),
+    a(SUBMIT_JOB_BG, "taken;as=it;is", "", payload="x"),
+    w(GRAB_JOB),
+    a(SUBMIT_JOB_BG, "f;delay=1x", "", payload="x").expect(
+        "a: ERROR INVALID_PARAMETER\\0the submit parameter delay has to be a duration of at most 36500d, such as "
+        "500ms, 30s, 20m or 1h30m, and not '1x' (--submit-parameters=no reads names as they are)"
+    ),
+    o.text("status").expect("o: 'taken;as=it;is\\t1\\t1\\t1\\n'", "o: '.\\n'"),
+)
+
 # --- unique ids ----------------------------------------------------------------------------------------
 
 play(

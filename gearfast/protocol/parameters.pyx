@@ -1,0 +1,260 @@
+"""Submit parameters: durations, moments and words behind a function's name (protocol section 12)."""
+
+cimport cython
+from libc.math cimport INFINITY
+from libc.stdint cimport int64_t
+from libc.string cimport memchr, memcmp, memcpy, memset, strlen
+
+from gearfast.ground.slice cimport same_bytes
+
+ctypedef bint (*Reader)(Slice value, Parameters* into) noexcept nogil
+
+cdef struct Key:
+    const char* name
+    Given bit
+    Reader read
+    const char* allowed
+
+cdef struct Unit:
+    const char* name
+    double seconds
+
+cdef enum:
+    MAX_DAYS = 36_500
+    MAX_DIGITS = 15           # of a number that is still exact
+
+cdef Unit[5] UNITS = [Unit(b"d", 86_400.0), Unit(b"h", 3_600.0), Unit(b"ms", 0.001), Unit(b"m", 60.0), Unit(b"s", 1.0)]
+ctypedef const char* Text
+
+cdef Text[3] PRIORITY_WORDS = [b"high", b"normal", b"low"]
+cdef int[12] DAYS_BEFORE = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334]
+
+
+cdef inline bint is_digit(char letter) noexcept nogil:
+    return c"0" <= letter <= c"9"
+
+
+cdef inline bint is_word(Slice text, const char* word) noexcept nogil:
+    return same_bytes(text, Slice(word, strlen(word)))
+
+
+cdef inline bint skip(Slice* text, char letter) noexcept nogil:
+    if text.size == 0 or text.data[0] != letter:
+        return False
+    text.data += 1
+    text.size -= 1
+    return True
+
+
+cdef bint read_number(Slice* text, double* number) noexcept nogil:
+    """Decimal digits, perhaps with a fraction, off the beginning of `text`."""
+    cdef double place = 1.0
+    cdef int digits = 0
+    number[0] = 0
+    while text.size > 0 and is_digit(text.data[0]):
+        if digits == MAX_DIGITS:
+            return False
+        digits += 1
+        number[0] = number[0] * 10 + (text.data[0] - c"0")
+        skip(text, text.data[0])
+    if digits > 0 and text.size > 1 and text.data[0] == c"." and is_digit(text.data[1]):
+        skip(text, c".")
+        while text.size > 0 and is_digit(text.data[0]):
+            place /= 10
+            number[0] += (text.data[0] - c"0") * place
+            skip(text, text.data[0])
+    return digits > 0
+
+
+cdef bint read_duration(Slice text, double* seconds) noexcept nogil:
+    """Numbers with their units, each unit smaller than the one before: 1h30m."""
+    cdef double number, before = INFINITY
+    cdef size_t unit, size
+    seconds[0] = 0
+    while True:
+        if not read_number(&text, &number):
+            return False
+        for unit in range(5):
+            size = strlen(UNITS[unit].name)
+            if size <= text.size and memcmp(text.data, UNITS[unit].name, size) == 0:
+                break
+        else:
+            return False
+        if UNITS[unit].seconds >= before:
+            return False
+        before = UNITS[unit].seconds
+        seconds[0] += number * before
+        text.data += size
+        text.size -= size
+        if text.size == 0:
+            return seconds[0] <= MAX_DAYS * 86_400.0
+
+
+cdef bint read_digits(Slice* text, int count, int* number) noexcept nogil:
+    """Exactly so many digits off the beginning of `text`."""
+    cdef int at
+    number[0] = 0
+    if text.size < <size_t>count:
+        return False
+    for at in range(count):
+        if not is_digit(text.data[at]):
+            return False
+        number[0] = number[0] * 10 + (text.data[at] - c"0")
+    text.data += count
+    text.size -= count
+    return True
+
+
+cdef bint read_zone(Slice text, int* minutes) noexcept nogil:
+    """Z, or the hours and minutes by which the clock there is ahead."""
+    cdef int hours, rest = 0
+    cdef bint behind = text.size > 0 and text.data[0] == c"-"
+    minutes[0] = 0
+    if is_word(text, b"Z") or is_word(text, b"z"):
+        return True
+    if not (skip(&text, c"+") or skip(&text, c"-")) or not read_digits(&text, 2, &hours):
+        return False
+    if text.size > 0:
+        skip(&text, c":")
+        if not read_digits(&text, 2, &rest) or text.size > 0:
+            return False
+    minutes[0] = -(hours * 60 + rest) if behind else hours * 60 + rest
+    return hours < 24 and rest < 60
+
+
+cdef int64_t days_since_1970(int year, int month, int day) noexcept nogil:
+    """-1: there is no such day."""
+    cdef bint leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    cdef int64_t before = year - 1
+    cdef int length
+    if not (1970 <= year and 1 <= month <= 12):
+        return -1
+    length = (365 if month == 12 else DAYS_BEFORE[month]) - DAYS_BEFORE[month - 1] + (leap and month == 2)
+    if not 1 <= day <= length:
+        return -1
+    return before * 365 + before // 4 - before // 100 + before // 400 - 719_162 + DAYS_BEFORE[month - 1] + (leap and month > 2) + day - 1
+
+
+cdef bint read_moment(Slice text, double* moment) noexcept nogil:
+    """Seconds since 1970, or a date and a time with their zone (ISO 8601)."""
+    cdef Slice rest = text
+    cdef int year, month, day, hour, minute, zone
+    cdef double seconds = 0
+    cdef int64_t days
+    if read_number(&rest, moment) and rest.size == 0:
+        return moment[0] < 1e11
+    if not (read_digits(&text, 4, &year) and skip(&text, c"-") and read_digits(&text, 2, &month) and skip(&text, c"-")
+            and read_digits(&text, 2, &day) and (skip(&text, c"T") or skip(&text, c"t") or skip(&text, c" "))
+            and read_digits(&text, 2, &hour) and skip(&text, c":") and read_digits(&text, 2, &minute)):
+        return False
+    if skip(&text, c":") and not (text.size > 1 and is_digit(text.data[0]) and is_digit(text.data[1]) and read_number(&text, &seconds)):
+        return False
+    days = days_since_1970(year, month, day)
+    if days < 0 or hour > 23 or minute > 59 or seconds >= 60 or not read_zone(text, &zone):
+        return False
+    moment[0] = days * 86_400.0 + hour * 3_600 + (minute - zone) * 60 + seconds
+    return True
+
+
+# --- the keys ---
+
+cdef bint read_delay(Slice value, Parameters* into) noexcept nogil:
+    return read_duration(value, &into.delay)
+
+
+cdef bint read_at(Slice value, Parameters* into) noexcept nogil:
+    return read_moment(value, &into.at)
+
+
+cdef bint read_priority(Slice value, Parameters* into) noexcept nogil:
+    cdef uint8_t priority
+    for priority in range(3):
+        if is_word(value, PRIORITY_WORDS[priority]):
+            into.priority = priority
+            return True
+    return False
+
+
+cdef enum:
+    KEYS = 3
+
+cdef Key[KEYS] TABLE = [
+    Key(b"delay", DELAY, read_delay, b"a duration of at most 36500d, such as 500ms, 30s, 20m or 1h30m"),
+    Key(b"at", AT, read_at, b"a moment with its zone, such as 2026-12-24T18:00:00+01:00, or seconds since 1970"),
+    Key(b"priority", PRIORITY, read_priority, b"high, normal or low"),
+]
+
+
+cdef const Key* find_key(Slice name) noexcept nogil:
+    cdef int at
+    for at in range(KEYS):
+        if is_word(name, TABLE[at].name):
+            return &TABLE[at]
+    return NULL
+
+
+cdef bint read_pair(Slice pair, Parameters* parameters, Mistake* mistake) noexcept nogil:
+    cdef const char* equals = <const char*>memchr(pair.data, c"=", pair.size) if pair.size > 0 else NULL
+    cdef const Key* key
+    mistake[0] = Mistake(NOT_A_PAIR, pair, Slice(NULL, 0), NULL)
+    if equals == NULL:
+        return False
+    mistake.key = Slice(pair.data, equals - pair.data)
+    mistake.value = Slice(equals + 1, pair.data + pair.size - equals - 1)
+    mistake.kind = UNKNOWN_KEY
+    key = find_key(mistake.key)
+    if key == NULL:
+        return False
+    mistake.kind = TWICE
+    if parameters.given & key.bit:
+        return False
+    parameters.given |= key.bit
+    mistake.kind = BAD_VALUE
+    mistake.allowed = key.allowed
+    return key.read(mistake.value, parameters)
+
+
+cdef bint parameters_read(Slice text, Parameters* parameters, Mistake* mistake) noexcept nogil:
+    cdef const char* semicolon
+    cdef Slice pair
+    memset(parameters, 0, sizeof(Parameters))
+    while True:
+        semicolon = <const char*>memchr(text.data, c";", text.size) if text.size > 0 else NULL
+        pair = Slice(text.data, text.size if semicolon == NULL else <size_t>(semicolon - text.data))
+        if not read_pair(pair, parameters, mistake):
+            return False
+        if parameters.given & DELAY and parameters.given & AT:
+            mistake.kind = TOGETHER
+            mistake.allowed = b"at" if is_word(mistake.key, b"delay") else b"delay"
+            return False
+        if semicolon == NULL:
+            return True
+        text = Slice(semicolon + 1, text.size - pair.size - 1)
+
+
+@cython.final
+cdef class ParameterTexts:
+    cdef const Parameters* read(self, Slice text, Mistake* mistake) noexcept nogil:
+        cdef Remembered* slot = &self.slots[slot_of(text)]
+        if text.size == slot.size and text.size > 0 and memcmp(text.data, slot.text, text.size) == 0:
+            return &slot.parameters
+        slot.size = 0
+        if not parameters_read(text, &slot.parameters, mistake):
+            return NULL
+        if text.size <= SLOT_SIZE:
+            memcpy(slot.text, text.data, text.size)
+            slot.size = <uint16_t>text.size
+        return &slot.parameters
+
+
+cdef inline size_t slot_of(Slice text) noexcept nogil:
+    """Where a text is remembered, by its size and its end, where most of them differ: two that share a slot are read anew."""
+    cdef size_t found = text.size
+    cdef size_t at
+    for at in range(min(text.size, <size_t>6)):
+        found = found * 31 + <unsigned char>text.data[text.size - 1 - at]
+    return found % SLOTS
+
+
+def keys():
+    return {TABLE[at].name.decode(): TABLE[at].allowed.decode() for at in range(KEYS)}

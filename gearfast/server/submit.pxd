@@ -1,0 +1,12 @@
+# SUBMIT   what a submit packet asks for, its parameters included, and what it is answered.
+
+from gearfast.broker.life cimport Submission
+from gearfast.ground.slice cimport Slice
+from gearfast.protocol.packet cimport Packet
+from gearfast.server.session cimport Row, Session
+
+cdef inline Submission submission(const Packet* packet, const Row* row) noexcept nogil:
+    return Submission(packet.argument[0], packet.argument[1], Slice(NULL, 0), packet.payload, Slice(NULL, 0),
+                      row.priority, row.background, 0)
+
+cdef int submit(Session session, Submission* wanted) except -1

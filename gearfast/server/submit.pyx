@@ -1,0 +1,110 @@
+"""Submits: what they ask for, and what they are answered (protocol sections 2.4 to 2.6, and 12)."""
+
+from libc.string cimport memchr
+
+from gearfast.broker.broker cimport NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Submitted
+from gearfast.broker.job cimport Job
+from gearfast.protocol.packet cimport JOB_CREATED
+from gearfast.protocol.parameters cimport (
+    AT, BAD_VALUE, DELAY, NOT_A_PAIR, PRIORITY, TOGETHER, TWICE, UNKNOWN_KEY, Mistake, Parameters,
+)
+from gearfast.server.fenced cimport send_after_store
+from gearfast.server.session cimport Service
+
+from gearfast import config, logs
+from gearfast.protocol import parameters
+
+cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
+cdef int SHOWN = 60
+"""Bytes of what was read that an ERROR repeats."""
+
+
+cdef int submit(Session session, Submission* wanted) except -1:
+    cdef Service service = session.service
+    cdef Job* job = NULL
+    cdef Submitted submitted
+    if service.texts is not None and has_parameters(session, wanted) and not take_parameters(session, wanted):
+        return 0
+    if wanted.unique.size > MAX_UNIQUE or wanted.reducer.size > MAX_UNIQUE:
+        return session.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
+    if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > service.largest:
+        return session.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % service.largest)
+    submitted = service.broker.submit(session, wanted, service.now, &job)
+    if submitted == NO_MEMORY:
+        return session.refuse(b"QUEUE_ERROR", b"no memory for another job")
+    if submitted == QUEUE_FULL:
+        return session.refuse(b"QUEUE_ERROR", b"Job queue is full")
+    if submitted == NO_NUMBERS:
+        return session.refuse(b"QUEUE_ERROR", b"No job numbers are left until the store is back")
+    if submitted == NO_MEMORY_LEFT:
+        return session.refuse(b"QUEUE_ERROR", b"The server is short of memory and takes no jobs now")
+    if wanted.background and service.broker.outbox.expects(job):
+        send_after_store(session, job)
+    else:
+        session.send_handle(JOB_CREATED, job.number)
+    if service.notes.jobs:
+        service.notes.say(logs.NOTICE, "accepted,%s,%s,%.0f", (text(wanted.function), text(wanted.unique), wanted.due))
+        session.stopped = session.stopped or service.notes.is_full()
+    return 0
+
+
+cdef str text(Slice slice):
+    return slice.data[:slice.size].decode("utf-8", "backslashreplace")
+
+
+# --- parameters ---
+
+cdef inline bint has_parameters(Session session, const Submission* wanted) noexcept nogil:
+    """Something behind a semicolon, in a name that nobody uses as it is."""
+    cdef Slice name = wanted.function
+    return (name.size > 0 and memchr(name.data, c";", name.size) != NULL
+            and not session.service.broker.knows(name))
+
+
+cdef bint take_parameters(Session session, Submission* wanted) except -1:
+    """Out of the function's name, into the submission. False: there is a mistake in them, and the client is told."""
+    cdef const char* semicolon = <const char*>memchr(wanted.function.data, c";", wanted.function.size)
+    cdef size_t size = semicolon - wanted.function.data
+    cdef Slice text = Slice(semicolon + 1, wanted.function.size - size - 1)
+    cdef Mistake mistake
+    cdef const Parameters* found = session.service.texts.read(text, &mistake)
+    cdef double due = 0
+    if found == NULL:
+        return refuse(session, what_is_wrong(&mistake))
+    wanted.function.size = size
+    if found.given & PRIORITY:
+        wanted.priority = found.priority
+    if not found.given & (DELAY | AT):
+        return True
+    if not wanted.background:
+        return refuse(session, f"{'delay' if found.given & DELAY else 'at'} is for background jobs: a client waits for this one")
+    if wanted.due != 0:
+        return refuse(session, "SUBMIT_JOB_EPOCH has its own time: leave delay and at out")
+    due = found.at if found.given & AT else session.service.clock.wall() + found.delay
+    if due > session.service.clock.wall():
+        wanted.due = due
+    return True
+
+
+cdef bint refuse(Session session, str why) except -1:
+    session.refuse(b"INVALID_PARAMETER", f"{why} (--submit-parameters=no reads names as they are)".encode())
+    return False
+
+
+cdef str what_is_wrong(const Mistake* mistake):
+    cdef str key = shown(mistake.key)
+    if mistake.kind == NOT_A_PAIR:
+        return f"a submit parameter is written key=value, and not '{key}'"
+    if mistake.kind == UNKNOWN_KEY:
+        return f"'{key}' is not a submit parameter; there are {', '.join(parameters.keys())}"
+    if mistake.kind == TWICE:
+        return f"the submit parameter {key} is given twice"
+    if mistake.kind == TOGETHER:
+        return f"the submit parameters {key} and {mistake.allowed.decode()} cannot be given together"
+    return f"the submit parameter {key} has to be {mistake.allowed.decode()}, and not '{shown(mistake.value)}'"
+
+
+cdef str shown(Slice read):
+    """What was read, so that it does no harm where it is shown."""
+    cdef str text = repr(read.data[:min(read.size, <size_t>SHOWN)])[2:-1]
+    return f"{text}..." if read.size > <size_t>SHOWN else text

@@ -1,0 +1,111 @@
+"""Delays from clients that know nothing of them: PHP, the `gearman` tool; and what docs/time.md says of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gearfast.protocol import parameters
+from tests.support import wire
+from tests.support.peers import PROJECT, Done, Server, finish, launch, peer, run, start_gearfast, until
+
+SHELL = Path("/bin/sh")
+SEEDS = PROJECT / "tests" / "seeds"
+PAGE = (PROJECT / "docs" / "time.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server, fresh."""
+    with start_gearfast() as started:
+        yield started
+
+
+def php(server: Server, *words: str | Path, **environment: str) -> Done:
+    return run(peer("php"), *words, environment={"JOB_SERVERS": server.address, **environment})
+
+
+def handles(server: Server) -> list[str]:
+    """Of all jobs, running ones too."""
+    with server.connect() as admin:
+        return sorted(line.split("\t")[0] for line in admin.table("show jobs"))
+
+
+def test_an_order_that_is_not_paid_closes_itself(server: Server) -> None:
+    """Not before its time, and by a worker that has waited for it all the while."""
+    worker = launch(peer("php"), SEEDS / "order_worker.php", environment={"JOB_SERVERS": server.address, "JOBS": "2"})
+    try:
+        with server.connect() as admin:
+            until(lambda: admin.table("status") == ["closeOrder\t0\t0\t1"], "there is a worker")
+            began = float(php(server, "-r", "printf('%.3f', microtime(true));").out)
+            assert re.fullmatch(
+                r"order 42 is open for 1s500ms: H:.*\n", php(server, SEEDS / "order.php", "42", DELAY="1s500ms").out
+            )
+            php(server, SEEDS / "order.php", "43", DELAY="0s")
+            out, err = worker.communicate(timeout=60)
+    finally:
+        finish(worker)
+    assert (err, worker.returncode) == ("", 0)
+    (at, *soon), (later, *late) = (line.split(" ") for line in out.splitlines())
+    assert soon == ["order", "43", "is", "closed"]
+    assert late == ["order", "42", "is", "closed"]
+    assert float(later) >= began + 1.5
+    assert float(at) < float(later)
+    assert handles(server) == []
+
+
+def test_an_order_that_was_paid_does_not(server: Server) -> None:
+    handle = php(server, SEEDS / "order.php", "42").out.split()[-1]
+    assert handles(server) == [handle]
+    assert php(server, SEEDS / "order.php", "pay", handle).out == "paid\n"
+    assert handles(server) == []
+    again = php(server, SEEDS / "order.php", "pay", handle)
+    assert (again.code, again.out) == (1, "")
+    assert again.err.startswith("the order is closed already: ERR")
+
+
+def test_the_page_tells_what_is_so(server: Server, tmp_path: Path) -> None:
+    """Its program and its commands, as they stand there."""
+    (program,) = re.findall(r"^```php\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    submit, cancel, mistake = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert "4730" in program
+    path = tmp_path / "page.php"
+    path.write_text(f"<?php\n{program.replace('4730', str(server.port))}echo $handle;\n")
+    first = php(server, path).out
+    assert handles(server) == [first]
+    tool = f"{peer('gearman')} -h {server.host} -p {server.port} "
+    done = run(SHELL, "-c", submit.replace("gearman ", tool, 1))
+    assert (done.code, done.out) == (0, "")
+    assert len(handles(server)) == 2
+    with server.connect() as worker:
+        worker.request(wire.CAN_DO, "closeOrder")
+        assert worker.call(wire.GRAB_JOB).name == "NO_JOB"
+        assert worker.table("status") == ["closeOrder\t2\t0\t1"]
+    done = run(
+        SHELL,
+        "-c",
+        cancel.replace("gearadmin ", f"{peer('gearadmin')} -h {server.host} -p {server.port} ", 1),
+        environment={"handle": first},
+    )
+    assert done.code == 0
+    assert len(handles(server)) == 1
+    refused = run(SHELL, "-c", mistake.replace("gearman ", tool, 1))
+    assert "INVALID_PARAMETER" in refused.err
+    assert len(handles(server)) == 1
+
+
+def test_the_page_has_all_keys() -> None:
+    table = PAGE.partition("## Parameters")[2].partition("\n- ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(parameters.keys())
+
+
+@pytest.mark.parametrize(("words", "lane"), [(["-I"], "low"), (["-L"], "high"), ([], "normal")])
+def test_the_tool_asks_for_another_priority(server: Server, words: list[str], lane: str) -> None:
+    place = ["-h", server.host, "-p", str(server.port)]
+    assert run(peer("gearman"), *place, "-b", *words, "-f", f"f;priority={lane}", "x").code == 0
+    with server.connect() as admin:
+        counts = {"high": "1\t0\t0", "normal": "0\t1\t0", "low": "0\t0\t1"}
+        assert admin.table("prioritystatus") == [f"f\t{counts[lane]}\t0"]
