@@ -23,7 +23,7 @@ FORGED = "\n  FATAL 2026-01-01 00:00:00.000000 [  main ] all jobs are lost\n"
     ],
 )
 def test_function_and_unique(name: bytes, written: str) -> None:
-    with start_gearfast("--verbose=NOTICE") as server:
+    with start_gearfast("--verbose=NOTICE", "--submit-parameters=no") as server:
         with server.connect() as client:
             client.call(wire.SUBMIT_JOB_BG, name, name, payload="")
             client.call(wire.SUBMIT_JOB_BG, "after", "", payload="")

@@ -3,7 +3,7 @@
 # It reads what the server was given of the player's words, and what the player was sent, and complains of whatever
 # does not fit. It knows nothing of how the server is made.
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from gearfast.ground.slice cimport Slice
 
@@ -15,7 +15,7 @@ cdef enum:
 
 cdef struct Debt:
     Owed owed
-    uint8_t codes                 # of the ERROR that would do, too
+    uint16_t codes                # of the ERROR that would do, too
     uint32_t size, sum            # of the body that is to come back
 
 cdef uint64_t packets             # and lines that servers have been given so far, in this process

@@ -8,7 +8,7 @@ from gearfast.ground.slice cimport same_bytes
 from tests.fuzz.buffer cimport buffer_close, buffer_drop, buffer_first, buffer_left, buffer_put
 from tests.fuzz.complaint cimport complain, tell, telling
 from tests.fuzz.kinds cimport (
-    ARGUMENT_TOO_LARGE, ASSIGNED, CREATED, DOUBTED, ECHOED, HEADER, INVALID_COMMAND, INVALID_MAGIC, INVALID_PACKET,
+    ARGUMENT_TOO_LARGE, ASSIGNED, CREATED, DOUBTED, ECHOED, HEADER, INVALID_COMMAND, INVALID_MAGIC, INVALID_PACKET, INVALID_PARAMETER,
     JOB_NOT_FOUND, KEPT, LINE, LINES, MAX_ARGUMENT, MAX_HANDLE, MAX_LINE, MAX_PARTS, NOTHING, OPTION, REFUSED,
     STATUS, STATUS_UNIQUE, WOKEN, big_endian, code_of, kind_name, kind_of, split,
 )
@@ -149,7 +149,7 @@ cdef class Account:
                      ARGUMENT_TOO_LARGE if body.size > MAX_HANDLE else JOB_NOT_FOUND, body)
         else:
             self.learned = self.learned or kind.owed in (NOTHING, DOUBTED)
-            self.owe(kind.owed, kind.codes, body)
+            self.owe(kind.owed, kind.codes | has_parameters(kind.owed, parts[0]), body)
 
     cdef void owe_for_number(self, Slice digits) noexcept:
         """An ERROR if they do not fit 64 bits; what is no plain number may mean this or that."""
@@ -181,7 +181,7 @@ cdef class Account:
             if self.end * 2 >= self.room:
                 self.room = self.room * 2 + 16
                 self.debts = <Debt*>realloc(self.debts, self.room * sizeof(Debt))
-        self.debts[self.end] = Debt(owed, <uint8_t>codes, <uint32_t>body.size, sum_of(body))
+        self.debts[self.end] = Debt(owed, <uint16_t>codes, <uint32_t>body.size, sum_of(body))
         self.end += 1
 
     # --- what it is answered ---
@@ -366,6 +366,13 @@ cdef Slice cut_at_nul(Slice text) noexcept:
     while size < text.size and text.data[size] != 0:
         size += 1
     return Slice(text.data, size)
+
+
+cdef inline int has_parameters(Owed owed, Slice name) noexcept:
+    """The ERROR that may come for what stands behind a semicolon."""
+    if owed in (CREATED, KEPT) and name.size > 0 and memchr(name.data, c";", name.size) != NULL:
+        return INVALID_PARAMETER
+    return 0
 
 
 cdef bint is_exceptions(Slice name) noexcept:

@@ -1,6 +1,6 @@
 # KINDS   the packets, written down once more from the protocol (section 2): nothing here comes from gearfast.
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint16_t, uint32_t
 
 from gearfast.ground.slice cimport Slice
 
@@ -35,13 +35,14 @@ cdef enum Code:                   # of an ERROR, as bits
     ARGUMENT_TOO_LARGE = 16
     UNKNOWN_OPTION = 32
     QUEUE_ERROR = 64
-    OTHER = 128
+    INVALID_PARAMETER = 128
+    OTHER = 256
 
 cdef struct Kind:
     int arguments
     bint payload
     Owed owed                     # by a server
-    uint8_t codes                 # of the ERROR that may come instead
+    uint16_t codes                # of the ERROR that may come instead
 
 cdef const Kind* kind_of(uint32_t type) noexcept nogil    # NULL: there is none
 cdef str kind_name(uint32_t type)

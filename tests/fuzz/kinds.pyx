@@ -9,15 +9,15 @@ from tests.support import wire
 cdef Kind TABLE[LAST_KIND + 1]
 ctypedef const char* Text
 
-cdef Text[7] CODES = [
+cdef Text[8] CODES = [
     b"INVALID_MAGIC", b"INVALID_PACKET", b"INVALID_COMMAND", b"JOB_NOT_FOUND", b"ARGUMENT_TOO_LARGE", b"UNKNOWN_OPTION",
-    b"QUEUE_ERROR",
+    b"QUEUE_ERROR", b"INVALID_PARAMETER",
 ]
 cdef dict WORDS = {number: word for word, number in vars(wire).items() if word.isupper() and isinstance(number, int)}
 
 
 cdef void put(int type, int arguments, bint payload, Owed owed=REFUSED, int codes=INVALID_COMMAND) noexcept:
-    TABLE[type] = Kind(arguments, payload, owed, <uint8_t>codes)
+    TABLE[type] = Kind(arguments, payload, owed, <uint16_t>codes)
 
 
 def fill():
@@ -73,7 +73,7 @@ cdef str kind_name(uint32_t type):
 
 cdef Code code_of(Slice text) noexcept nogil:
     cdef int at
-    for at in range(7):
+    for at in range(8):
         if same_bytes(text, Slice(CODES[at], strlen(CODES[at]))):
             return <Code>(1 << at)
     return OTHER
