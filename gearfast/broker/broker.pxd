@@ -7,7 +7,8 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport Job, Waiter
-from gearfast.broker.life cimport Life, Submission
+from gearfast.broker.leaving cimport Leaving
+from gearfast.broker.life cimport Moved, Submission
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.party cimport Party
 from gearfast.broker.peer cimport Peer, Report
@@ -43,7 +44,7 @@ cdef class Aftermath:             # what there is to do when the broker rests ag
     cdef void rest_soon(self) noexcept        # have the broker rest, from its own thread, when no peer is served
 
 @cython.final
-cdef class Broker(Life):
+cdef class Broker(Leaving):
     cdef Aftermath aftermath      # or None
     cdef bint working
     cdef unsigned long thread     # whose it is; 0: nobody's yet
@@ -69,6 +70,8 @@ cdef class Broker(Life):
     cdef bint knows(self, Slice function) noexcept nogil    # somebody uses it, or did lately
     cdef Job* find_unique(self, Slice unique) noexcept nogil
     cdef bint cancel(self, uint64_t number) noexcept nogil
+    # A priority below 0, and a time below 0, stay as they are; a time of 0 is at once.
+    cdef Moved move(self, uint64_t number, int priority, double due, double now) noexcept nogil
     # --- workers ---  (NULL, and False: there is no memory)
     cdef Worker* worker_of(self, Peer peer) noexcept nogil
     cdef bint can_do(self, Peer worker, Slice function, int64_t timeout) noexcept nogil
@@ -79,16 +82,6 @@ cdef class Broker(Life):
     cdef Reported report(self, Peer worker, uint64_t number, Report kind, const char* body, size_t size) noexcept nogil
     cdef Reported progress(self, Peer worker, uint64_t number, uint32_t numerator, uint32_t denominator,
                            const char* body, size_t size) noexcept nogil
-    # --- both ---
-    cdef void disconnect(self, Peer peer, double now) noexcept nogil
-
-    # --- what is taken from a party ---
-    cdef void discard_worker(self, Party* party, double now) noexcept nogil
-    cdef void take_back(self, Party* party, double now) noexcept nogil
-    cdef void taken_back(self, Party* party) noexcept nogil
-    cdef void stop_waiting(self, Waiter* waiter) noexcept nogil
-    cdef void take_one_back(self, Ring* link, double now) noexcept nogil
-
     # --- time ---
     cdef void pass_time(self, double now, double wall) noexcept nogil
     cdef bint pass_over(self, double now) noexcept nogil

@@ -23,7 +23,8 @@ from typing import final
 
 from typing_extensions import disjoint_base
 
-from gearfast.broker.life import Life
+from gearfast.broker.leaving import Leaving
+from gearfast.broker.life import Moved
 
 class Submitted(IntEnum):
     """What became of a submission."""
@@ -64,7 +65,7 @@ class Aftermath:
     """Whoever has something to do when a broker rests again, since it has told peers something."""
 
 @final
-class Broker(Life):
+class Broker(Leaving):
     """All jobs of one server, from their submission to their end.
 
     ``handle_prefix`` stands before the colon in every handle (see `gearfast.protocol.handle.Handles`).
@@ -147,6 +148,12 @@ class Broker(Life):
         lost the job; an orphan has lost its clients and runs on for nobody.
         """
 
+    def scan_delayed(self, cursor: int, most: int) -> tuple[int, list[tuple[float, bytes, bytes, int, bytes, int]]]:
+        """Walk through the jobs that are not due yet, in steps, as `scan_functions` does.
+
+        A row is ``(due, handle, function, priority, unique, bytes of payload)``. A step may return no rows at all.
+        """
+
     def create_function(self, name: bytes) -> None:
         """Let the function be known, with no workers and no jobs; nothing happens if it is."""
 
@@ -162,6 +169,22 @@ class Broker(Life):
 
         All its jobs count, of every priority and state (protocol section 3.9). An unknown function
         stays unknown. Raises ValueError if the limits are not three, OverflowError if one is negative.
+        """
+
+    def show_job(self, handle: bytes) -> tuple[str, bytes, int, bytes, int, int, float, bool, int, bytes] | None:
+        """Tell of one job; None if there is none such.
+
+        ``(state, function, priority, unique, bytes of payload, attempts lost, due, background, clients, parameters)``:
+        the state is ``queued``, ``delayed`` or ``running``, and ``due`` is 0 unless it is delayed.
+        """
+
+    def move_job(
+        self, handle: bytes, *, priority: int | None = ..., due: float | None = ..., now: float = ...
+    ) -> Moved:
+        """Give a job that does not run another priority, or another time (seconds since 1970; 0: at once).
+
+        It takes its place in its lane like one that was submitted at this moment. Raises ValueError for a priority or
+        a time that cannot be.
         """
 
     def cancel_job(self, handle: bytes) -> bool:

@@ -1,31 +1,33 @@
 """The broker: what clients and workers ask of it, what time makes necessary, and what an administrator sees and does.
 
-The way of a job from state to state is told in life.pyx.
+The way of a job from state to state is told in life.pyx, what becomes of a peer's in leaving.pyx.
 """
 
 cimport cython
+from libc.math cimport INFINITY
+from libc.stdint cimport uint8_t
 
-from gearfast.broker.listing cimport function_rows, job_rows
+from gearfast.broker.listing cimport delayed_rows, function_rows, job_figures, job_rows
 from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, SUBMITTED, TIMED_OUT, Kind
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
-from gearfast.broker.job cimport DELAYED, Run
+from gearfast.broker.job cimport DELAYED, RUNNING, Run
 from gearfast.broker.keeping cimport is_background
+from gearfast.broker.leaving cimport BATCH
+from gearfast.broker.life cimport MOVED, NO_SUCH_JOB, RUNS, STAYS
 from gearfast.broker.lost cimport lost_expects, lost_has
 from gearfast.broker.jobtable cimport jobtable_find, jobtable_scan
-from gearfast.broker.party cimport detach, holds, party_free
+from gearfast.broker.party cimport holds
 from gearfast.broker.peer cimport COMPLETE, FAIL, STATUS, tell
-from gearfast.ground.ring cimport ring_append, ring_append_all, ring_empty, ring_leave
+from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave
 from gearfast.broker.functions cimport (
-    Ability, Function, ability_free, is_place, functions_ability, functions_can_do, functions_cant_do, functions_drop, functions_find,
-    functions_find_folded, functions_forget, functions_forgets, functions_get, functions_limit, functions_next, functions_rouse,
-    functions_sleep, functions_use, worker_free, worker_is_woken, worker_new,
+    Ability, Function, functions_ability, functions_can_do, functions_cant_do, functions_drop, functions_find,
+    functions_find_folded, functions_forget, functions_forgets, functions_get, functions_limit, functions_next,
+    functions_rouse, functions_sleep, functions_use, worker_is_woken, worker_new,
 )
 from gearfast.broker.rotation cimport PRIORITIES, rotation_to_end
 from gearfast.broker.unique cimport unique_find, unique_find_anywhere, unique_hash, unique_key
 
-cdef enum:
-    BATCH = 1000          # events of one kind that are dealt with together, so that a great many of them starve nobody
-
+from gearfast.broker.life import Moved as MovedName
 
 cdef Kind[3] ENDS = [COMPLETED, FAILED, RAISED]       # of a job, by the report
 
@@ -43,7 +45,7 @@ cdef class Aftermath:
 
 
 @cython.final
-cdef class Broker(Life):
+cdef class Broker(Leaving):
     cdef int belongs_here(self) except -1:
         cdef unsigned long thread = PyThread_get_thread_ident()
         if self.thread == 0:
@@ -146,6 +148,16 @@ cdef class Broker(Life):
         self.forgive_holder(job)
         self.fail(job)
         return True
+
+    cdef Moved move(self, uint64_t number, int priority, double due, double now) noexcept nogil:
+        cdef Job* job = self.find(number)
+        if job == NULL:
+            return NO_SUCH_JOB
+        if job.state == RUNNING:
+            return RUNS
+        if self.replace(job, job.priority if priority < 0 else <uint8_t>priority, self.due_of(job) if due < 0 else due, now):
+            return MOVED
+        return STAYS
 
     # --- workers ---
 
@@ -250,76 +262,6 @@ cdef class Broker(Life):
             self.happened(PROGRESSED, job)
         return self.report(peer, number, STATUS, body, size)
 
-    # --- both ---
-
-    cdef void disconnect(self, Peer peer, double now) noexcept nogil:
-        cdef Party* party = peer.party
-        if party == NULL:
-            return
-        peer.party = NULL
-        party.peer = NULL
-        self.take_back(party, now)
-
-    # --- what is taken from a party ---
-
-    cdef void discard_worker(self, Party* party, double now) noexcept nogil:
-        """All that it can do is given up; another sleeper answers for what it was woken for."""
-        cdef Worker* worker = party.worker
-        cdef Function* woken_for = functions_rouse(&self.functions, worker)
-        party.worker = NULL
-        ring_append_all(&party.given_up, &worker.abilities)
-        worker.discarded = True
-        if worker.rotation.count == 0:
-            worker_free(worker)
-        self.take_back(party, now)
-        if woken_for != NULL:
-            self.wake_for(woken_for, 1, now)
-
-    cdef void take_back(self, Party* party, double now) noexcept nogil:
-        """Much of what it has given up or left behind; if that is not all, ticks go on with it."""
-        cdef int step
-        if party.peer == NULL and party.worker != NULL:
-            self.discard_worker(party, now)
-            return
-        for step in range(BATCH):
-            self.steps += 1
-            if party.peer == NULL and not ring_empty(&party.waits):      # first: some it may have submitted itself
-                self.stop_waiting(<Waiter*>party.waits.next.owner)
-            elif not ring_empty(&party.given_up):
-                self.take_one_back(party.given_up.next, now)
-            else:
-                self.taken_back(party)
-                return
-        ring_leave(&party.among)
-        ring_append(&self.leaving, &party.among)
-
-    cdef void taken_back(self, Party* party) noexcept nogil:
-        ring_leave(&party.among)
-        if party.peer == NULL:
-            party_free(party)
-        else:
-            ring_append(&self.parties, &party.among)
-
-    cdef void stop_waiting(self, Waiter* waiter) noexcept nogil:
-        cdef Job* job = waiter.job
-        detach(&self.waiters, waiter)
-        if job.waiters == NULL and not is_background(job):
-            self.abandon(job)
-
-    cdef void take_one_back(self, Ring* link, double now) noexcept nogil:
-        """An ability, step by step: given up, then job by job, newest first, then for good."""
-        cdef Ability* ability
-        if is_place(link):
-            ring_leave(link)
-            return
-        ability = <Ability*>link.owner
-        if ability.worker != NULL:
-            functions_cant_do(&self.functions, ability)
-        elif not ring_empty(&ability.runs):
-            self.requeue(<Run*>ability.runs.next.owner, now)
-        else:
-            ability_free(ability)
-
     # --- time ---
 
     cdef void pass_time(self, double now, double wall) noexcept nogil:
@@ -393,6 +335,9 @@ cdef class Broker(Life):
     def scan_jobs(self, cursor, int most):
         return job_rows(&self.jobs, self.handles, cursor, most)
 
+    def scan_delayed(self, cursor, int most):
+        return delayed_rows(&self.jobs, self.handles, &self.delayed, cursor, most)
+
     def create_function(self, bytes name not None):
         cdef Function* function
         self.enter()
@@ -433,6 +378,22 @@ cdef class Broker(Life):
         if function != NULL:
             functions_limit(&self.functions, function, limit)
         self.rest()
+
+    def show_job(self, bytes handle not None):
+        cdef Job* job = self.find(self.handles.parse(handle, len(handle)))
+        return None if job == NULL else job_figures(job, self.handles, &self.delayed)
+
+    def move_job(self, bytes handle not None, *, priority=None, due=None, double now=0.0):
+        cdef int wanted = -1 if priority is None else priority
+        cdef double when = -1 if due is None else due
+        if priority is not None and not 0 <= wanted < PRIORITIES:
+            raise ValueError(f"a priority is 0 (high), 1 (normal) or 2 (low), not {priority}")
+        if due is not None and not 0 <= when < INFINITY:
+            raise ValueError(f"the due time of a job cannot be {due}")
+        self.enter()
+        moved = self.move(self.handles.parse(handle, len(handle)), wanted, when, now)
+        self.rest()
+        return MovedName(moved)
 
     def cancel_job(self, bytes handle not None):
         self.enter()

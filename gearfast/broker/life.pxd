@@ -30,6 +30,12 @@ cdef struct Submission:
     bint background
     double due                    # wall clock seconds; 0: at once
 
+cpdef enum Moved:
+    MOVED = 0
+    NO_SUCH_JOB = 1
+    RUNS = 2                      # a worker has it
+    STAYS = 3                     # there is no memory for it to be due later
+
 cdef class Life:
     cdef readonly Handles handles
     cdef readonly Outbox outbox
@@ -90,6 +96,8 @@ cdef class Life:
     cdef void stop(self, Run* run) noexcept nogil
     cdef void forgive_holder(self, Job* job) noexcept nogil
     cdef void requeue(self, Run* run, double now) noexcept nogil
+    # A job that is QUEUED or DELAYED; False: there is no memory, and it is QUEUED.
+    cdef bint replace(self, Job* job, uint8_t priority, double due, double now) noexcept nogil
     cdef void abandon(self, Job* job) noexcept nogil
     cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil
     cdef void fail(self, Job* job) noexcept nogil

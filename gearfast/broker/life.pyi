@@ -1,10 +1,22 @@
 """The life of a job: every way from one of its states to another (protocol sections 2 and 3)."""
 
+from enum import IntEnum
+
 from typing_extensions import disjoint_base
 
 from gearfast.broker.events import Events
 from gearfast.broker.outbox import Outbox
 from gearfast.protocol.handle import Handles
+
+class Moved(IntEnum):
+    """What became of a job that was to be moved."""
+
+    MOVED = 0
+    NO_SUCH_JOB = 1
+    RUNS = 2
+    """A worker has it."""
+    STAYS = 3
+    """There is no memory for it to be due later; it is queued."""
 
 @disjoint_base
 class Life:

@@ -10,7 +10,9 @@
                                                             FAIL to its clients after the last one
     any        the same report of a worker that lost it     gone, its clients told
     any        cancel                                       gone, FAIL to its clients
-    any        the store does not take it                   no background job any more: see the next two
+    any        the store does not take it                   no background job any more: see the last two
+    QUEUED     move to a later time                         DELAYED
+    DELAYED    move to another time, run now                DELAYED, QUEUED
     QUEUED     last foreground client lost                  gone
     RUNNING    last foreground client lost                  RUNNING as an orphan: gone with its worker
 
@@ -135,10 +137,7 @@ cdef class Life:
         elif self.outbox.on:
             bound = self.keep(job, now)
         if bound and wanted.due > 0:
-            bound = heap_push(&self.delayed, wanted.due, job.number, job, &job.place.due)
-            if bound:
-                job.state = DELAYED
-                (<Function*>job.home).delayed[job.priority] += 1
+            bound = postpone(self, job, wanted.due)
         if not bound:
             self.release(job)
         return bound
@@ -178,6 +177,16 @@ cdef class Life:
             self.abandon(job)
 
     # --- its way from state to state ---
+
+    cdef bint replace(self, Job* job, uint8_t priority, double due, double now) noexcept nogil:
+        cdef bint placed
+        displace(self, job)
+        job.priority = priority
+        placed = due <= 0 or postpone(self, job, due)
+        if job.state != DELAYED:
+            self.enqueue(job, now)
+        self.outbox.gather_again(job, now)
+        return placed
 
     cdef void wake_for(self, Function* function, int most, double now) noexcept nogil:
         """Wake up to `most` sleepers (0: all) if the function has work."""
@@ -279,13 +288,7 @@ cdef class Life:
     cdef void release(self, Job* job) noexcept nogil:
         """The end, from any state."""
         cdef Function* function = <Function*>job.home
-        if job.state == QUEUED:
-            functions_take(&self.functions, job)
-        elif job.state == DELAYED:
-            heap_remove(&self.delayed, job.place.due)
-            function.delayed[job.priority] -= 1
-        elif job.state == RUNNING:
-            self.stop(job.place.run)
+        displace(self, job)
         while job.waiters != NULL:
             detach(&self.waiters, job.waiters)
         unique_give_up(&self.uniques, job)
@@ -301,3 +304,23 @@ cdef class Life:
         if self.most_bytes - self.held_bytes > self.memory_step:     # in steps: a spike is not given back in one pause
             self.most_bytes = self.held_bytes
             give_memory_back()
+
+
+cdef inline bint postpone(Life self, Job* job, double due) noexcept nogil:
+    if not heap_push(&self.delayed, due, job.number, job, &job.place.due):
+        return False
+    job.state = DELAYED
+    (<Function*>job.home).delayed[job.priority] += 1
+    return True
+
+
+cdef inline void displace(Life self, Job* job) noexcept nogil:
+    """Out of its lane, its heap, or its worker's hands."""
+    if job.state == QUEUED:
+        functions_take(&self.functions, job)
+    elif job.state == DELAYED:
+        heap_remove(&self.delayed, job.place.due)
+        (<Function*>job.home).delayed[job.priority] -= 1
+    elif job.state == RUNNING:
+        self.stop(job.place.run)
+    job.state = NOWHERE

@@ -3,7 +3,9 @@
 # Rows come as (cursor, rows); the cursor is 0 when the last row was among them.
 
 from gearfast.protocol.handle cimport Handles
+from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Index
+from gearfast.broker.job cimport Job
 from gearfast.broker.jobtable cimport JobTable
 from gearfast.ground.ring cimport Ring
 from gearfast.broker.functions cimport Worker
@@ -12,6 +14,11 @@ from gearfast.broker.functions cimport Worker
 cdef tuple function_rows(const Index* functions, object start, int most)
 # (handle, attempts lost, orphan, background, unique)
 cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int most)
+
+# Of delayed jobs alone: (due, handle, function, priority, unique, bytes of payload)
+cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delayed, object start, int most)
+# (state, function, priority, unique, bytes of payload, attempts lost, due, background, clients, parameters)
+cdef tuple job_figures(const Job* job, Handles handles, const Heap* delayed)
 
 cdef class Abilities:             # the names of a worker's functions
     cdef Ring place               # behind those that were shown

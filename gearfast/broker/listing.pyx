@@ -1,8 +1,9 @@
 """Functions, jobs, and what a worker can do, a slice at a time (protocol section 4.2)."""
 
+from gearfast.ground.heap cimport heap_when
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
-from gearfast.broker.job cimport Job, job_unique
+from gearfast.broker.job cimport DELAYED, Job, job_policy, job_unique
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_scan
 from gearfast.ground.ring cimport ring_leave, ring_open, ring_prepend
@@ -13,6 +14,8 @@ from gearfast.ground.slice cimport Slice
 cdef enum:
     MIN_ROWS = 64           # rows one slice has room for
     MAX_ROWS = 1000
+
+cdef tuple STATES = ("queued", "delayed", "running", "nowhere")
 
 
 cdef tuple function_rows(const Index* functions, object start, int most):
@@ -35,6 +38,34 @@ cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int mos
         return cursor_number(cursor), [job_row(handles, found[at]) for at in range(count)]
     finally:
         release_collector(collects)
+
+
+cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delayed, object start, int most):
+    cdef Cursor cursor = cursor_of(start)
+    cdef Job* found[MAX_ROWS]
+    cdef int count = jobtable_scan(jobs, &cursor, found, min(max(most, MIN_SCAN), MAX_ROWS)), at
+    cdef bint collects = hold_collector()
+    try:
+        return cursor_number(cursor), [
+            delayed_row(handles, found[at], delayed) for at in range(count) if found[at].state == DELAYED
+        ]
+    finally:
+        release_collector(collects)
+
+
+cdef tuple delayed_row(Handles handles, const Job* job, const Heap* delayed):
+    cdef Slice unique = job_unique(job), name = (<Function*>job.home).name
+    return (heap_when(delayed, job.place.due), handles.format(job.number), name.data[:name.size], job.priority,
+            unique.data[:unique.size], job.payload_size)
+
+
+cdef tuple job_figures(const Job* job, Handles handles, const Heap* delayed):
+    cdef Slice unique = job_unique(job), name = (<Function*>job.home).name, asked = Slice(NULL, 0)
+    if job_policy(job) != NULL:
+        asked = job_policy(job).text
+    return (STATES[job.state], name.data[:name.size], job.priority, unique.data[:unique.size], job.payload_size,
+            job.attempts, heap_when(delayed, job.place.due) if job.state == DELAYED else 0.0, bool(is_background(job)),
+            job.waiting, asked.data[:asked.size])
 
 
 cdef tuple function_row(const Function* function):

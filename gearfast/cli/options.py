@@ -194,8 +194,8 @@ JOBS = Group(
                "Milliseconds a woken worker has to ask for its job before the next is woken. [gearfast]", milliseconds),
         Option("exceptions", "", "", "", "Every connection starts with the option 'exceptions' on."),
         Option("timeout-unit", "", "UNIT", "ms",
-               "What the time-outs count that workers give their functions: ms, milliseconds, of which there are "
-               "always a thousand at least; or s, seconds, as PHP's manual has it. [gearfast]",
+               "Unit of the time-outs that workers set for functions: ms, at least 1000, as in gearmand; or s, as "
+               "PHP's manual says. [gearfast]",
                OneOf(*TIMEOUT_UNITS)),
         Option("submit-parameters", "", "WORD", "yes",
                "yes: a job for the function 'name;delay=20m' is one for 'name', due in 20 minutes; no: names are "
@@ -322,7 +322,7 @@ OTHER_BUILDS = Group(
 )
 
 STORE_OPTIONS = Group(
-    "Commands of their own",
+    "Options of these commands",
     (
         Option("function", "", "NAME", "", "list, count, export: only the jobs of this function.", store_only=True),
         Option("json", "", "", "", "list: one JSON object per line.", store_only=True),
@@ -333,7 +333,7 @@ STORE_OPTIONS = Group(
                store_only=True),
         Option("take-over", "", "", "",
                "list, count, export: open the store as a server does, and make the jobs that gearmand has there its "
-               "own; else nothing is changed.", store_only=True),
+               "own. Without it they change nothing.", store_only=True),
         Option("skip-bad", "", "", "", "import: leave out lines that cannot be read, and say which.", store_only=True),
     ),
 )
@@ -380,8 +380,9 @@ def store_help_text(word: str = "") -> str:
     lines = [f"Usage: gearfast store {usages[0] if word else 'COMMAND'} [options]", ""]
     if word != "import":
         lines += filled(
-            "list, count and export change nothing. While a server runs they can read a database, or gearmand's "
-            "SQLite file; a SQLite file of gearfast's, and all that writes, when it is stopped.",
+            "list, count and export change nothing. While a server runs, they can read a database, or gearmand's "
+            "SQLite file. A SQLite file that a gearfast server uses can be read only when that server is stopped. "
+            "import and export --to gearmand always need the server stopped.",
             "",
         )
         lines += [""]
@@ -392,7 +393,10 @@ def store_help_text(word: str = "") -> str:
         lines += ["", f"{STORE_OPTIONS.title}:"]
         for option in own:
             lines += describe(option)
-    lines += ["", *filled("Which store, as for the server itself; its config file is read too:", "")]
+    lines += [
+        "",
+        *filled("Which store, as for the server itself; its config file is read too. One has to be named:", ""),
+    ]
     for name in ("store", "store-password-file", "queue-type", "user", "config-file", "help"):
         lines += describe(OPTIONS[name])
     return "\n".join(lines + of_plugins())

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from gearfast import logs
 from gearfast.broker.broker import Broker, Dropped
 from gearfast.config import KIB, VERSION
+from gearfast.plugins.jobs import OK, Jobs
+from gearfast.plugins.names import shown
 from gearfast.server.commands import END, Answer, unknown_command
 
 if TYPE_CHECKING:
@@ -18,8 +20,6 @@ FunctionRow = tuple[bytes, int, int, int, tuple[int, int, int]]
 JobRow = tuple[bytes, int, bool, bool, bytes]
 Row = TypeVar("Row")
 
-OK = b"OK\r\n"
-CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 SLICE_BYTES = 64 * KIB
 """Of names in a slice of an answer: a worker's can be eight thousand bytes long."""
 IN_USE = b"ERR there are still connected workers or executing clients\r\n"
@@ -64,7 +64,7 @@ class Admin:
             ("prioritystatus", self.prioritystatus, "", "function, queued high, normal and low, workers"),
             ("workers", self.workers, "", "descriptor, address, client id : functions"),
             ("show", self.show, "", ""),  # whatever does not follow it has stock's refusal, as below
-            ("show jobs", self.show, "", "handle, retries, ignored, queued"),
+            ("show jobs", self.show, "", "handle, retries, orphaned, background"),
             ("show unique", self.show, "jobs", "the unique id of each job"),
             ("show memory", self.show, "", "what the process has of it, in bytes"),
             ("create", self.create, "", ""),
@@ -76,6 +76,7 @@ class Admin:
             ("cancel job", self.cancel, "HANDLE", "ends a job; its clients are told that it failed"),
         ):
             add(name, answer, arguments, told)
+        Jobs(server)
 
     async def stop(self) -> None:
         """Nothing is held."""
@@ -201,7 +202,7 @@ def priority_line(row: FunctionRow) -> bytes:
 
 
 def job_line(row: JobRow) -> bytes:
-    """``handle, retries, ignored, queued``, separated by tabs."""
+    """``handle, retries, orphaned, background``, separated by tabs."""
     handle, attempts, orphan, background, _ = row
     return b"%b\t%d\t%d\t%d\n" % (handle, attempts, orphan, background)
 
@@ -222,8 +223,3 @@ def worker_line(session: "Session") -> Iterator[bytes]:
 def memory_line(row: tuple[str, int]) -> bytes:
     """``name, bytes``, separated by a tab."""
     return b"%b\t%d\n" % (row[0].encode(), row[1])
-
-
-def shown(name: bytes) -> bytes:
-    r"""Return a name as it stands in a line: what would end the line, or move a terminal's cursor, as ``\x0a``."""
-    return CONTROL.sub(lambda found: b"\\x%02x" % found[0][0], name)

@@ -33,6 +33,8 @@ cdef struct Mistake:          # the first one in a text
 
 cdef bint parameters_read(Slice text, Parameters* parameters, Mistake* mistake) noexcept nogil    # False: there is one
 
+cdef str what_is_wrong(const Mistake* mistake)          # in words
+
 cdef enum:
     SLOTS = 64
     SLOT_SIZE = 96            # bytes of a text that is remembered

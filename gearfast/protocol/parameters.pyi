@@ -6,5 +6,11 @@ from typing import final
 class ParameterTexts:
     """Those that were read lately; nothing of it is called from Python."""
 
+def read(text: bytes) -> dict[str, float | int]:
+    """Return what a text of submit parameters asks for, by its keys. Raises ValueError, which names the mistake.
+
+    ``delay`` and ``at`` are in seconds, ``priority`` is a job's.
+    """
+
 def keys() -> dict[str, str]:
     """Return the keys that there are, each with what its value may be, in words."""

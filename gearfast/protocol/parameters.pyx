@@ -2,7 +2,7 @@
 
 cimport cython
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset, strlen
 
 from gearfast.ground.slice cimport same_bytes
@@ -20,6 +20,7 @@ cdef struct Unit:
     double seconds
 
 cdef enum:
+    SHOWN = 60                # bytes of what was read that are repeated
     MAX_DAYS = 36_500
     MAX_DIGITS = 15           # of a number that is still exact
 
@@ -48,7 +49,6 @@ cdef inline bint skip(Slice* text, char letter) noexcept nogil:
 
 cdef bint read_number(Slice* text, double* number) noexcept nogil:
     """Decimal digits, perhaps with a fraction, off the beginning of `text`."""
-    cdef double place = 1.0
     cdef int digits = 0
     number[0] = 0
     while text.size > 0 and is_digit(text.data[0]):
@@ -58,12 +58,19 @@ cdef bint read_number(Slice* text, double* number) noexcept nogil:
         number[0] = number[0] * 10 + (text.data[0] - c"0")
         skip(text, text.data[0])
     if digits > 0 and text.size > 1 and text.data[0] == c"." and is_digit(text.data[1]):
-        skip(text, c".")
-        while text.size > 0 and is_digit(text.data[0]):
+        read_fraction(text, number)
+    return digits > 0
+
+
+cdef void read_fraction(Slice* text, double* number) noexcept nogil:
+    """A point and the digits behind it; those beyond what a number can tell are passed over."""
+    cdef double place = 1.0
+    skip(text, c".")
+    while text.size > 0 and is_digit(text.data[0]):
+        if place > 1e-15:
             place /= 10
             number[0] += (text.data[0] - c"0") * place
-            skip(text, text.data[0])
-    return digits > 0
+        skip(text, text.data[0])
 
 
 cdef bint read_duration(Slice text, double* seconds) noexcept nogil:
@@ -138,19 +145,23 @@ cdef int64_t days_since_1970(int year, int month, int day) noexcept nogil:
 cdef bint read_moment(Slice text, double* moment) noexcept nogil:
     """Seconds since 1970, or a date and a time with their zone (ISO 8601)."""
     cdef Slice rest = text
-    cdef int year, month, day, hour, minute, zone
+    cdef int year, month, day, hour, minute, second, zone
     cdef double seconds = 0
     cdef int64_t days
-    if read_number(&rest, moment) and rest.size == 0:
-        return moment[0] < 1e11
+    if read_number(&rest, moment) and rest.size == 0:       # 20301224 is no number of seconds that anybody means
+        return moment[0] == 0 or 1e8 <= moment[0] < 1e11
     if not (read_digits(&text, 4, &year) and skip(&text, c"-") and read_digits(&text, 2, &month) and skip(&text, c"-")
             and read_digits(&text, 2, &day) and (skip(&text, c"T") or skip(&text, c"t") or skip(&text, c" "))
             and read_digits(&text, 2, &hour) and skip(&text, c":") and read_digits(&text, 2, &minute)):
         return False
-    if skip(&text, c":") and not (text.size > 1 and is_digit(text.data[0]) and is_digit(text.data[1]) and read_number(&text, &seconds)):
-        return False
+    if skip(&text, c":"):
+        if not read_digits(&text, 2, &second) or second > 59:
+            return False
+        seconds = second
+        if text.size > 1 and text.data[0] == c"." and is_digit(text.data[1]):
+            read_fraction(&text, &seconds)
     days = days_since_1970(year, month, day)
-    if days < 0 or hour > 23 or minute > 59 or seconds >= 60 or not read_zone(text, &zone):
+    if days < 0 or hour > 23 or minute > 59 or not read_zone(text, &zone):
         return False
     moment[0] = days * 86_400.0 + hour * 3_600 + (minute - zone) * 60 + seconds
     return True
@@ -248,13 +259,43 @@ cdef class ParameterTexts:
 
 
 cdef inline size_t slot_of(Slice text) noexcept nogil:
-    """Where a text is remembered, by its size and its end, where most of them differ: two that share a slot are read anew."""
-    cdef size_t found = text.size
+    """Where a text is remembered; two that share a slot are read anew."""
+    cdef uint64_t found = text.size, word
     cdef size_t at
-    for at in range(min(text.size, <size_t>6)):
-        found = found * 31 + <unsigned char>text.data[text.size - 1 - at]
-    return found % SLOTS
+    for at in range(0, min(text.size, <size_t>SLOT_SIZE), 8):
+        word = 0
+        memcpy(&word, text.data + at, min(text.size - at, <size_t>8))
+        found = (found ^ word) * 0x9E3779B97F4A7C15ULL
+    return found >> 58
 
 
 def keys():
     return {TABLE[at].name.decode(): TABLE[at].allowed.decode() for at in range(KEYS)}
+
+
+cdef str what_is_wrong(const Mistake* mistake):
+    cdef str key = shown(mistake.key)
+    if mistake.kind == NOT_A_PAIR:
+        return f"a submit parameter is written key=value, and not '{key}'"
+    if mistake.kind == UNKNOWN_KEY:
+        return f"'{key}' is not a submit parameter; there are {', '.join(keys())}"
+    if mistake.kind == TWICE:
+        return f"the submit parameter {key} is given twice"
+    if mistake.kind == TOGETHER:
+        return f"the submit parameters {key} and {mistake.allowed.decode()} cannot be given together"
+    return f"the submit parameter {key} has to be {mistake.allowed.decode()}, and not '{shown(mistake.value)}'"
+
+
+cdef str shown(Slice read):
+    """What was read, so that it does no harm where it is shown."""
+    cdef str text = repr(read.data[:min(read.size, <size_t>SHOWN)])[2:-1]
+    return f"{text}..." if read.size > <size_t>SHOWN else text
+
+
+def read(bytes text not None):
+    cdef Parameters found
+    cdef Mistake mistake
+    if not parameters_read(Slice(text, len(text)), &found, &mistake):
+        raise ValueError(what_is_wrong(&mistake))
+    asked = {"delay": found.delay, "at": found.at, "priority": found.priority}
+    return {TABLE[at].name.decode(): asked[TABLE[at].name.decode()] for at in range(KEYS) if found.given & TABLE[at].bit}

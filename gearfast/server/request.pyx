@@ -180,8 +180,7 @@ cdef int on_submit_epoch(Session session, const Packet* packet, const Row* row) 
     cdef int64_t when
     if not parse_number(packet.argument[2], &when):
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"The time of SUBMIT_JOB_EPOCH does not fit 64 bits")
-    if when > session.service.clock.wall():
-        wanted.due = <double>when
+    wanted.due = <double>when if when > session.service.clock.wall() else -1.0
     return submit(session, &wanted)
 
 

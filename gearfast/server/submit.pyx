@@ -5,18 +5,13 @@ from libc.string cimport memchr
 from gearfast.broker.broker cimport NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Submitted
 from gearfast.broker.job cimport Job
 from gearfast.protocol.packet cimport JOB_CREATED
-from gearfast.protocol.parameters cimport (
-    AT, BAD_VALUE, DELAY, NOT_A_PAIR, PRIORITY, TOGETHER, TWICE, UNKNOWN_KEY, Mistake, Parameters,
-)
+from gearfast.protocol.parameters cimport AT, DELAY, PRIORITY, Mistake, Parameters, what_is_wrong
 from gearfast.server.fenced cimport send_after_store
 from gearfast.server.session cimport Service
 
 from gearfast import config, logs
-from gearfast.protocol import parameters
 
 cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
-cdef int SHOWN = 60
-"""Bytes of what was read that an ERROR repeats."""
 
 
 cdef int submit(Session session, Submission* wanted) except -1:
@@ -25,6 +20,7 @@ cdef int submit(Session session, Submission* wanted) except -1:
     cdef Submitted submitted
     if service.texts is not None and has_parameters(session, wanted) and not take_parameters(session, wanted):
         return 0
+    wanted.due = max(wanted.due, 0.0)
     if wanted.unique.size > MAX_UNIQUE or wanted.reducer.size > MAX_UNIQUE:
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
     if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > service.largest:
@@ -72,13 +68,15 @@ cdef bint take_parameters(Session session, Submission* wanted) except -1:
     if found == NULL:
         return refuse(session, what_is_wrong(&mistake))
     wanted.function.size = size
+    if size == 0:
+        return refuse(session, "there is no name of a function before the semicolon")
     if found.given & PRIORITY:
         wanted.priority = found.priority
     if not found.given & (DELAY | AT):
         return True
     if not wanted.background:
         return refuse(session, f"{'delay' if found.given & DELAY else 'at'} is for background jobs: a client waits for this one")
-    if wanted.due != 0:
+    if wanted.due != 0:                            # or it was one that has passed
         return refuse(session, "SUBMIT_JOB_EPOCH has its own time: leave delay and at out")
     due = found.at if found.given & AT else session.service.clock.wall() + found.delay
     if due > session.service.clock.wall():
@@ -89,22 +87,3 @@ cdef bint take_parameters(Session session, Submission* wanted) except -1:
 cdef bint refuse(Session session, str why) except -1:
     session.refuse(b"INVALID_PARAMETER", f"{why} (--submit-parameters=no reads names as they are)".encode())
     return False
-
-
-cdef str what_is_wrong(const Mistake* mistake):
-    cdef str key = shown(mistake.key)
-    if mistake.kind == NOT_A_PAIR:
-        return f"a submit parameter is written key=value, and not '{key}'"
-    if mistake.kind == UNKNOWN_KEY:
-        return f"'{key}' is not a submit parameter; there are {', '.join(parameters.keys())}"
-    if mistake.kind == TWICE:
-        return f"the submit parameter {key} is given twice"
-    if mistake.kind == TOGETHER:
-        return f"the submit parameters {key} and {mistake.allowed.decode()} cannot be given together"
-    return f"the submit parameter {key} has to be {mistake.allowed.decode()}, and not '{shown(mistake.value)}'"
-
-
-cdef str shown(Slice read):
-    """What was read, so that it does no harm where it is shown."""
-    cdef str text = repr(read.data[:min(read.size, <size_t>SHOWN)])[2:-1]
-    return f"{text}..." if read.size > <size_t>SHOWN else text

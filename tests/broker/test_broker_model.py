@@ -244,6 +244,14 @@ class BrokerAndModel(RuleBasedStateMachine):
         handle = self.running(number, pick) if pick < 6 else self.handle(pick)
         assert self.broker.cancel_job(handle) == self.model.cancel(handle)
 
+    @rule(pick=picks, priority=st.sampled_from([None, 0, 1, 2]), later=st.sampled_from([None, -1.0, 0.0, 0.5, 2.0]))
+    def move(self, pick: int, priority: int | None, later: float | None) -> None:
+        handle = self.handle(pick)
+        due = None if later is None else max(self.wall + later, 0.0) if later >= 0 else 0.0
+        assert self.broker.move_job(handle, priority=priority, due=due, now=self.now) is self.model.move(
+            handle, priority, due, self.now
+        )
+
     @rule(name=workable, limits=st.tuples(*[st.sampled_from([0, 0, 2, 5])] * 3))
     def limit(self, name: bytes, limits: tuple[int, int, int]) -> None:
         self.broker.limit_function(name, limits)

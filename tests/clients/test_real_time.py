@@ -70,7 +70,7 @@ def test_an_order_that_was_paid_does_not(server: Server) -> None:
 def test_the_page_tells_what_is_so(server: Server, tmp_path: Path) -> None:
     """Its program and its commands, as they stand there."""
     (program,) = re.findall(r"^```php\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    submit, cancel, mistake = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    submit, cancel, mistake, look = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert "4730" in program
     path = tmp_path / "page.php"
     path.write_text(f"<?php\n{program.replace('4730', str(server.port))}echo $handle;\n")
@@ -87,11 +87,16 @@ def test_the_page_tells_what_is_so(server: Server, tmp_path: Path) -> None:
     done = run(
         SHELL,
         "-c",
-        cancel.replace("gearadmin ", f"{peer('gearadmin')} -h {server.host} -p {server.port} ", 1),
-        environment={"handle": first},
+        cancel.replace("gearadmin ", f"{peer('gearadmin')} -h {server.host} -p {server.port} ", 1).replace(
+            "H:myhost:1", first
+        ),
     )
     assert done.code == 0
-    assert len(handles(server)) == 1
+    (left,) = handles(server)
+    done = run(SHELL, "-c", look.replace("nc ", f"{peer('nc')} ", 1).replace("4730", str(server.port)))
+    (row, end) = done.out.splitlines()
+    assert row.split("\t")[1:] == [left, "normal", "2", "closeOrder", "order-43"]
+    assert end == "."
     refused = run(SHELL, "-c", mistake.replace("gearman ", tool, 1))
     assert "INVALID_PARAMETER" in refused.err
     assert len(handles(server)) == 1

@@ -8,7 +8,7 @@ from gearfast.ground.slice cimport same_bytes
 from tests.fuzz.buffer cimport buffer_close, buffer_drop, buffer_first, buffer_left, buffer_put
 from tests.fuzz.complaint cimport complain, tell, telling
 from tests.fuzz.kinds cimport (
-    ARGUMENT_TOO_LARGE, ASSIGNED, CREATED, DOUBTED, ECHOED, HEADER, INVALID_COMMAND, INVALID_MAGIC, INVALID_PACKET, INVALID_PARAMETER,
+    ANSWER, ARGUMENT_TOO_LARGE, ASSIGNED, CREATED, DOUBTED, ECHOED, HEADER, INVALID_COMMAND, INVALID_MAGIC, INVALID_PACKET, INVALID_PARAMETER,
     JOB_NOT_FOUND, KEPT, LINE, LINES, MAX_ARGUMENT, MAX_HANDLE, MAX_LINE, MAX_PARTS, NOTHING, OPTION, REFUSED,
     STATUS, STATUS_UNIQUE, WOKEN, big_endian, code_of, kind_name, kind_of, split,
 )
@@ -345,12 +345,12 @@ cdef class Account:
             tell(f"    player {self.player} hears {text.data[:min(text.size, <size_t>200)]}")
         while self.first < self.end and self.debts[self.first].owed == DOUBTED:
             self.first += 1
-        if self.first == self.end or self.debts[self.first].owed not in (LINE, LINES):
+        if self.first == self.end or self.debts[self.first].owed not in (LINE, LINES, ANSWER):
             if not (is_dot and not plain):                       # somebody's unique id may be a dot
                 self.wrong(f"it is sent a line where none is owed: {text.data[:min(text.size, <size_t>100)]}")
-        elif is_dot or self.debts[self.first].owed == LINE:
+        elif is_dot or self.debts[self.first].owed == LINE or (self.debts[self.first].owed == ANSWER and is_error(text)):
             self.first += 1
-        elif text.size > 4 and memcmp(text.data, b"ERR ", 4) == 0 and plain:
+        elif is_error(text) and plain:
             self.wrong(f"a long answer breaks off: {text.data[:min(text.size, <size_t>100)]}")
 
     cdef bint is_settled(self) noexcept:
@@ -359,6 +359,10 @@ cdef class Account:
             if self.debts[at].owed != DOUBTED:
                 return False
         return True
+
+
+cdef inline bint is_error(Slice text) noexcept:
+    return text.size > 4 and memcmp(text.data, b"ERR ", 4) == 0
 
 
 cdef Slice cut_at_nul(Slice text) noexcept:

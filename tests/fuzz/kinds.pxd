@@ -26,6 +26,7 @@ cdef enum Owed:                   # what a request is answered
     WOKEN = 10                    # NOOP, some time
     LINE = 11                     # one line of text
     LINES = 12                    # up to one with a dot
+    ANSWER = 13                   # the same, or one line that begins with ERR
 
 cdef enum Code:                   # of an ERROR, as bits
     INVALID_MAGIC = 1

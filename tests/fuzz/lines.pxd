@@ -5,7 +5,7 @@ from gearfast.ground.slice cimport Slice
 from tests.fuzz.kinds cimport Owed
 
 cdef enum:
-    COMMANDS = 32
+    COMMANDS = 40
 
 cdef Owed answer_to(Slice line) noexcept nogil           # NOTHING: the connection is closed
 # A line for a player to say: a command, and a word that stands in it (a function, a handle).

@@ -2,7 +2,7 @@
 
 from libc.string cimport memcpy, strchr, strlen
 
-from tests.fuzz.kinds cimport LINE, LINES, NOTHING
+from tests.fuzz.kinds cimport ANSWER, LINE, LINES, NOTHING
 
 cdef enum:
     MAX_WORDS = 5
@@ -17,6 +17,8 @@ cdef Text[COMMANDS] TEXTS = [
     b"cancel job %\n", b"cancel job %\n", b"cancel job %\n", b"cancel job %\n", b"Cancel Job %\n", b"cancel job % %\n",
     b"cancel %\n", b"show %\n", b"one two three four %\n", b"one two three four five %\n", b"getpid\n", b"show\n",
     b"create %\n", b"workers % %\n", b" status\n", b"drop function % %\n",
+    b"show delayed\n", b"show delayed 3\n", b"show job %\n", b"run now %\n", b"run now %\n", b"move % due=1m\n",
+    b"move % due=1s priority=high\n", b"move % priority=low\n",
 ]
 
 
@@ -56,6 +58,8 @@ cdef Owed answer_to(Slice line) noexcept nogil:
         return LINES
     if is_word(words[0], b"help") or (count == 2 and is_word(words[0], b"show") and is_word(words[1], b"memory")):
         return LINES
+    if count > 1 and is_word(words[0], b"show") and (is_word(words[1], b"delayed") or is_word(words[1], b"job")):
+        return ANSWER
     if is_word(words[0], b"show") and is_word(words[count - 1], b"jobs"):
         if count == 2 or (count == 3 and is_word(words[1], b"unique")):
             return LINES

@@ -6,7 +6,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from tests.fuzz.buffer cimport buffer_more, buffer_put
 from tests.fuzz.kinds cimport HEADER, LAST_KIND, kind_of, put_big_endian
-from tests.fuzz.lines cimport line_of
+from tests.fuzz.lines cimport COMMANDS, line_of
 from tests.fuzz.script cimport function_name, size_of, times_of, unique_id
 
 cdef enum:
@@ -165,7 +165,7 @@ cdef void write_line(Buffer* out, const Cell* cell, uint64_t number) noexcept no
     cdef char room[HANDLE_ROOM]
     cdef char text[300]
     cdef Slice word = function_name(cell.b), line
-    if cell.a % 32 >= 16:
+    if cell.a % COMMANDS >= 16:
         word = handle_of(number, room)
     elif word.size > 20 or (word.size > 0 and memchr(word.data, c"\n", word.size) != NULL):
         word = Slice(b"f", 1)

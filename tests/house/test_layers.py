@@ -18,7 +18,7 @@ STOREYS: dict[str, set[str]] = {
     "broker": {"ground", "protocol"},
     "store": {"ground", "broker"},
     "server": {"ground", "protocol", "broker", "store"},
-    "plugins": {"ground", "broker", "store", "server"},
+    "plugins": {"ground", "protocol", "broker", "store", "server"},
     "cli": {"ground", "store", "server", "plugins"},
 }
 # What a room may use of its own storey: only what stands above it here.
@@ -68,6 +68,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
             "peer",
             "outbox",
         },
+        "leaving": {"job", "keeping", "functions", "party", "peer", "life"},
         "broker": {
             *(
                 "rotation",
@@ -83,6 +84,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
                 "peer",
             ),
             "life",
+            "leaving",
         },
         "inprocess": {"job", "functions", "peer", "life", "broker"},
     },
@@ -126,7 +128,9 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         },
     },
     "plugins": {
-        "admin": set(),
+        "names": set(),
+        "jobs": {"names"},
+        "admin": {"names", "jobs"},
         "sqlite.place": set(),
         "sqlite.reader": set(),
         "sqlite.file": {"sqlite.place", "sqlite.reader"},

@@ -109,7 +109,14 @@ def test_moments(moment: datetime) -> None:
 
 def test_what_is_past_is_due_at_once() -> None:
     async def scene(server: Server, client: Talk) -> None:
-        for text in ("at=0", "at=1970-01-01T00:00Z", "at=2001-09-09T01:46:40.5+00:00", "delay=0s", "delay=0.000ms"):
+        for text in (
+            "at=0",
+            "at=100000000",
+            "at=1970-01-01T00:00Z",
+            "at=2001-09-09T01:46:40.5+00:00",
+            "delay=0s",
+            "delay=0.000ms",
+        ):
             assert await due_of(server, client, f"f;{text}") == 0
 
     played(scene)
@@ -143,8 +150,8 @@ BAD = {
     " delay=5s": "' delay' is not a submit parameter",
     "Delay=5s": "'Delay' is not a submit parameter",
     "delay=5s;delay=5s": "the submit parameter delay is given twice",
-    "delay=5s;at=5": "the submit parameters at and delay cannot be given together",
-    "at=5;delay=5s": "the submit parameters delay and at cannot be given together",
+    "delay=5s;at=0": "the submit parameters at and delay cannot be given together",
+    "at=0;delay=5s": "the submit parameters delay and at cannot be given together",
     "priority=urgent": "priority has to be high, normal or low, and not 'urgent'",
     "priority=": "priority has to be high, normal or low, and not ''",
     **{
@@ -173,12 +180,26 @@ BAD = {
     **{
         f"at={text}": f"seconds since 1970, and not '{text}'"
         for text in (
-            *("", "tomorrow", "-1", "1e9", "100000000000", "2026-12-24", "2026-12-24T18:00", "2026-12-24T18:00:00"),
+            *(
+                "",
+                "tomorrow",
+                "-1",
+                "1e9",
+                "100000000000",
+                "2030",
+                "20301224",
+                "99999999",
+                "20301224T180000Z",
+                "2026-12-24",
+                "2026-12-24T18:00",
+                "2026-12-24T18:00:00",
+            ),
             *("2026-12-24T24:00Z", "2026-12-24T18:60Z", "2026-12-24T18:00:60Z", "2026-13-01T00:00Z"),
             *("2026-00-01T00:00Z", "2026-02-29T00:00Z", "2028-02-30T00:00Z", "2100-02-29T00:00Z"),
             *("2026-04-31T00:00Z", "2026-01-00T00:00Z", "1969-12-31T23:59Z", "2026-12-24T18:00+24:00"),
             *("2026-12-24T18:00+01:60", "2026-12-24T18:00+1", "26-12-24T18:00Z", "2026-12-24T18:00Zx"),
             *("2026-12-24T18:00:Z", "2026-12-24T18:00:5Z", "2026-12-24T18:00:05.Z", "2026-12-24X18:00Z"),
+            *("2026-12-24T18:00:005Z", "2026-12-24T18:00:60.5Z", "2026-12-24T18:00.5Z", "2026-12-24T18:00:05.5.5Z"),
         )
     },
 }
@@ -231,9 +252,13 @@ def test_nobody_waits_for_what_is_due_later(text: str) -> None:
 
 def test_a_packet_with_a_time_has_no_other() -> None:
     async def scene(server: Server, client: Talk) -> None:
-        answer = await client.call(wire.SUBMIT_JOB_EPOCH, "f;delay=5s", "", "9999999999", payload="x")
-        assert answer.name == "ERROR"
-        assert b"SUBMIT_JOB_EPOCH has its own time" in answer.body
+        for moment in ("9999999999", "0", "-5"):
+            answer = await client.call(wire.SUBMIT_JOB_EPOCH, "f;delay=5s", "", moment, payload="x")
+            assert answer.name == "ERROR"
+            assert b"SUBMIT_JOB_EPOCH has its own time" in answer.body
+        answer = await client.call(wire.SUBMIT_JOB_EPOCH, "f;priority=low", "", "0", payload="x")
+        assert server.broker.delayed_count == 0
+        assert server.broker.cancel_job(answer.body)
         answer = await client.call(wire.SUBMIT_JOB_EPOCH, "f;priority=low", "", "9999999999", payload="x")
         assert answer.name == "JOB_CREATED"
         assert server.broker.soonest == 9999999999
@@ -251,6 +276,16 @@ def test_a_name_that_a_worker_has_registered_is_a_name() -> None:
             assert await due_of(server, client, "f;delay=21m") > 0
         # ... and stays one for a while, so that what is submitted meanwhile waits for its next worker.
         assert await due_of(server, client, "f;delay=20m") == 0
+
+    played(scene)
+
+
+def test_parameters_of_nothing_are_a_mistake() -> None:
+    async def scene(server: Server, client: Talk) -> None:
+        answer = await client.call(wire.SUBMIT_JOB_BG, ";delay=5s", "", payload="x")
+        assert answer.name == "ERROR"
+        assert b"no name of a function before the semicolon" in answer.body
+        assert server.broker.job_count == 0
 
     played(scene)
 

@@ -48,6 +48,7 @@ class BrokerModelAndStore(BrokerAndModel):
         self.lone: dict[int, bool] = {}  # failed by themselves: by number, whether somebody waits
         self.gone: set[int] = set()  # likewise, to be forgotten
         self.outdated: set[int] = set()  # whose last attempts may never be written
+        self.moved: set[int] = set()
         self.batches = Batches(self.broker)
         self.batches.open(PREFIX, 0, False, HEAVY)
 
@@ -140,6 +141,12 @@ class BrokerModelAndStore(BrokerAndModel):
         while self.batches.promise():
             pass
 
+    @rule(pick=picks, priority=st.sampled_from([None, 0, 1, 2]), later=st.sampled_from([None, -1.0, 0.0, 0.5, 2.0]))
+    def move(self, pick: int, priority: int | None, later: float | None) -> None:
+        """Told of at once, and written with the next batch."""
+        super().move(pick, priority, later)
+        self.moved.add(int(self.handle(pick).rpartition(b":")[2] or 0))
+
     @rule(age=st.sampled_from([0.0, 0.5, 2.0]))
     def some_have_waited_too_long(self, age: float) -> None:
         """Whether a batch is being written or not."""
@@ -182,13 +189,14 @@ class BrokerModelAndStore(BrokerAndModel):
             if not self.batches.waits:
                 break
         assert not self.batches.waits
+        self.moved = self.moved & self.outdated
         wanted = {job.number: stored_form(job) for job in self.model.jobs if job.background}
         assert self.store.keys() == wanted.keys()
         for number, job in wanted.items():
             there = self.store[number]
             if number in self.outdated:
                 assert there.attempts <= job.attempts
-                job = job._replace(attempts=there.attempts)
+                job = job._replace(attempts=there.attempts, priority=there.priority, due=there.due)
             if there.due <= self.wall:  # it is due: when it became so is not written
                 job = job._replace(due=there.due)
             assert there == job
@@ -206,9 +214,11 @@ class BrokerModelAndStore(BrokerAndModel):
             if self.batches.is_stored(job.number):
                 there = self.store[job.number]
                 wanted = stored_form(job)
-                assert there._replace(attempts=0, due=0) == wanted._replace(attempts=0, due=0)
-                assert there.due >= wanted.due
+                assert there._replace(attempts=0, due=0, priority=0) == wanted._replace(attempts=0, due=0, priority=0)
                 assert there.attempts <= wanted.attempts
+                if job.number not in self.moved:
+                    assert there.due >= wanted.due
+                    assert there.priority == wanted.priority
 
     @rule(applied=st.booleans())
     def a_crash(self, applied: bool) -> None:

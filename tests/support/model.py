@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gearfast.broker.broker import Dropped, Reported
+from gearfast.broker.life import Moved
 from gearfast.broker.peer import Report
 
 PREFIX = b"H:model"
@@ -351,6 +352,20 @@ class Model:
             self.remember(job.holder, job.number, False)
         self.fail(job)
         return True
+
+    def move(self, handle: bytes, priority: int | None, due: float | None, now: float) -> Moved:
+        job = self.find(handle)
+        if job is None:
+            return Moved.NO_SUCH_JOB
+        if job.holder is not None:
+            return Moved.RUNS
+        later = (job.due if job.state == "delayed" else 0.0) if due is None else due
+        job.priority = job.priority if priority is None else priority
+        if later > 0:
+            job.state, job.due = "delayed", later
+        else:
+            self.enqueue(job, now)
+        return Moved.MOVED
 
     def disconnect(self, peer: Peer, now: float) -> None:
         woken_for = self.rouse(peer)
