@@ -172,7 +172,8 @@ def due_of(text: bytes) -> float:
 def moment(due: float) -> bytes:
     """Return a moment for people and programs: ISO 8601, in UTC."""
     try:
-        return datetime.fromtimestamp(due, UTC).isoformat(timespec="milliseconds").encode()
+        naive = datetime.fromtimestamp(due, UTC).replace(tzinfo=None)  # aware, it looks up its zone each time
+        return naive.isoformat(timespec="milliseconds").encode() + b"+00:00"
     except (OverflowError, ValueError):  # in a year that Python does not know
         return b"%.3f" % due
 
