@@ -6,13 +6,12 @@ cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from gearfast.ground.index cimport Cursor
-from gearfast.broker.job cimport Job, Waiter
+from gearfast.broker.job cimport Job
 from gearfast.broker.leaving cimport Leaving
 from gearfast.broker.life cimport Moved, Submission
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.party cimport Party
 from gearfast.broker.peer cimport Peer, Report
-from gearfast.ground.ring cimport Ring
 from gearfast.broker.functions cimport Worker
 from gearfast.ground.slice cimport Slice
 

@@ -381,7 +381,7 @@ cdef class Broker(Leaving):
 
     def show_job(self, bytes handle not None):
         cdef Job* job = self.find(self.handles.parse(handle, len(handle)))
-        return None if job == NULL else job_figures(job, self.handles, &self.delayed)
+        return None if job == NULL else job_figures(job, self.due_of(job))
 
     def move_job(self, bytes handle not None, *, priority=None, due=None, double now=0.0):
         cdef int wanted = -1 if priority is None else priority

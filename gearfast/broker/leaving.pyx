@@ -1,7 +1,7 @@
 """What is taken back from a peer that leaves, and from a worker that gives something up (protocol section 3.6)."""
 
 from gearfast.broker.functions cimport (
-    Ability, Function, Worker, ability_free, functions_cant_do, functions_rouse, functions_sleep, is_place, worker_free,
+    Ability, Function, Worker, ability_free, functions_cant_do, functions_rouse, is_place, worker_free,
 )
 from gearfast.broker.job cimport Job, Run
 from gearfast.broker.keeping cimport is_background

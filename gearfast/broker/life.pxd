@@ -3,7 +3,7 @@
 # It knows no bytes on a wire, no socket, no clock (the time is an argument) and no event loop.
 # Whoever takes part is a Peer (peer.pxd), as a client, as a worker, or as both.
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
 from gearfast.broker.events cimport Events, Kind
 from gearfast.protocol.handle cimport Handles

@@ -29,7 +29,7 @@ from gearfast.ground.index cimport index_close, index_open
 from gearfast.broker.job cimport DELAYED, HAS_POLICY, NOWHERE, QUEUED, RUNNING, job_free, job_new, job_policy, job_size
 from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_restore
 from gearfast.broker.lost cimport lost_expects, lost_remember
-from gearfast.broker.jobtable cimport jobtable_add, jobtable_close, jobtable_find, jobtable_open, jobtable_remove, jobtable_reserve
+from gearfast.broker.jobtable cimport jobtable_add, jobtable_close, jobtable_open, jobtable_remove, jobtable_reserve
 from gearfast.broker.party cimport detach, holds, parties_free, party_new
 from gearfast.broker.peer cimport EXCEPTION, FAIL, tell
 from gearfast.broker.policy cimport Policy, policies_close, policies_open, policy_give, policy_take

@@ -18,7 +18,7 @@ cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int mos
 # Of delayed jobs alone: (due, handle, function, priority, unique, bytes of payload)
 cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delayed, object start, int most)
 # (state, function, priority, unique, bytes of payload, attempts lost, due, background, clients, parameters)
-cdef tuple job_figures(const Job* job, Handles handles, const Heap* delayed)
+cdef tuple job_figures(const Job* job, double due)
 
 cdef class Abilities:             # the names of a worker's functions
     cdef Ring place               # behind those that were shown

@@ -59,12 +59,12 @@ cdef tuple delayed_row(Handles handles, const Job* job, const Heap* delayed):
             unique.data[:unique.size], job.payload_size)
 
 
-cdef tuple job_figures(const Job* job, Handles handles, const Heap* delayed):
+cdef tuple job_figures(const Job* job, double due):
     cdef Slice unique = job_unique(job), name = (<Function*>job.home).name, asked = Slice(NULL, 0)
     if job_policy(job) != NULL:
         asked = job_policy(job).text
     return (STATES[job.state], name.data[:name.size], job.priority, unique.data[:unique.size], job.payload_size,
-            job.attempts, heap_when(delayed, job.place.due) if job.state == DELAYED else 0.0, bool(is_background(job)),
+            job.attempts, due, bool(is_background(job)),
             job.waiting, asked.data[:asked.size])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Self
 
-from gearfast.cli.options import GROUPS, LETTERS, OPTIONS, SHORTENED, Option
+from gearfast.cli.options import LETTERS, OPTIONS, SHORTENED, Option, shown
 from gearfast.errors import ConfigError
 
 
@@ -110,9 +110,9 @@ def long_option(word: str, queue: deque[str], shortened: bool) -> tuple[Option, 
 
 def resembling(name: str) -> str:
     """Ask whether an option was meant whose name is nearly this one; empty: none is."""
-    shown = [option.name for group in GROUPS for option in group.options if option.help]
+    names = [option.name for option in shown()]
     name = name.lower()
-    near = get_close_matches(name, shown, 1, 0.7) or [known for known in shown if name and known.startswith(name)]
+    near = get_close_matches(name, names, 1, 0.7) or [known for known in names if name and known.startswith(name)]
     return f"did you mean --{near[0]}?" if near else ""
 
 

@@ -132,6 +132,10 @@ class Option:
     store_only: bool = False
     """It is an option of ``gearfast store``, not of the server."""
 
+    def told(self) -> str:
+        """What it does, and its default."""
+        return f"{self.help} (default: {self.default})" if self.default else self.help
+
     def usage(self) -> str:
         """How it is written: ``-p, --port P``."""
         letter = f"-{self.short}, " if self.short else "    "
@@ -350,6 +354,15 @@ STORE_HELP = {
 """The words behind ``gearfast store``."""
 
 GROUPS = (NETWORK, JOBS, DURABLE, TLS, LOGGING, START, WITHOUT_EFFECT, QUEUE)
+STORE_CHOICE = ("store", "store-password-file", "queue-type", "user", "config-file", "help")
+"""Options of the server's that ``gearfast store`` takes as well."""
+
+
+def shown() -> list[Option]:
+    """Return the options that ``--help`` shows."""
+    return [option for group in GROUPS for option in group.options if option.help]
+
+
 OPTIONS = {option.name: option for group in (*GROUPS, OTHER_BUILDS, STORE_OPTIONS) for option in group.options}
 SHORTENED = sorted(
     option.name
@@ -397,7 +410,7 @@ def store_help_text(word: str = "") -> str:
         "",
         *filled("Which store, as for the server itself; its config file is read too. One has to be named:", ""),
     ]
-    for name in ("store", "store-password-file", "queue-type", "user", "config-file", "help"):
+    for name in STORE_CHOICE:
         lines += describe(OPTIONS[name])
     return "\n".join(lines + of_plugins())
 
@@ -422,8 +435,7 @@ def filled(text: str, indent: str, first: str | None = None) -> list[str]:
 
 def describe(option: Option) -> list[str]:
     """Return an option's lines of help."""
-    text = f"{option.help} (default: {option.default})" if option.default else option.help
-    usage = option.usage()
+    text, usage = option.told(), option.usage()
     if len(usage) < 30:
         return filled(text, " " * 32, f"  {usage:<30}")
     return [f"  {usage}", *filled(text, " " * 32)]

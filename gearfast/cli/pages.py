@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from gearfast.cli.options import GROUPS, OPTIONS, STORE_HELP, STORE_OPTIONS, OneOf, Option
+from gearfast.cli.options import GROUPS, OPTIONS, STORE_CHOICE, STORE_HELP, STORE_OPTIONS, OneOf, Option, shown
 from gearfast.config import VERSION
 from gearfast.logs import LEVELS
 
@@ -15,11 +15,6 @@ FILES = {"FILE", "DIR", "PATH"}
 """What stands for a value that is the name of a file."""
 COMMANDS = [usage.split()[0] for usage in STORE_HELP]
 """Behind ``gearfast store``."""
-
-
-def shown() -> list[Option]:
-    """Return the options that ``--help`` shows."""
-    return [option for group in GROUPS for option in group.options if option.help]
 
 
 def values(option: Option) -> tuple[str, ...]:
@@ -42,8 +37,7 @@ def entry(option: Option) -> list[str]:
     """Return the lines of an option."""
     letter = f"\\fB\\-{option.short}\\fR, " if option.short else ""
     value = f" \\fI{quoted(option.value)}\\fR" if option.value else ""
-    default = f" (default: {option.default})" if option.default else ""
-    return [".TP", f"{letter}\\fB\\-\\-{quoted(option.name)}\\fR{value}", quoted(option.help + default)]
+    return [".TP", f"{letter}\\fB\\-\\-{quoted(option.name)}\\fR{value}", quoted(option.told())]
 
 
 def manual() -> str:
@@ -100,7 +94,7 @@ def bash() -> str:
         elif option.value:
             cases.append(f"    {names}) return ;;")
     own = " ".join(f"--{option.name}" for option in shown())
-    store = " ".join(f"--{option.name}" for option in STORE_OPTIONS.options)
+    store = " ".join(f"--{name}" for name in (*(option.name for option in STORE_OPTIONS.options), *STORE_CHOICE))
     return "\n".join(
         [
             "# Completion of gearfast for bash; made from its table of options.",
@@ -113,7 +107,7 @@ def bash() -> str:
             "    esac",
             f"    options='{own}'",
             "    if [[ ${COMP_WORDS[1]} == store ]]; then",
-            f"        options='{store} --store --store-password-file --queue-type --user --config-file --help'",
+            f"        options='{store}'",
             f"        ((COMP_CWORD == 2)) && [[ $word != -* ]] && options='{' '.join(COMMANDS)}'",
             "    elif ((COMP_CWORD == 1)) && [[ $word != -* ]]; then",
             "        options=store",
@@ -143,9 +137,7 @@ def zsh() -> str:
             "if ((CURRENT > 2)) && [[ ${words[2]} == store ]]; then",
             "  _arguments -S \\",
             *map(spec, STORE_OPTIONS.options),
-            *map(
-                spec, (OPTIONS[name] for name in ("store", "store-password-file", "queue-type", "user", "config-file"))
-            ),
+            *(spec(OPTIONS[name]) for name in STORE_CHOICE if name != "help"),
             f"    '2:command:({' '.join(COMMANDS)})' '*:file:_files'",
             "else",
             "  _arguments -S \\",

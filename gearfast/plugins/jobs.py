@@ -25,6 +25,10 @@ MOST: Final = 10_000
 """Delayed jobs that are listed at most: they are kept until all were looked at."""
 
 
+READ: Final = 70
+"""Bytes of what was read that a line repeats; a handle has fewer."""
+
+
 def error(code: str, text: str) -> bytes:
     """Return a line that says what was wrong, and what would be right."""
     return f"ERR {code} {text}\r\n".encode()
@@ -147,13 +151,17 @@ class Jobs:
 
 def not_one(word: bytes) -> bytes:
     """Say that this is no part of a move."""
-    read = shown(word[:60]).decode("ascii", "backslashreplace")
-    return error("INVALID_ARGUMENTS", f"'{read}' is not priority= or due=, once each")
+    return error("INVALID_ARGUMENTS", f"'{read(word)}' is not priority= or due=, once each")
 
 
 def unknown(handle: bytes) -> bytes:
     """Say that there is no such job."""
-    return error("UNKNOWN_JOB", f"there is no job {shown(handle[:70]).decode('ascii', 'backslashreplace')}")
+    return error("UNKNOWN_JOB", f"there is no job {read(handle)}")
+
+
+def read(word: bytes) -> str:
+    """Return what was read, as far as a line needs it."""
+    return shown(word[:READ]).decode("ascii", "backslashreplace")
 
 
 def due_of(text: bytes) -> float:

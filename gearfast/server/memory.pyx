@@ -8,7 +8,7 @@ from posix.unistd cimport close as close_file, pread, sysconf, _SC_PAGESIZE
 
 from gearfast.ground.allocator cimport give_memory_back
 from gearfast.ground.clock cimport monotonic_time
-from gearfast.ground.hold cimport ANSWERS, HOLDINGS, PACKETS, all_holds
+from gearfast.ground.hold cimport ANSWERS, PACKETS, all_holds
 from gearfast.ground.pool cimport pool_free
 from gearfast.ground.ring cimport Ring, ring_append, ring_leave
 from gearfast.server.session cimport IN_THE_WAY, Session

@@ -7,7 +7,6 @@ from posix.unistd cimport close as close_descriptor
 
 from gearfast.server.fence cimport fences_close
 from gearfast.server.outlet cimport Outlet
-from gearfast.protocol.packet cimport PacketWriter
 from gearfast.ground.ring cimport ring_empty
 from gearfast.ground.slice cimport Slice
 from gearfast.server.turn cimport Turn

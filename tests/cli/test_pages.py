@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from gearfast.cli import options, program
-from gearfast.cli.pages import PAGES, shown
+from gearfast.cli.options import shown
+from gearfast.cli.pages import PAGES
 from tests.support.peers import PROJECT
 
 

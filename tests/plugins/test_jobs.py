@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gearfast import Admin, Config, Server, StoreSettings, make_store
 from tests.support import wire
-from tests.support.inside import LOCAL, Talk, play
+from tests.support.inside import Talk, play, played
 from tests.support.peers import HOST
-
-Scene = Callable[[Server, Talk], Coroutine[Any, Any, None]]
-
-
-def played(scene: Scene) -> None:
-    """With a server that has an admin text, and a client of it."""
-
-    async def on_stage() -> None:
-        async with Server(LOCAL, [Admin()]) as server, Talk(server) as client:
-            await scene(server, client)
-
-    play(on_stage())
 
 
 async def submitted(client: Talk, name: str, unique: str = "", payload: str = "x") -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -15,24 +13,12 @@ from hypothesis import strategies as st
 from gearfast import Config, Server
 from gearfast.protocol import parameters
 from tests.support import wire
-from tests.support.inside import LOCAL, Talk, play
+from tests.support.inside import Talk, played
 from tests.support.peers import HOST
 
 SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 OFF = "(--submit-parameters=no reads names as they are)"
 KEYS = tuple(parameters.keys())
-
-Scene = Callable[[Server, Talk], Coroutine[Any, Any, None]]
-
-
-def played(scene: Scene, config: Config = LOCAL) -> None:
-    """With a server, and a client of it."""
-
-    async def on_stage() -> None:
-        async with Server(config) as server, Talk(server) as client:
-            await scene(server, client)
-
-    play(on_stage())
 
 
 async def due_of(server: Server, client: Talk, name: str) -> float:

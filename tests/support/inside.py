@@ -9,7 +9,7 @@ from typing import Any
 
 import uvloop
 
-from gearfast import Config, Server
+from gearfast import Admin, Config, Server
 from tests.support import wire
 from tests.support.peers import HOST
 
@@ -20,6 +20,19 @@ def play(scene: Coroutine[Any, Any, None], loop: Callable[[], asyncio.AbstractEv
     """Run a scene on a loop of its own."""
     with asyncio.Runner(loop_factory=loop or uvloop.new_event_loop) as runner:
         runner.run(asyncio.wait_for(scene, 30))
+
+
+Scene = Callable[[Server, "Talk"], Coroutine[Any, Any, None]]
+
+
+def played(scene: Scene, config: Config = LOCAL) -> None:
+    """Run a scene with a server that has an admin text, and a client of it."""
+
+    async def on_stage() -> None:
+        async with Server(config, [Admin()]) as server, Talk(server) as client:
+            await scene(server, client)
+
+    play(on_stage())
 
 
 def port_of(server: Server) -> int:
