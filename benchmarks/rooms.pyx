@@ -295,7 +295,7 @@ cdef class Brokered(Benchmark):
         """Grab and complete."""
         cdef Job* job
         self.broker.grab(self.worker, 1.0, &job)
-        if job == NULL or self.broker.report(self.worker, job.number, COMPLETE, NULL, 0) != TAKEN:
+        if job == NULL or self.broker.report(self.worker, job.number, COMPLETE, NULL, 0, 0.0) != TAKEN:
             raise UnexpectedError("there was no job, or its end was not taken")
         return 0
 

@@ -78,9 +78,11 @@ cdef class Broker(Leaving):
     cdef bint reset_abilities(self, Peer worker, double now) noexcept nogil
     cdef bint grab(self, Peer worker, double now, Job** job) noexcept nogil        # NULL: there is none
     cdef Slept sleep(self, Peer worker) noexcept nogil
-    cdef Reported report(self, Peer worker, uint64_t number, Report kind, const char* body, size_t size) noexcept nogil
+    cdef Reported report(self, Peer worker, uint64_t number, Report kind, const char* body, size_t size,
+                         double now) noexcept nogil
+    cdef void try_again(self, Job* job, Party* party, Report kind, double now) noexcept nogil
     cdef Reported progress(self, Peer worker, uint64_t number, uint32_t numerator, uint32_t denominator,
-                           const char* body, size_t size) noexcept nogil
+                           const char* body, size_t size, double now) noexcept nogil
     # --- time ---
     cdef void pass_time(self, double now, double wall) noexcept nogil
     cdef bint pass_over(self, double now) noexcept nogil

@@ -148,10 +148,13 @@ class Broker(Leaving):
         lost the job; an orphan has lost its clients and runs on for nobody.
         """
 
-    def scan_delayed(self, cursor: int, most: int) -> tuple[int, list[tuple[float, bytes, bytes, int, bytes, int]]]:
+    def scan_delayed(
+        self, cursor: int, most: int
+    ) -> tuple[int, list[tuple[float, bytes, bytes, int, bytes, int, bool]]]:
         """Walk through the jobs that are not due yet, in steps, as `scan_functions` does.
 
-        A row is ``(due, handle, function, priority, unique, bytes of payload)``. A step may return no rows at all.
+        A row is ``(due, handle, function, priority, unique, bytes of payload, retrying)``. ``due`` is in seconds since
+        1970, but for a job that waits for its next try: then it is by the clock of ``now``. A step may return no rows.
         """
 
     def create_function(self, name: bytes) -> None:
@@ -175,7 +178,7 @@ class Broker(Leaving):
         """Tell of one job; None if there is none such.
 
         ``(state, function, priority, unique, bytes of payload, attempts lost, due, background, clients, parameters)``:
-        the state is ``queued``, ``delayed`` or ``running``, and ``due`` is 0 unless it is delayed.
+        the state is ``queued``, ``delayed``, ``retrying`` or ``running``, and ``due`` as in `scan_delayed`, else 0.
         """
 
     def move_job(

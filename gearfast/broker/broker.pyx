@@ -7,17 +7,18 @@ cimport cython
 from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t
 
-from gearfast.broker.listing cimport delayed_rows, function_rows, job_figures, job_rows
+from gearfast.broker.listing cimport delayed_rows, function_rows, job_figures, job_rows, moment_of
 from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, SUBMITTED, TIMED_OUT, Kind
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
-from gearfast.broker.job cimport DELAYED, RUNNING, Run
+from gearfast.broker.job cimport DELAYED, HAS_POLICY, RUNNING, Run, job_policy
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.leaving cimport BATCH
 from gearfast.broker.life cimport MOVED, NO_SUCH_JOB, RUNS, STAYS
-from gearfast.broker.lost cimport lost_expects, lost_has
+from gearfast.broker.lost cimport lost_expects, lost_has, lost_remember
 from gearfast.broker.jobtable cimport jobtable_find, jobtable_scan
 from gearfast.broker.party cimport holds
-from gearfast.broker.peer cimport COMPLETE, FAIL, STATUS, tell
+from gearfast.broker.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, tell
+from gearfast.protocol.parameters cimport RETRIES
 from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave
 from gearfast.broker.functions cimport (
     Ability, Function, functions_ability, functions_can_do, functions_cant_do, functions_drop, functions_find,
@@ -155,7 +156,7 @@ cdef class Broker(Leaving):
             return NO_SUCH_JOB
         if job.state == RUNNING:
             return RUNS
-        if self.replace(job, job.priority if priority < 0 else <uint8_t>priority, self.due_of(job) if due < 0 else due, now):
+        if self.replace(job, job.priority if priority < 0 else <uint8_t>priority, due, now):
             return MOVED
         return STAYS
 
@@ -233,7 +234,8 @@ cdef class Broker(Leaving):
             functions_rouse(&self.functions, worker)
         return HAS_WORK
 
-    cdef Reported report(self, Peer peer, uint64_t number, Report kind, const char* body, size_t size) noexcept nogil:
+    cdef Reported report(self, Peer peer, uint64_t number, Report kind, const char* body, size_t size,
+                         double now) noexcept nogil:
         cdef Party* party = peer.party
         cdef Job* job = self.find(number)
         cdef bint held
@@ -242,6 +244,13 @@ cdef class Broker(Leaving):
         held = job != NULL and holds(party, job)
         if not held and (job == NULL or not lost_has(&party.lost, number)):
             return LATE if lost_expects(&party.lost, number, kind == FAIL, kind >= COMPLETE) else UNKNOWN
+        if kind >= FAIL and is_background(job) and job.flags & HAS_POLICY and job_policy(job).asked.given & RETRIES:
+            if not held:                           # it is tried by another one: that this one has failed changes nothing
+                lost_expects(&party.lost, number, kind == FAIL, True)
+                return LATE
+            if job.attempts < job_policy(job).asked.retries:
+                self.try_again(job, party, kind, now)
+                return TAKEN
         if job.waiters != NULL:
             self.steps += tell(&self.waiters, job, kind, body, size)
         if kind >= COMPLETE:
@@ -253,14 +262,22 @@ cdef class Broker(Leaving):
             self.abandon(job)                      # its clients do not listen any more
         return TAKEN
 
+    cdef void try_again(self, Job* job, Party* party, Report kind, double now) noexcept nogil:
+        """Its worker says that it failed, and it has tries left: nobody is told."""
+        if kind == EXCEPTION:                      # the Perl worker says WORK_FAIL as well
+            lost_remember(&party.lost, job.number, True, self.remembered_results)
+        self.stop(job.place.run)
+        job.attempts += 1
+        self.retry(job, now)
+
     cdef Reported progress(self, Peer peer, uint64_t number, uint32_t numerator, uint32_t denominator,
-                           const char* body, size_t size) noexcept nogil:
+                           const char* body, size_t size, double now) noexcept nogil:
         cdef Job* job = self.find(number)
         if job != NULL and peer.party != NULL and holds(peer.party, job):
             job.place.run.numerator = numerator
             job.place.run.denominator = denominator
             self.happened(PROGRESSED, job)
-        return self.report(peer, number, STATUS, body, size)
+        return self.report(peer, number, STATUS, body, size, now)
 
     # --- time ---
 
@@ -270,6 +287,12 @@ cdef class Broker(Leaving):
         cdef Run* run
         for left in range(BATCH):
             job = <Job*>heap_pop_due(&self.delayed, wall)
+            if job == NULL:
+                break
+            (<Function*>job.home).delayed[job.priority] -= 1
+            self.enqueue(job, now)
+        for left in range(BATCH):
+            job = <Job*>heap_pop_due(&self.retrying, now)
             if job == NULL:
                 break
             (<Function*>job.home).delayed[job.priority] -= 1
@@ -303,7 +326,7 @@ cdef class Broker(Leaving):
         return True
 
     cpdef double wait(self, double now, double wall) noexcept nogil:
-        cdef double soonest = min(heap_soonest(&self.delayed) - wall, heap_soonest(&self.deadlines) - now)
+        cdef double soonest = min(heap_soonest(&self.delayed) - wall, min(heap_soonest(&self.deadlines), heap_soonest(&self.retrying)) - now)
         if not ring_empty(&self.functions.woken):
             soonest = min(soonest, (<Worker*>self.functions.woken.next.owner).woken_at + self.wakeup_grace - now)
         if not (ring_empty(&self.leaving) and ring_empty(&self.forgotten)):
@@ -336,7 +359,7 @@ cdef class Broker(Leaving):
         return job_rows(&self.jobs, self.handles, cursor, most)
 
     def scan_delayed(self, cursor, int most):
-        return delayed_rows(&self.jobs, self.handles, &self.delayed, cursor, most)
+        return delayed_rows(&self.jobs, self.handles, &self.delayed, &self.retrying, cursor, most)
 
     def create_function(self, bytes name not None):
         cdef Function* function
@@ -381,7 +404,7 @@ cdef class Broker(Leaving):
 
     def show_job(self, bytes handle not None):
         cdef Job* job = self.find(self.handles.parse(handle, len(handle)))
-        return None if job == NULL else job_figures(job, self.due_of(job))
+        return None if job == NULL else job_figures(job, moment_of(job, &self.delayed, &self.retrying))
 
     def move_job(self, bytes handle not None, *, priority=None, due=None, double now=0.0):
         cdef int wanted = -1 if priority is None else priority

@@ -44,12 +44,16 @@ class InProcessPeer(Peer):
         priority: int = ...,
         background: bool = ...,
         due: float = ...,
+        parameters: bytes = ...,
         now: float = ...,
     ) -> bytes | None:
         """Submit a job and return its handle; None if the function's queue is full.
 
         A job with the same unique id in the same function is joined instead (protocol section 3.2):
         with unique ``b"-"`` one with the same payload. An empty unique id or key joins nothing.
+
+        ``parameters`` are asked of the job for all its life: ``retries``, ``backoff``, ``timeout``, such as
+        ``b"retries=3;backoff=fixed:10s"``. Raises ValueError for a mistake in them.
 
         Unless ``background``, this peer hears what the worker reports. ``due`` is wall clock time
         in seconds; 0 or less is at once. The default priority is 1 (normal).
@@ -89,13 +93,13 @@ class InProcessPeer(Peer):
     def sleep(self) -> bool:
         """Ask to be woken when there is work; False if there is some already (protocol section 2.2)."""
 
-    def tell(self, handle: bytes, kind: int, body: bytes = ...) -> Reported:
+    def tell(self, handle: bytes, kind: int, body: bytes = ..., now: float = ...) -> Reported:
         """Report on a job in its hands; ``kind`` is a `gearfast.broker.peer.Report`, else ValueError.
 
         For STATUS there is `progress`; a FAIL has no body.
         """
 
-    def progress(self, handle: bytes, numerator: int, denominator: int) -> Reported:
+    def progress(self, handle: bytes, numerator: int, denominator: int, now: float = ...) -> Reported:
         """Report STATUS, and have the two numbers shown to whoever asks for the job's status.
 
         They are at least 0 and below 2**32 (else OverflowError).

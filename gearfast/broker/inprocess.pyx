@@ -14,11 +14,13 @@ from gearfast.ground.slice cimport Slice
 
 from gearfast.broker.broker import Reported as ReportedName
 from gearfast.broker.peer import Report as ReportName
+from gearfast.protocol import parameters as parameter_texts
 
 cdef enum:
     WAKE = -1
 
 cdef size_t MAX_PAYLOAD = 0xFFFFFFFF
+cdef set LASTING_KEYS = {"retries", "backoff", "timeout"}
 
 cdef tuple KINDS = tuple(ReportName)
 
@@ -87,12 +89,13 @@ cdef class InProcessPeer(Peer):
     # --- as a client ---
 
     def submit(self, bytes function not None, bytes payload=b"", bytes unique=b"", *, int priority=1,
-               bint background=False, double due=0.0, double now=0.0):
+               bint background=False, double due=0.0, bytes parameters=b"", double now=0.0):
         cdef Submission wanted
         cdef Job* job = NULL
         wanted.function = slice_of(function)
         wanted.unique = slice_of(unique)
-        wanted.reducer = wanted.policy = Slice(NULL, 0)
+        wanted.reducer = Slice(NULL, 0)
+        wanted.policy = slice_of(parameters)
         wanted.payload = slice_of(payload)
         wanted.priority = priority
         wanted.background = background
@@ -105,6 +108,8 @@ cdef class InProcessPeer(Peer):
             raise ValueError("only a background job can be due later")
         if not due < float("inf"):
             raise ValueError(f"the due time of a job cannot be {due}")
+        if parameters and not all_lasting(parameters):
+            raise ValueError(f"a job keeps {", ".join(sorted(LASTING_KEYS))}; give it another time or priority by due and priority")
         if len(payload) > MAX_PAYLOAD:
             raise ValueError(f"a payload has less than 4 GiB, not {len(payload)} bytes")
         self.broker.enter()
@@ -174,7 +179,7 @@ cdef class InProcessPeer(Peer):
         finally:
             self.broker.rest()
 
-    def tell(self, bytes handle not None, int kind, bytes body=b""):
+    def tell(self, bytes handle not None, int kind, bytes body=b"", double now=0.0):
         if not <int>DATA <= kind <= <int>EXCEPTION:
             raise ValueError(f"a worker cannot report a {kind}")
         if kind == STATUS:
@@ -184,16 +189,16 @@ cdef class InProcessPeer(Peer):
         cdef bytes whole = handle if kind == FAIL else handle + b"\0" + (body or b"")
         self.broker.enter()
         try:
-            return ReportedName(self.broker.report(self, number, <Report>kind, whole, len(whole)))
+            return ReportedName(self.broker.report(self, number, <Report>kind, whole, len(whole), now))
         finally:
             self.broker.rest()
 
-    def progress(self, bytes handle not None, uint32_t numerator, uint32_t denominator):
+    def progress(self, bytes handle not None, uint32_t numerator, uint32_t denominator, double now=0.0):
         cdef uint64_t number = self.broker.handles.parse(handle, len(handle))
         cdef bytes whole = b"%b\0%d\0%d" % (handle, numerator, denominator)
         self.broker.enter()
         try:
-            return ReportedName(self.broker.progress(self, number, numerator, denominator, whole, len(whole)))
+            return ReportedName(self.broker.progress(self, number, numerator, denominator, whole, len(whole), now))
         finally:
             self.broker.rest()
 
@@ -222,3 +227,8 @@ cdef object status_of(Job* job):
     if job.state != RUNNING:
         return False, 0, 0, job.waiting
     return True, job.place.run.numerator, job.place.run.denominator, job.waiting
+
+
+cdef bint all_lasting(bytes parameters) except -1:
+    """Raises ValueError for a mistake in them."""
+    return parameter_texts.read(parameters).keys() <= LASTING_KEYS

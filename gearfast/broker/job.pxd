@@ -21,6 +21,7 @@ cdef enum State:
     DELAYED = 1           # in the heap of what is due later
     RUNNING = 2           # a worker holds it
     NOWHERE = 3           # between two of these
+    RETRYING = 4          # in the heap of what is tried again later
 
 cdef enum Flag:
     OWNS_UNIQUE = 1       # it is what a submit with this unique id finds

@@ -14,7 +14,7 @@ from gearfast.broker.outbox cimport Outbox
 from gearfast.broker.jobtable cimport JobTable
 from gearfast.broker.party cimport Party, attach
 from gearfast.broker.peer cimport Peer, Report
-from gearfast.broker.policy cimport Policies
+from gearfast.broker.policy cimport Policies, Policy
 from gearfast.ground.ring cimport Ring
 from gearfast.broker.functions cimport Ability, Function, Functions, functions_push
 from gearfast.ground.slice cimport Slice
@@ -49,6 +49,8 @@ cdef class Life:
     cdef Ring leaving             # parties of which something is still to be taken
     cdef Ring forgotten           # parties whose peers Python has forgotten, and that nothing was taken from yet
     cdef Heap delayed             # jobs, by wall clock
+    cdef Heap retrying            # jobs, by monotonic clock
+    cdef uint64_t dice            # for the jitter of their waits
     cdef Heap deadlines           # runs, by monotonic clock
     cdef readonly size_t held_bytes       # of all jobs
     cdef size_t most_bytes                # the most of it since free memory was last given back
@@ -96,7 +98,11 @@ cdef class Life:
     cdef void stop(self, Run* run) noexcept nogil
     cdef void forgive_holder(self, Job* job) noexcept nogil
     cdef void requeue(self, Run* run, double now) noexcept nogil
-    # A job that is QUEUED or DELAYED; False: there is no memory, and it is QUEUED.
+    # A worker failed, or was lost: it is tried again, perhaps later.
+    cdef void retry(self, Job* job, double now) noexcept nogil
+    cdef bint is_spent(self, const Job* job) noexcept nogil         # it has had all its tries
+    cdef double waits(self, const Policy* policy, uint16_t attempts) noexcept nogil
+    # A job that no worker has; a time below 0 stays as it is. False: there is no memory, and it is QUEUED.
     cdef bint replace(self, Job* job, uint8_t priority, double due, double now) noexcept nogil
     cdef void abandon(self, Job* job) noexcept nogil
     cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil

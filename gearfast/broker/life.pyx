@@ -11,8 +11,11 @@
     any        the same report of a worker that lost it     gone, its clients told
     any        cancel                                       gone, FAIL to its clients
     any        the store does not take it                   no background job any more: see the last two
+    RUNNING    the same, and its wait between tries begins  RETRYING
+    RUNNING    report FAIL, EXCEPTION while it has retries  RETRYING, or QUEUED if it does not wait
+    RETRYING   tick when its wait is over                   QUEUED, workers woken
     QUEUED     move to a later time                         DELAYED
-    DELAYED    move to another time, run now                DELAYED, QUEUED
+    DELAYED    move to another time, run now                DELAYED, QUEUED; RETRYING likewise
     QUEUED     last foreground client lost                  gone
     RUNNING    last foreground client lost                  RUNNING as an orphan: gone with its worker
 
@@ -25,8 +28,8 @@ from libc.stdint cimport uint16_t
 from gearfast.ground.allocator cimport give_memory_back, keep_memory
 from gearfast.broker.events cimport ABANDONED, LOST, REQUEUED, STARTED, WOKEN
 from gearfast.ground.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
-from gearfast.ground.index cimport index_close, index_open
-from gearfast.broker.job cimport DELAYED, HAS_POLICY, NOWHERE, QUEUED, RUNNING, job_free, job_new, job_policy, job_size
+from gearfast.ground.index cimport index_close, index_open, keyed_hash
+from gearfast.broker.job cimport DELAYED, HAS_POLICY, NOWHERE, QUEUED, RETRYING, RUNNING, job_free, job_new, job_policy, job_size
 from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_restore
 from gearfast.broker.lost cimport lost_expects, lost_remember
 from gearfast.broker.jobtable cimport jobtable_add, jobtable_close, jobtable_open, jobtable_remove, jobtable_reserve
@@ -34,6 +37,7 @@ from gearfast.broker.party cimport detach, holds, parties_free, party_new
 from gearfast.broker.peer cimport EXCEPTION, FAIL, tell
 from gearfast.broker.policy cimport Policy, policies_close, policies_open, policy_give, policy_take
 from gearfast.ground.pool cimport pool_give, pool_take
+from gearfast.protocol.parameters cimport BACKOFF, RETRIES, TIMEOUT
 from gearfast.ground.ring cimport ring_append, ring_leave, ring_open, ring_prepend
 from gearfast.broker.functions cimport (
     Worker, function_has_work, functions_close, functions_get, functions_open, functions_rest, functions_take, functions_use, functions_wake,
@@ -62,6 +66,8 @@ cdef class Life:
         keep_memory(memory_step)
         heap_open(&self.delayed)
         heap_open(&self.deadlines)
+        heap_open(&self.retrying)
+        self.dice = keyed_hash(b"jitter", 6) | 1
         if not (jobtable_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies) and functions_open(&self.functions)
                 and index_open(&self.waiters)):
             raise MemoryError("no memory for a broker")
@@ -79,6 +85,7 @@ cdef class Life:
         index_close(&self.waiters)
         heap_close(&self.delayed)
         heap_close(&self.deadlines)
+        heap_close(&self.retrying)
 
     cdef Party* party_of(self, Peer peer) noexcept nogil:
         if peer.party == NULL:
@@ -180,6 +187,12 @@ cdef class Life:
 
     cdef bint replace(self, Job* job, uint8_t priority, double due, double now) noexcept nogil:
         cdef bint placed
+        if due < 0 and job.state != QUEUED:        # it waits on where it is
+            (<Function*>job.home).delayed[job.priority] -= 1
+            (<Function*>job.home).delayed[priority] += 1
+            job.priority = priority
+            self.outbox.gather_again(job, now)
+            return True
         displace(self, job)
         job.priority = priority
         placed = due <= 0 or postpone(self, job, due)
@@ -209,17 +222,20 @@ cdef class Life:
 
     cdef bint start(self, Job* job, Ability* ability, double now) noexcept nogil:
         cdef Run* run = <Run*>pool_take(sizeof(Run))
+        cdef double deadline
         if run == NULL:
             return False
         run.job = job
         run.ability = ability
         run.numerator = run.denominator = 0
         run.deadline = 0
-        if ability.timeout > 0:
-            if not heap_push(&self.deadlines, now + ability.timeout / 1000.0, job.number, run, &run.position):
-                pool_give(run, sizeof(Run))
-                return False
-            run.deadline = now + ability.timeout / 1000.0
+        if ability.timeout > 0 or job.flags & HAS_POLICY:
+            deadline = now + shorter(ability.timeout / 1000.0, job_policy(job))
+            if deadline < INFINITY:
+                if not heap_push(&self.deadlines, deadline, job.number, run, &run.position):
+                    pool_give(run, sizeof(Run))
+                    return False
+                run.deadline = deadline
         functions_take(&self.functions, job)
         job.state = RUNNING
         job.place.run = run
@@ -257,13 +273,42 @@ cdef class Life:
         if job.waiters == NULL and not is_background(job):
             self.happened(ABANDONED, job)
             self.release(job)
-        elif self.job_retries >= 0 and job.attempts >= self.job_retries and not self.closing:
+        elif self.is_spent(job) and not self.closing:
             self.happened(LOST, job)
             self.fail(job)
         else:
-            self.happened(REQUEUED, job)
-            self.outbox.gather_again(job, now)
+            self.retry(job, now)
+
+    cdef bint is_spent(self, const Job* job) noexcept nogil:
+        cdef const Policy* policy = job_policy(job)
+        if policy != NULL and policy.asked.given & RETRIES:
+            return job.attempts > policy.asked.retries
+        return self.job_retries >= 0 and job.attempts >= self.job_retries
+
+    cdef void retry(self, Job* job, double now) noexcept nogil:
+        cdef double wait = self.waits(job_policy(job), job.attempts)
+        self.happened(REQUEUED, job)
+        if wait > 0 and not self.closing and heap_push(&self.retrying, now + wait, job.number, job, &job.place.due):
+            job.state = RETRYING
+            (<Function*>job.home).delayed[job.priority] += 1
+        else:                                      # for want of memory, too: nothing is lost by it
             self.enqueue(job, now)
+        self.outbox.gather_again(job, now)
+
+    cdef double waits(self, const Policy* policy, uint16_t attempts) noexcept nogil:
+        """Seconds before the next try."""
+        cdef double wait
+        if policy == NULL or not policy.asked.given & BACKOFF:
+            return 0
+        wait = policy.asked.backoff.first
+        if policy.asked.backoff.most > 0:
+            wait = min(wait * 2.0 ** (min(attempts, <uint16_t>64) - 1), policy.asked.backoff.most)
+        if policy.asked.backoff.jitter:
+            self.dice ^= self.dice << 13           # xorshift
+            self.dice ^= self.dice >> 7
+            self.dice ^= self.dice << 17
+            wait *= 0.5 + (self.dice >> 11) * 2.0 ** -54
+        return wait
 
     cdef void abandon(self, Job* job) noexcept nogil:
         """Its last client is gone, and it is no background job."""
@@ -321,6 +366,16 @@ cdef inline void displace(Life self, Job* job) noexcept nogil:
     elif job.state == DELAYED:
         heap_remove(&self.delayed, job.place.due)
         (<Function*>job.home).delayed[job.priority] -= 1
+    elif job.state == RETRYING:
+        heap_remove(&self.retrying, job.place.due)
+        (<Function*>job.home).delayed[job.priority] -= 1
     elif job.state == RUNNING:
         self.stop(job.place.run)
     job.state = NOWHERE
+
+
+cdef inline double shorter(double seconds, const Policy* policy) noexcept nogil:
+    """The time-out of a worker, or that of a job; infinity if there is neither."""
+    if policy != NULL and policy.asked.given & TIMEOUT and (seconds <= 0 or policy.asked.timeout < seconds):
+        return policy.asked.timeout
+    return seconds if seconds > 0 else INFINITY

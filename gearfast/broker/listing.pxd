@@ -15,10 +15,13 @@ cdef tuple function_rows(const Index* functions, object start, int most)
 # (handle, attempts lost, orphan, background, unique)
 cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int most)
 
-# Of delayed jobs alone: (due, handle, function, priority, unique, bytes of payload)
-cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delayed, object start, int most)
+# Of jobs that wait for a moment: (due, handle, function, priority, unique, bytes of payload, retrying); `due` is wall
+# clock time, and monotonic for those that are tried again.
+cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delayed, const Heap* retrying, object start, int most)
 # (state, function, priority, unique, bytes of payload, attempts lost, due, background, clients, parameters)
 cdef tuple job_figures(const Job* job, double due)
+# The moment that a job waits for; 0: it waits for none.
+cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying) noexcept
 
 cdef class Abilities:             # the names of a worker's functions
     cdef Ring place               # behind those that were shown

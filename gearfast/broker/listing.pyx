@@ -3,7 +3,7 @@
 from gearfast.ground.heap cimport heap_when
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
-from gearfast.broker.job cimport DELAYED, Job, job_policy, job_unique
+from gearfast.broker.job cimport DELAYED, RETRYING, Job, job_policy, job_unique
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_scan
 from gearfast.ground.ring cimport ring_leave, ring_open, ring_prepend
@@ -15,7 +15,7 @@ cdef enum:
     MIN_ROWS = 64           # rows one slice has room for
     MAX_ROWS = 1000
 
-cdef tuple STATES = ("queued", "delayed", "running", "nowhere")
+cdef tuple STATES = ("queued", "delayed", "running", "nowhere", "retrying")
 
 
 cdef tuple function_rows(const Index* functions, object start, int most):
@@ -40,23 +40,32 @@ cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int mos
         release_collector(collects)
 
 
-cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delayed, object start, int most):
+cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delayed, const Heap* retrying,
+                        object start, int most):
     cdef Cursor cursor = cursor_of(start)
     cdef Job* found[MAX_ROWS]
     cdef int count = jobtable_scan(jobs, &cursor, found, min(max(most, MIN_SCAN), MAX_ROWS)), at
     cdef bint collects = hold_collector()
     try:
         return cursor_number(cursor), [
-            delayed_row(handles, found[at], delayed) for at in range(count) if found[at].state == DELAYED
+            delayed_row(handles, found[at], delayed, retrying)
+            for at in range(count)
+            if found[at].state == DELAYED or found[at].state == RETRYING
         ]
     finally:
         release_collector(collects)
 
 
-cdef tuple delayed_row(Handles handles, const Job* job, const Heap* delayed):
+cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying) noexcept:
+    if job.state == DELAYED:
+        return heap_when(delayed, job.place.due)
+    return heap_when(retrying, job.place.due) if job.state == RETRYING else 0
+
+
+cdef tuple delayed_row(Handles handles, const Job* job, const Heap* delayed, const Heap* retrying):
     cdef Slice unique = job_unique(job), name = (<Function*>job.home).name
-    return (heap_when(delayed, job.place.due), handles.format(job.number), name.data[:name.size], job.priority,
-            unique.data[:unique.size], job.payload_size)
+    return (moment_of(job, delayed, retrying), handles.format(job.number), name.data[:name.size], job.priority,
+            unique.data[:unique.size], job.payload_size, job.state == RETRYING)
 
 
 cdef tuple job_figures(const Job* job, double due):

@@ -4,11 +4,13 @@
 
 from gearfast.ground.index cimport Index, Node
 from gearfast.ground.slice cimport Slice
+from gearfast.protocol.parameters cimport Parameters
 
 cdef struct Policy:
     Node node             # in the index of texts
     size_t jobs           # that refer to it
     Slice text
+    Parameters asked      # of it what this version knows
 
 cdef struct Policies:
     Index texts

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gearfast.server.server import Server
     from gearfast.server.session import Session
 
-DelayedRow = tuple[float, bytes, bytes, int, bytes, int]
+DelayedRow = tuple[float, bytes, bytes, int, bytes, int, bool]
 
 OK: Final = b"OK\r\n"
 USUAL: Final = 100
@@ -74,7 +74,7 @@ class Jobs:
             "priority": Priority(priority).name.lower().encode(),
             "bytes": b"%d" % size,
             "attempts": b"%d" % attempts,
-            "due": moment(due) if due else b"",
+            "due": moment(on_the_wall(due, state == "retrying")) if due else b"",
             "background": b"yes" if background else b"no",
             "clients": b"%d" % clients,
             "parameters": shown(asked),
@@ -97,7 +97,8 @@ class Jobs:
         cursor = 0
         while True:
             cursor, rows = self.broker.scan_delayed(cursor, self.slice)
-            for row in rows:
+            for found in rows:
+                row = (on_the_wall(found[0], found[6]), *found[1:])
                 if name is not None and row[2] != name:
                     continue
                 if len(kept) < limit:
@@ -107,9 +108,9 @@ class Jobs:
             if not cursor:
                 break
             yield b""
-        found = sorted(row for _, row in kept)
-        for at in range(0, len(found), self.slice):
-            yield b"".join(map(line, found[at : at + self.slice]))
+        listed = sorted(row for _, row in kept)
+        for at in range(0, len(listed), self.slice):
+            yield b"".join(map(line, listed[at : at + self.slice]))
         yield END
 
     def run(self, words: list[bytes], session: "Session") -> Answer:
@@ -177,6 +178,11 @@ def due_of(text: bytes) -> float:
         raise ValueError(f"due has to be {allowed['delay']}; or {allowed['at']}") from None
 
 
+def on_the_wall(due: float, retrying: bool) -> float:
+    """Return when a job is due by the wall clock; one that is tried again waits by the other one."""
+    return due - monotonic() + time() if retrying else due
+
+
 def moment(due: float) -> bytes:
     """Return a moment for people and programs: ISO 8601, in UTC."""
     try:
@@ -188,6 +194,6 @@ def moment(due: float) -> bytes:
 
 def line(row: DelayedRow) -> bytes:
     """``due, handle, priority, bytes, function, unique``, separated by tabs."""
-    due, handle, function, priority, unique, size = row
+    due, handle, function, priority, unique, size, _ = row
     told = (moment(due), handle, Priority(priority).name.lower().encode(), size, shown(function), shown(unique))
     return b"%b\t%b\t%b\t%d\t%b\t%b\n" % told

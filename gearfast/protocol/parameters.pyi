@@ -1,15 +1,16 @@
 """Submit parameters: durations, moments and words behind a function's name (protocol section 12)."""
 
-from typing import final
+from typing import Any, final
 
 @final
 class ParameterTexts:
     """Those that were read lately; nothing of it is called from Python."""
 
-def read(text: bytes) -> dict[str, float | int]:
+def read(text: bytes) -> dict[str, Any]:
     """Return what a text of submit parameters asks for, by its keys. Raises ValueError, which names the mistake.
 
-    ``delay`` and ``at`` are in seconds, ``priority`` is a job's.
+    ``delay``, ``at`` and ``timeout`` are in seconds, ``priority`` is a job's, ``backoff`` is (first, most, jitter): seconds,
+    and 0 for most if it does not grow.
     """
 
 def keys() -> dict[str, str]:

@@ -186,13 +186,62 @@ cdef bint read_priority(Slice value, Parameters* into) noexcept nogil:
     return False
 
 
+cdef bint read_retries(Slice value, Parameters* into) noexcept nogil:
+    cdef int count = 0
+    while value.size > 0 and is_digit(value.data[0]) and count <= MAX_RETRIES:
+        count = count * 10 + (value.data[0] - c"0")
+        skip(&value, value.data[0])
+    into.retries = <uint16_t>count
+    return value.size == 0 and count <= MAX_RETRIES
+
+
+cdef bint begins_with(Slice* text, const char* word) noexcept nogil:
+    """Take a word off the beginning of `text`."""
+    cdef size_t size = strlen(word)
+    if text.size < size or memcmp(text.data, word, size) != 0:
+        return False
+    text.data += size
+    text.size -= size
+    return True
+
+
+cdef bint read_backoff(Slice value, Parameters* into) noexcept nogil:
+    cdef Backoff* backoff = &into.backoff
+    cdef size_t at, end = value.size
+    backoff.jitter = value.size > 7 and memcmp(value.data + value.size - 7, b"+jitter", 7) == 0
+    if backoff.jitter:
+        value.size -= 7
+    if begins_with(&value, b"fixed:"):
+        backoff.most = 0
+        return read_duration(value, &backoff.first)
+    if not begins_with(&value, b"exponential:"):
+        return False
+    for at in range(1, value.size):
+        if value.data[at] == c"." and value.data[at - 1] == c".":
+            end = at + 1
+            break
+    else:
+        return False
+    return (read_duration(Slice(value.data, end - 2), &backoff.first)
+            and read_duration(Slice(value.data + end, value.size - end), &backoff.most)
+            and 0 < backoff.first <= backoff.most)
+
+
+cdef bint read_timeout(Slice value, Parameters* into) noexcept nogil:
+    return read_duration(value, &into.timeout) and into.timeout > 0
+
+
 cdef enum:
-    KEYS = 3
+    KEYS = 6
+    MAX_RETRIES = 1000
 
 cdef Key[KEYS] TABLE = [
     Key(b"delay", DELAY, read_delay, b"a duration of at most 36500d, such as 500ms, 30s, 20m or 1h30m"),
     Key(b"at", AT, read_at, b"a moment with its zone, such as 2026-12-24T18:00:00+01:00, or seconds since 1970"),
     Key(b"priority", PRIORITY, read_priority, b"high, normal or low"),
+    Key(b"retries", RETRIES, read_retries, b"a number from 0 to 1000"),
+    Key(b"backoff", BACKOFF, read_backoff, b"fixed:10s or exponential:1s..5m, perhaps with +jitter behind it"),
+    Key(b"timeout", TIMEOUT, read_timeout, b"a duration above 0, such as 500ms, 30s, 20m or 1h30m"),
 ]
 
 
@@ -229,6 +278,9 @@ cdef bint parameters_read(Slice text, Parameters* parameters, Mistake* mistake) 
     cdef const char* semicolon
     cdef Slice pair
     memset(parameters, 0, sizeof(Parameters))
+    if text.size > MAX_TEXT:
+        mistake[0] = Mistake(TOO_LONG, text, Slice(NULL, 0), NULL)
+        return False
     while True:
         semicolon = <const char*>memchr(text.data, c";", text.size) if text.size > 0 else NULL
         pair = Slice(text.data, text.size if semicolon == NULL else <size_t>(semicolon - text.data))
@@ -245,24 +297,46 @@ cdef bint parameters_read(Slice text, Parameters* parameters, Mistake* mistake) 
 
 @cython.final
 cdef class ParameterTexts:
-    cdef const Parameters* read(self, Slice text, Mistake* mistake) noexcept nogil:
+    cdef const Remembered* read(self, Slice text, Mistake* mistake) noexcept nogil:
         cdef Remembered* slot = &self.slots[slot_of(text)]
         if text.size == slot.size and text.size > 0 and memcmp(text.data, slot.text, text.size) == 0:
-            return &slot.parameters
+            return slot
         slot.size = 0
         if not parameters_read(text, &slot.parameters, mistake):
             return NULL
-        if text.size <= SLOT_SIZE:
-            memcpy(slot.text, text.data, text.size)
-            slot.size = <uint16_t>text.size
-        return &slot.parameters
+        memcpy(slot.text, text.data, text.size)
+        slot.size = <uint16_t>text.size
+        slot.lasting = <uint16_t>put_lasting(text, slot.text + text.size)
+        return slot
+
+
+cdef size_t put_lasting(Slice text, char* out) noexcept nogil:
+    """The pairs that last, of a text without mistakes."""
+    cdef const char* end = text.data + text.size
+    cdef const char* at = text.data
+    cdef const char* semicolon
+    cdef const char* equals
+    cdef size_t size = 0
+    while at < end:
+        equals = <const char*>memchr(at, c"=", end - at)
+        semicolon = <const char*>memchr(at, c";", end - at)
+        if semicolon == NULL:
+            semicolon = end
+        if find_key(Slice(at, equals - at)).bit & LASTING:
+            if size > 0:
+                out[size] = c";"
+                size += 1
+            memcpy(out + size, at, semicolon - at)
+            size += semicolon - at
+        at = semicolon + 1
+    return size
 
 
 cdef inline size_t slot_of(Slice text) noexcept nogil:
     """Where a text is remembered; two that share a slot are read anew."""
     cdef uint64_t found = text.size, word
     cdef size_t at
-    for at in range(0, min(text.size, <size_t>SLOT_SIZE), 8):
+    for at in range(0, min(text.size, <size_t>MAX_TEXT), 8):
         word = 0
         memcpy(&word, text.data + at, min(text.size - at, <size_t>8))
         found = (found ^ word) * 0x9E3779B97F4A7C15ULL
@@ -279,6 +353,8 @@ cdef str what_is_wrong(const Mistake* mistake):
         return f"a submit parameter is written key=value, and not '{key}'"
     if mistake.kind == UNKNOWN_KEY:
         return f"'{key}' is not a submit parameter; there are {', '.join(keys())}"
+    if mistake.kind == TOO_LONG:
+        return f"submit parameters have at most {<int>MAX_TEXT} bytes, and not {mistake.key.size}"
     if mistake.kind == TWICE:
         return f"the submit parameter {key} is given twice"
     if mistake.kind == TOGETHER:
@@ -297,5 +373,6 @@ def read(bytes text not None):
     cdef Mistake mistake
     if not parameters_read(Slice(text, len(text)), &found, &mistake):
         raise ValueError(what_is_wrong(&mistake))
-    asked = {"delay": found.delay, "at": found.at, "priority": found.priority}
+    asked = {"delay": found.delay, "at": found.at, "priority": found.priority, "retries": found.retries,
+             "backoff": (found.backoff.first, found.backoff.most, bool(found.backoff.jitter)), "timeout": found.timeout}
     return {TABLE[at].name.decode(): asked[TABLE[at].name.decode()] for at in range(KEYS) if found.given & TABLE[at].bit}

@@ -151,7 +151,8 @@ cdef int on_report(Session session, const Packet* packet, const Row* row) except
             )
         handle = cut_at_nul(handle)
     return session.check(
-        broker.report(session, broker.handles.parse(handle.data, handle.size), row.report, body.data, body.size),
+        broker.report(session, broker.handles.parse(handle.data, handle.size), row.report, body.data, body.size,
+                      session.service.now),
         row.not_found,
     )
 
@@ -163,7 +164,8 @@ cdef int on_work_status(Session session, const Packet* packet, const Row* row) e
     parse_number(packet.argument[2], &denominator)
     return session.check(
         broker.progress(session, broker.handles.parse(packet.argument[0].data, packet.argument[0].size),
-                        <uint32_t>numerator, <uint32_t>denominator, packet.body.data, packet.body.size),
+                        <uint32_t>numerator, <uint32_t>denominator, packet.body.data, packet.body.size,
+                        session.service.now),
         row.not_found,
     )
 

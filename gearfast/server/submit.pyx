@@ -5,7 +5,7 @@ from libc.string cimport memchr
 from gearfast.broker.broker cimport NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Submitted
 from gearfast.broker.job cimport Job
 from gearfast.protocol.packet cimport JOB_CREATED
-from gearfast.protocol.parameters cimport AT, DELAY, PRIORITY, Mistake, Parameters, what_is_wrong
+from gearfast.protocol.parameters cimport AT, BACKOFF, DELAY, PRIORITY, RETRIES, Mistake, Parameters, Remembered, lasting, what_is_wrong
 from gearfast.server.fenced cimport send_after_store
 from gearfast.server.session cimport Service
 
@@ -63,25 +63,32 @@ cdef bint take_parameters(Session session, Submission* wanted) except -1:
     cdef size_t size = semicolon - wanted.function.data
     cdef Slice text = Slice(semicolon + 1, wanted.function.size - size - 1)
     cdef Mistake mistake
-    cdef const Parameters* found = session.service.texts.read(text, &mistake)
+    cdef const Remembered* remembered = session.service.texts.read(text, &mistake)
+    cdef const Parameters* found
     cdef double due = 0
-    if found == NULL:
+    if remembered == NULL:
         return refuse(session, what_is_wrong(&mistake))
+    found = &remembered.parameters
+    wanted.policy = lasting(remembered)
     wanted.function.size = size
     if size == 0:
         return refuse(session, "there is no name of a function before the semicolon")
     if found.given & PRIORITY:
         wanted.priority = found.priority
+    if not wanted.background and found.given & (DELAY | AT | RETRIES | BACKOFF):
+        return refuse(session, f"{not_for_clients(found.given)} is for background jobs: a client waits for this one")
     if not found.given & (DELAY | AT):
         return True
-    if not wanted.background:
-        return refuse(session, f"{'delay' if found.given & DELAY else 'at'} is for background jobs: a client waits for this one")
     if wanted.due != 0:                            # or it was one that has passed
         return refuse(session, "SUBMIT_JOB_EPOCH has its own time: leave delay and at out")
     due = found.at if found.given & AT else session.service.clock.wall() + found.delay
     if due > session.service.clock.wall():
         wanted.due = due
     return True
+
+
+cdef str not_for_clients(int given):
+    return "delay" if given & DELAY else "at" if given & AT else "retries" if given & RETRIES else "backoff"
 
 
 cdef bint refuse(Session session, str why) except -1:

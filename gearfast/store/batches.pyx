@@ -4,6 +4,9 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
+from gearfast.ground.clock cimport monotonic_time, wall_time
+from gearfast.ground.heap cimport heap_when
+from gearfast.broker.job cimport RETRYING
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport PRIORITIES
@@ -144,7 +147,7 @@ cdef class Batches:
         cdef Slice name = (<Function*>job.home).name
         if <size_t>len(self.function) != name.size or memcmp(<const char*>self.function, name.data, name.size) != 0:
             self.function = name.data[:name.size]
-        return record_of(job, self.function, self.broker.due_of(job))
+        return record_of(job, self.function, wall_due(self.broker, job))
 
     def written(self):
         cdef Outbox outbox = self.broker.outbox
@@ -362,3 +365,10 @@ cdef int check_line(int which) except -1:
     if not 0 <= which < LINES:
         raise ValueError(f"a line is a number from 0 to {LINES - 1} (see Waits), not {which}")
     return 0
+
+
+cdef double wall_due(Broker broker, const Job* job) noexcept:
+    """When it is due, by the clock that goes on while no server runs."""
+    if job.state == RETRYING:
+        return wall_time() + heap_when(&broker.retrying, job.place.due) - monotonic_time()
+    return broker.due_of(job)
