@@ -21,7 +21,7 @@ cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delay
 # (state, function, priority, unique, bytes of payload, attempts lost, due, background, clients, parameters)
 cdef tuple job_figures(const Job* job, double due)
 # The moment that a job waits for; 0: it waits for none.
-cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying) noexcept
+cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying) noexcept nogil
 
 cdef class Abilities:             # the names of a worker's functions
     cdef Ring place               # behind those that were shown

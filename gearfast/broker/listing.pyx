@@ -56,7 +56,7 @@ cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delay
         release_collector(collects)
 
 
-cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying) noexcept:
+cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying) noexcept nogil:
     if job.state == DELAYED:
         return heap_when(delayed, job.place.due)
     return heap_when(retrying, job.place.due) if job.state == RETRYING else 0

@@ -168,11 +168,11 @@ def read(word: bytes) -> str:
 def due_of(text: bytes) -> float:
     """Read when a job is to be due: a duration from now on, or a moment. Raises ValueError."""
     try:
-        return time() + parameters.read(b"delay=" + text)["delay"]
+        return time() + float(parameters.read(b"delay=" + text)["delay"])
     except ValueError:
         pass
     try:
-        return parameters.read(b"at=" + text)["at"]
+        return float(parameters.read(b"at=" + text)["at"])
     except ValueError:
         allowed = parameters.keys()
         raise ValueError(f"due has to be {allowed['delay']}; or {allowed['at']}") from None

@@ -69,4 +69,4 @@ cdef class ParameterTexts:    # which were read lately: programs submit with the
 
 # Those keys of a text that are asked of the job for all its life, as they were given.
 cdef inline Slice lasting(const Remembered* found) noexcept nogil:
-    return Slice(found.text + found.size, found.lasting)
+    return Slice(&found.text[found.size], found.lasting)

@@ -9,8 +9,8 @@ class ParameterTexts:
 def read(text: bytes) -> dict[str, Any]:
     """Return what a text of submit parameters asks for, by its keys. Raises ValueError, which names the mistake.
 
-    ``delay``, ``at`` and ``timeout`` are in seconds, ``priority`` is a job's, ``backoff`` is (first, most, jitter): seconds,
-    and 0 for most if it does not grow.
+    ``delay``, ``at`` and ``timeout`` are in seconds, ``priority`` is a job's, ``backoff`` is (first, most, jitter):
+    seconds, and 0 for most if it does not grow.
     """
 
 def keys() -> dict[str, str]:

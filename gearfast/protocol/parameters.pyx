@@ -188,6 +188,8 @@ cdef bint read_priority(Slice value, Parameters* into) noexcept nogil:
 
 cdef bint read_retries(Slice value, Parameters* into) noexcept nogil:
     cdef int count = 0
+    if value.size == 0:
+        return False
     while value.size > 0 and is_digit(value.data[0]) and count <= MAX_RETRIES:
         count = count * 10 + (value.data[0] - c"0")
         skip(&value, value.data[0])
@@ -306,7 +308,7 @@ cdef class ParameterTexts:
             return NULL
         memcpy(slot.text, text.data, text.size)
         slot.size = <uint16_t>text.size
-        slot.lasting = <uint16_t>put_lasting(text, slot.text + text.size)
+        slot.lasting = <uint16_t>put_lasting(text, &slot.text[text.size])
         return slot
 
 

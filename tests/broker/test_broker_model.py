@@ -17,7 +17,7 @@ from gearfast.broker.broker import Broker
 from gearfast.broker.inprocess import InProcessPeer
 from gearfast.broker.peer import Report
 from tests.support import model
-from tests.support.model import PREFIX, Model
+from tests.support.model import PREFIX, Asked, Model
 
 EXAMPLES = int(os.environ.get("GEARFAST_MODEL_EXAMPLES", "800"))
 GRACE = 0.0625  # like every other moment here, exact as a float
@@ -28,6 +28,9 @@ functions = st.sampled_from([b"f", b"g", b"F", b""])
 workable = st.sampled_from([b"f", b"g"])
 uniques = st.sampled_from([b"", b"-", b"u", b"u", b"p"])
 payloads = st.sampled_from([b"", b"p", b"u"])
+asked = st.builds(
+    Asked, st.sampled_from([-1, 0, 1, 3]), st.sampled_from([0.0, 0.5, 2.0]), st.sampled_from([0.0, 0.5, 1.5])
+)
 priorities = st.integers(0, 2)
 picks = st.integers(0, 11)
 timeouts = st.sampled_from([0, 0, 1000, 2000, -1])
@@ -95,6 +98,12 @@ class BrokerAndModel(RuleBasedStateMachine):
     def submit_several(self, number: int, name: bytes, count: int) -> None:
         for _ in range(count):
             self.submit(number, name, b"", b"", 1, True)
+
+    @rule(number=peers, name=workable, unique=uniques, asked=asked)
+    def submit_to_be_tried_again(self, number: int, name: bytes, unique: bytes, asked: Asked) -> None:
+        peer, twin = self.pair(number)
+        handle = peer.submit(name, b"x", unique, background=True, parameters=asked.text, now=self.now)
+        assert handle == self.model.submit(twin, name, b"x", unique, 1, True, 0.0, self.now, asked)
 
     @rule(number=peers, name=functions, payload=payloads, unique=uniques, delay=delays)
     def submit_for_later(self, number: int, name: bytes, payload: bytes, unique: bytes, delay: float) -> None:
@@ -198,7 +207,7 @@ class BrokerAndModel(RuleBasedStateMachine):
     def tell(self, number: int, pick: int, kind: Report, body: bytes) -> None:
         peer, twin = self.pair(number)
         handle = self.running(number, pick)
-        assert peer.tell(handle, kind, body) == self.model.report(twin, handle, kind, body)
+        assert peer.tell(handle, kind, body, self.now) == self.model.report(twin, handle, kind, body, self.now)
 
     @rule(number=peers, pick=picks, numerator=st.integers(0, 3), denominator=st.integers(0, 3))
     def progress(self, number: int, pick: int, numerator: int, denominator: int) -> None:

@@ -102,9 +102,10 @@ def test_the_page_tells_what_is_so(server: Server, tmp_path: Path) -> None:
     assert len(handles(server)) == 1
 
 
-def test_the_page_has_all_keys() -> None:
-    table = PAGE.partition("## Parameters")[2].partition("\n- ")[0]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(parameters.keys())
+def test_the_pages_have_all_keys() -> None:
+    failure = (PROJECT / "docs" / "failure.md").read_text(encoding="utf-8")
+    tables = PAGE.partition("## Parameters")[2].partition("\n- ")[0] + failure
+    assert re.findall(r"^\| `(\w+)` \|", tables, re.MULTILINE) == list(parameters.keys())
 
 
 @pytest.mark.parametrize(("words", "lane"), [(["-I"], "low"), (["-L"], "high"), ([], "normal")])

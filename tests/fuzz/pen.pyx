@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint32_t
 from libc.stdio cimport snprintf
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memset, strlen
 
 from tests.fuzz.buffer cimport buffer_more, buffer_put
 from tests.fuzz.kinds cimport HEADER, LAST_KIND, kind_of, put_big_endian
@@ -15,6 +15,10 @@ cdef enum:
 
 cdef char PATTERN[LONGEST + PERIOD]
 cdef const char* PREFIX = b"H:fuzz:"
+ctypedef const char* Text
+cdef Text[4] ASKED = [
+    b";retries=2", b";retries=1;backoff=fixed:1s+jitter;timeout=1s", b";delay=1s;priority=high", b";backoff=fixed:x",
+]
 cdef uint8_t[16] SUBMITS = [7, 18, 7, 18, 21, 32, 33, 34, 36, 37, 38, 36, 7, 18, 18, 7]
 cdef uint8_t[6] REPORTS = [28, 29, 12, 13, 14, 25]
 
@@ -68,6 +72,14 @@ cdef char* put(char* at, Slice part, bint terminated) noexcept nogil:
     return at + part.size + terminated
 
 
+cdef Slice with_parameters(Slice name, int which, char* room) noexcept nogil:
+    cdef size_t size = strlen(ASKED[which])
+    if name.size > 0:
+        memcpy(room, name.data, name.size)
+    memcpy(room + name.size, ASKED[which], size)
+    return Slice(room, name.size + size)
+
+
 cdef void write_submit(Buffer* out, const Cell* cell, double wall) noexcept nogil:
     """`a` says how, `b` for whom, `c` how much and how often."""
     cdef uint32_t type = SUBMITS[cell.a & 15]
@@ -76,7 +88,11 @@ cdef void write_submit(Buffer* out, const Cell* cell, double wall) noexcept nogi
     cdef size_t size = size_of(cell.c), whole
     cdef int count = 2, time, at, times = min(times_of(cell.c >> 4), <int>(1 + 200_000 // (size + 1)))
     cdef char* place
-    parts[0], parts[1] = function_name(cell.b), unique_id(cell.b >> 3)
+    cdef Slice name = function_name(cell.b)
+    cdef char room[200]
+    parts[0], parts[1] = name, unique_id(cell.b >> 3)
+    if cell.b >= 224 and name.size < 100:
+        parts[0] = with_parameters(name, cell.a >> 6, room)
     if type == 36:
         wall += (cell.b >> 6) * (cell.a >> 4) * 5.0 - 2
         parts[2] = Slice(<char*>when, snprintf(when, sizeof(when), b"%.0f", wall))
@@ -91,7 +107,7 @@ cdef void write_submit(Buffer* out, const Cell* cell, double wall) noexcept nogi
         place = begin(out, type, whole)
         for at in range(count):
             place = put(place, parts[at], True)
-        memcpy(place, pattern(seed_of(parts[0])), size)
+        memcpy(place, pattern(seed_of(name)), size)
 
 
 cdef void write_ability(Buffer* out, const Cell* cell) noexcept nogil:

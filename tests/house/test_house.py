@@ -79,7 +79,16 @@ DOORS = {
     *("function_rows", "job_rows", "function_row", "job_row", "of"),  # what an administrator sees
     *("delayed_rows", "delayed_row", "job_figures", "moment_of"),
     *("what_is_wrong", "shown"),  # the words of an ERROR
-    *("cursor_number", "cursor_of", "slice_of", "as_heard", "status_of", "packet_tuple", "error"),  # for Python
+    *(
+        "cursor_number",
+        "cursor_of",
+        "slice_of",
+        "as_heard",
+        "status_of",
+        "packet_tuple",
+        "error",
+        "all_lasting",
+    ),  # for Python
     "release_collector",
 }
 

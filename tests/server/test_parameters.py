@@ -292,3 +292,85 @@ def test_more_texts_than_are_remembered() -> None:
             assert await due_of(server, client, f"f;at=4000000000.{'0' * 90}") == 4_000_000_000
 
     played(scene)
+
+
+def test_what_lasts_is_kept_by_the_job_and_the_rest_is_not() -> None:
+    """In the order in which it was given; jobs that ask the same share it."""
+
+    async def scene(server: Server, client: Talk) -> None:
+        for text, kept in (
+            (
+                "retries=3;backoff=exponential:1s..5m+jitter;timeout=30s",
+                b"retries=3;backoff=exponential:1s..5m+jitter;timeout=30s",
+            ),
+            ("delay=1h;timeout=30s;priority=high;retries=0", b"timeout=30s;retries=0"),
+            ("delay=1h", b""),
+        ):
+            for _ in range(2):
+                answer = await client.call(wire.SUBMIT_JOB_BG, f"f;{text}", "", payload="x")
+                assert answer.name == "JOB_CREATED", answer.body
+                found = server.broker.show_job(answer.body)
+                assert found is not None
+                assert (found[1], found[9]) == (b"f", kept)
+
+    played(scene)
+
+
+def test_a_job_that_fails_is_tried_again_for_any_client_and_worker() -> None:
+    async def scene(server: Server, client: Talk) -> None:
+        handle = (await client.call(wire.SUBMIT_JOB_BG, "f;retries=1", "", payload="x")).body
+        async with Talk(server) as worker:
+            worker.say(wire.CAN_DO, "f")
+            for left in (1, 0):
+                assert (await worker.call(wire.GRAB_JOB)).args(2)[0] == handle
+                worker.say(wire.WORK_FAIL, handle)
+                await worker.call(wire.ECHO_REQ, payload="")
+                assert server.broker.job_count == left
+            assert (await worker.call(wire.GRAB_JOB)).name == "NO_JOB"
+
+    played(scene)
+
+
+@pytest.mark.parametrize("text", ["retries=2", "backoff=fixed:1s"])
+def test_a_client_that_waits_is_told_of_the_first_failure(text: str) -> None:
+    async def scene(server: Server, client: Talk) -> None:
+        answer = await client.call(wire.SUBMIT_JOB, f"f;{text}", "", payload="x")
+        assert answer.name == "ERROR"
+        assert f"{text[: text.index('=')]} is for background jobs".encode() in answer.body
+        assert (await client.call(wire.SUBMIT_JOB, "f;timeout=5s;priority=low", "", payload="x")).name == "JOB_CREATED"
+
+    played(scene)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        *(
+            (f"retries={n}", "retries has to be a number from 0 to 1000")
+            for n in ("", "-1", "1001", "9" * 99, "1.5", "x")
+        ),
+        *(
+            (f"backoff={b}", "backoff has to be fixed:10s or exponential:1s..5m")
+            for b in (
+                "",
+                "10s",
+                "fixed:",
+                "fixed:x",
+                "linear:1s",
+                "exponential:1s",
+                "exponential:5m..1s",
+                "fixed:1s+jit",
+            )
+        ),
+        *((f"timeout={t}", "timeout has to be a duration above 0") for t in ("", "0s", "30", "-1s")),
+        (f"at={'0' * 300}", "submit parameters have at most 255 bytes, and not 303"),
+    ],
+)
+def test_a_mistake_in_what_lasts_is_named(text: str, said: str) -> None:
+    async def scene(server: Server, client: Talk) -> None:
+        answer = await client.call(wire.SUBMIT_JOB_BG, f"f;{text}", "", payload="x")
+        assert answer.name == "ERROR"
+        assert said.encode() in answer.body
+        assert server.broker.job_count == 0
+
+    played(scene)

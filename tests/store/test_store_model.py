@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,9 +19,9 @@ from gearfast.broker.broker import Broker
 from gearfast.broker.outbox import Waits
 from gearfast.store.batches import Batches
 from gearfast.store.contract import StoredJob
-from tests.broker.test_broker_model import BrokerAndModel, picks
+from tests.broker.test_broker_model import BrokerAndModel, asked, peers, picks, uniques, workable
 from tests.support import model
-from tests.support.model import PREFIX
+from tests.support.model import PREFIX, Asked
 
 HEAVY = 100
 """Bytes of a job that is a batch by itself: some of them are."""
@@ -30,7 +31,9 @@ EXAMPLES = int(os.environ.get("GEARFAST_MODEL_EXAMPLES", "400"))
 def stored_form(job: model.Job) -> StoredJob:
     """What the store should know of a job of the model."""
     due = job.due if job.state == "delayed" else 0.0
-    return StoredJob(job.number, job.function.name, job.unique, job.priority, due, job.attempts, job.payload, b"")
+    text = job.asked.text
+    more = bytes((2, 2, len(text))) + text if text else b""
+    return StoredJob(job.number, job.function.name, job.unique, job.priority, due, job.attempts, job.payload, more)
 
 
 class BrokerModelAndStore(BrokerAndModel):
@@ -146,6 +149,11 @@ class BrokerModelAndStore(BrokerAndModel):
         """Told of at once, and written with the next batch."""
         super().move(pick, priority, later)
         self.moved.add(int(self.handle(pick).rpartition(b":")[2] or 0))
+
+    @rule(number=peers, name=workable, unique=uniques, asked=asked)
+    def submit_to_be_tried_again(self, number: int, name: bytes, unique: bytes, asked: Asked) -> None:
+        """Without a wait between tries: its end is told to the store by the machine's own clocks."""
+        super().submit_to_be_tried_again(number, name, unique, replace(asked, backoff=0.0))
 
     @rule(age=st.sampled_from([0.0, 0.5, 2.0]))
     def some_have_waited_too_long(self, age: float) -> None:

@@ -48,6 +48,25 @@ class Peer:
     unasked: set[Function] = field(default_factory=set)  # taken on asleep, with work waiting: that wakes nobody
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Parameters that a job keeps; -1 and 0: not given."""
+
+    retries: int = -1
+    backoff: float = 0.0
+    timeout: float = 0.0
+
+    @property
+    def text(self) -> bytes:
+        given = [f"retries={self.retries}"] if self.retries >= 0 else []
+        given += [f"backoff=fixed:{self.backoff}s"] if self.backoff else []
+        given += [f"timeout={self.timeout}s"] if self.timeout else []
+        return ";".join(given).encode()
+
+
+NOTHING = Asked()
+
+
 @dataclass(eq=False)
 class Job:
     """A job that is delayed, queued or running."""
@@ -69,6 +88,7 @@ class Job:
     deadline: float = 0.0
     numerator: int = 0
     denominator: int = 0
+    asked: Asked = NOTHING
 
     @property
     def handle(self) -> bytes:
@@ -129,6 +149,7 @@ class Model:
         background: bool,
         due: float,
         now: float,
+        asked: Asked = NOTHING,
     ) -> bytes | None:
         function = self.function(name)
         key = payload if unique == b"-" else unique
@@ -140,6 +161,7 @@ class Model:
             self.numbers += 1
             job = Job(self.numbers, function, payload, unique, priority, background, due, "delayed")
             job.joinable = bool(key)
+            job.asked = asked
             self.jobs.append(job)
             if not background:
                 job.waiting.append(client)
@@ -282,17 +304,28 @@ class Model:
         job.state, job.holder, job.taken_as = "running", peer, self.events
         job.numerator = job.denominator = 0
         timeout = peer.timeouts[job.function]
-        job.deadline = now + timeout / 1000 if timeout > 0 else 0.0
+        limits = [limit for limit in (timeout / 1000, job.asked.timeout) if limit > 0]
+        job.deadline = now + min(limits) if limits else 0.0
 
     def remember(self, peer: Peer, number: int, failed: bool) -> None:
         peer.lost.append((number, failed))
         while len(peer.lost) > self.remembered_results:
             peer.lost.pop(0)
 
-    def report(self, peer: Peer, handle: bytes, kind: Report, body: bytes) -> Reported:
+    def report(self, peer: Peer, handle: bytes, kind: Report, body: bytes, now: float) -> Reported:
         job = self.find(handle)
         if job is None or not (job.holder is peer or (job.number, False) in peer.lost):
             return self.report_on_lost(peer, handle, kind)
+        if kind in (Report.FAIL, Report.EXCEPTION) and job.background and job.asked.retries >= 0:
+            if job.holder is not peer:
+                return self.report_on_lost(peer, handle, kind)
+            if job.attempts < job.asked.retries:
+                if kind == Report.EXCEPTION:
+                    self.remember(peer, job.number, True)
+                job.holder, job.deadline = None, 0.0
+                job.attempts += 1
+                self.retry(job, now)
+                return Reported.TAKEN
         self.tell(job, kind, b"" if kind == Report.FAIL else body)
         if kind >= Report.COMPLETE:
             self.end(job, peer, kind)
@@ -321,7 +354,7 @@ class Model:
         job = self.find(handle)
         if job is not None and job.holder is peer:
             job.numerator, job.denominator = numerator, denominator
-        return self.report(peer, handle, Report.STATUS, b"%d\0%d" % (numerator, denominator))
+        return self.report(peer, handle, Report.STATUS, b"%d\0%d" % (numerator, denominator), 0.0)
 
     def tell(self, job: Job, kind: Report, body: bytes | None) -> None:
         for client in job.waiting:
@@ -339,8 +372,15 @@ class Model:
         job.attempts += 1
         if job.orphan:
             self.jobs.remove(job)
-        elif self.job_retries >= 0 and job.attempts >= self.job_retries:
+        elif job.attempts > job.asked.retries if job.asked.retries >= 0 else 0 <= self.job_retries <= job.attempts:
             self.fail(job)
+        else:
+            self.retry(job, now)
+
+    def retry(self, job: Job, now: float) -> None:
+        """At once, or after its wait."""
+        if job.asked.backoff > 0:
+            job.state, job.due = "retrying", now + job.asked.backoff
         else:
             self.enqueue(job, now)
 
@@ -359,11 +399,10 @@ class Model:
             return Moved.NO_SUCH_JOB
         if job.holder is not None:
             return Moved.RUNS
-        later = (job.due if job.state == "delayed" else 0.0) if due is None else due
         job.priority = job.priority if priority is None else priority
-        if later > 0:
-            job.state, job.due = "delayed", later
-        else:
+        if due is not None and due > 0:
+            job.state, job.due = "delayed", due
+        elif due is not None or job.state == "queued":
             self.enqueue(job, now)
         return Moved.MOVED
 
@@ -387,6 +426,9 @@ class Model:
         due = [job for job in self.jobs if job.state == "delayed" and job.due <= wall]
         for job in sorted(due, key=lambda job: (job.due, job.number)):
             self.enqueue(job, now)
+        again = [job for job in self.jobs if job.state == "retrying" and job.due <= now]
+        for job in sorted(again, key=lambda job: (job.due, job.number)):
+            self.enqueue(job, now)
         late = [job for job in self.jobs if job.deadline > 0 and job.deadline <= now]
         for job in sorted(late, key=lambda job: (job.deadline, job.number)):
             self.lose(job, now)
@@ -397,6 +439,7 @@ class Model:
 
     def wait(self, now: float, wall: float) -> float:
         moments = [job.due - wall for job in self.jobs if job.state == "delayed"]
+        moments += [job.due - now for job in self.jobs if job.state == "retrying"]
         moments += [job.deadline - now for job in self.jobs if job.deadline > 0]
         moments += [peer.woken_at + self.wakeup_grace - now for peer in self.woken[:1]]
         return max(min(moments, default=float("inf")), 0.0)
