@@ -233,12 +233,12 @@ cdef class Lane(Benchmark):
         if job == NULL:
             raise MemoryError()
         job.priority = 1
-        lane_push(&self.lanes, job)
+        lane_push(&self.lanes.lane[job.priority], job)
         return 0
 
     cdef int pop(self) except -1:
         cdef Job* job = self.lanes.lane[1].head
-        lane_remove(&self.lanes, job)
+        lane_remove(&self.lanes.lane[job.priority], job)
         job_free(job)
         return 0
 

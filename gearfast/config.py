@@ -64,6 +64,11 @@ DESCRIPTORS_KEPT = 24
 """Descriptors that ordinary connections leave free, at most a quarter of all: twice VISITORS of each kind, for them,
 for log files and for connections to stores."""
 
+DEAD_LETTERS = 10_000
+"""Jobs of a function that are kept after their last try; the oldest leave first."""
+DEAD_LETTER_BYTES = 64 * MIB
+"""The same, in bytes."""
+
 IDLE_FUNCTIONS = 64 * KIB
 """Bytes of functions without jobs, workers and limits that stay known; beyond them the oldest are forgotten at once."""
 

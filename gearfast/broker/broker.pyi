@@ -25,6 +25,7 @@ from typing_extensions import disjoint_base
 
 from gearfast.broker.leaving import Leaving
 from gearfast.broker.life import Moved
+from gearfast.broker.peer import Peer
 
 class Submitted(IntEnum):
     """What became of a submission."""
@@ -174,11 +175,14 @@ class Broker(Leaving):
         stays unknown. Raises ValueError if the limits are not three, OverflowError if one is negative.
         """
 
-    def show_job(self, handle: bytes) -> tuple[str, bytes, int, bytes, int, int, float, bool, int, bytes] | None:
+    def show_job(
+        self, handle: bytes
+    ) -> tuple[str, bytes, int, bytes, int, int, float, bool, int, bytes, float, Peer | None, bytes] | None:
         """Tell of one job; None if there is none such.
 
-        ``(state, function, priority, unique, bytes of payload, attempts lost, due, background, clients, parameters)``:
-        the state is ``queued``, ``delayed``, ``retrying`` or ``running``, and ``due`` as in `scan_delayed`, else 0.
+        ``(state, function, priority, unique, bytes of payload, attempts that failed, due, background, clients,
+        parameters, submitted, worker, last error)``: the state is ``queued``, ``delayed``, ``retrying``, ``running`` or
+        ``buried``, ``due`` as in `scan_delayed`, else 0, and ``submitted`` is in monotonic seconds.
         """
 
     def move_job(

@@ -5,20 +5,20 @@ The way of a job from state to state is told in life.pyx, what becomes of a peer
 
 cimport cython
 from libc.math cimport INFINITY
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint16_t
+from libc.string cimport memchr, strlen
 
 from gearfast.broker.listing cimport delayed_rows, function_rows, job_figures, job_rows, moment_of
 from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, SUBMITTED, TIMED_OUT, Kind
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
-from gearfast.broker.job cimport DELAYED, HAS_POLICY, RUNNING, Run, job_policy
+from gearfast.broker.job cimport DEAD, DELAYED, NOWHERE, RUNNING, Run
 from gearfast.broker.keeping cimport is_background
-from gearfast.broker.leaving cimport BATCH
-from gearfast.broker.life cimport MOVED, NO_SUCH_JOB, RUNS, STAYS
+from gearfast.broker.life cimport BATCH, IS_BURIED, MOVED, NO_SUCH_JOB, RUNS, STAYS, TOO_LONG
 from gearfast.broker.lost cimport lost_expects, lost_has, lost_remember
 from gearfast.broker.jobtable cimport jobtable_find, jobtable_scan
 from gearfast.broker.party cimport holds
+from gearfast.broker.past cimport past_note
 from gearfast.broker.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, tell
-from gearfast.protocol.parameters cimport RETRIES
 from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave
 from gearfast.broker.functions cimport (
     Ability, Function, functions_ability, functions_can_do, functions_cant_do, functions_drop, functions_find,
@@ -26,11 +26,14 @@ from gearfast.broker.functions cimport (
     functions_rouse, functions_sleep, functions_use, worker_is_woken, worker_new,
 )
 from gearfast.broker.rotation cimport PRIORITIES, rotation_to_end
+from gearfast.broker.rules cimport retries_of
 from gearfast.broker.unique cimport unique_find, unique_find_anywhere, unique_hash, unique_key
 
 from gearfast.broker.life import Moved as MovedName
 
 cdef Kind[3] ENDS = [COMPLETED, FAILED, RAISED]       # of a job, by the report
+
+cdef const char* FAILURE = b"its worker said WORK_FAIL"
 
 
 cdef extern from "pythread.h":
@@ -87,7 +90,7 @@ cdef class Broker(Leaving):
 
     cdef void take_from_forgotten(self) noexcept nogil:
         while not ring_empty(&self.forgotten):
-            self.take_back(<Party*>self.forgotten.next.owner, 0.0)
+            self.take_back(<Party*>self.forgotten.next.owner, self.latest)
 
     # --- clients ---
 
@@ -110,7 +113,7 @@ cdef class Broker(Leaving):
             return NO_NUMBERS
         if self.crowded:
             return NO_MEMORY_LEFT
-        job = self.create(function, wanted, self.handles.last + 1)
+        job = self.create(function, wanted, self.handles.last + 1, now)
         if job == NULL:
             return NO_MEMORY
         self.handles.last += 1
@@ -156,6 +159,8 @@ cdef class Broker(Leaving):
             return NO_SUCH_JOB
         if job.state == RUNNING:
             return RUNS
+        if job.state == DEAD:
+            return IS_BURIED
         if self.replace(job, job.priority if priority < 0 else <uint8_t>priority, due, now):
             return MOVED
         return STAYS
@@ -239,16 +244,20 @@ cdef class Broker(Leaving):
         cdef Party* party = peer.party
         cdef Job* job = self.find(number)
         cdef bint held
+        cdef int retries
         if party == NULL:
             return UNKNOWN
         held = job != NULL and holds(party, job)
         if not held and (job == NULL or not lost_has(&party.lost, number)):
             return LATE if lost_expects(&party.lost, number, kind == FAIL, kind >= COMPLETE) else UNKNOWN
-        if kind >= FAIL and is_background(job) and job.flags & HAS_POLICY and job_policy(job).asked.given & RETRIES:
+        retries = retries_of(job) if kind >= FAIL and is_background(job) else -1
+        if retries >= 0:
             if not held:                           # it is tried by another one: that this one has failed changes nothing
                 lost_expects(&party.lost, number, kind == FAIL, True)
                 return LATE
-            if job.attempts < job_policy(job).asked.retries:
+            past_note(job, job.place.run.started, now, said(kind, body, size))
+            job.attempts += job.attempts < <uint16_t>-1
+            if job.attempts <= retries:
                 self.try_again(job, party, kind, now)
                 return TAKEN
         if job.waiters != NULL:
@@ -257,7 +266,10 @@ cdef class Broker(Leaving):
             if not held or kind != COMPLETE:
                 self.note_result(job, party, kind)
             self.happened(ENDS[kind - <int>COMPLETE], job)
-            self.release(job)
+            if retries >= 0:
+                self.bury(job, now)
+            else:
+                self.release(job)
         elif job.waiters == NULL and not is_background(job):
             self.abandon(job)                      # its clients do not listen any more
         return TAKEN
@@ -267,7 +279,6 @@ cdef class Broker(Leaving):
         if kind == EXCEPTION:                      # the Perl worker says WORK_FAIL as well
             lost_remember(&party.lost, job.number, True, self.remembered_results)
         self.stop(job.place.run)
-        job.attempts += 1
         self.retry(job, now)
 
     cdef Reported progress(self, Peer peer, uint64_t number, uint32_t numerator, uint32_t denominator,
@@ -285,6 +296,7 @@ cdef class Broker(Leaving):
         cdef int left
         cdef Job* job
         cdef Run* run
+        self.latest = now
         for left in range(BATCH):
             job = <Job*>heap_pop_due(&self.delayed, wall)
             if job == NULL:
@@ -303,7 +315,7 @@ cdef class Broker(Leaving):
                 break
             run.deadline = 0
             self.happened(TIMED_OUT, run.job)
-            self.requeue(run, now)
+            self.requeue(run, TOO_LONG, now)
         for left in range(BATCH):
             if not self.pass_over(now):
                 break
@@ -387,7 +399,7 @@ cdef class Broker(Leaving):
             function = functions_find_folded(&self.functions, folded)
         if function == NULL:
             return NO_SUCH_FUNCTION
-        if function.workers > 0 or function.total > 0:
+        if function.workers > 0 or function.total > 0 or function.dead.count > 0:
             return IN_USE
         functions_drop(&self.functions, function)
         return DROPPED
@@ -427,3 +439,11 @@ cdef class Broker(Leaving):
 
 cdef inline Slice slice_of(bytes data):
     return Slice(<const char*>data, len(data))
+
+
+cdef Slice said(Report kind, const char* body, size_t size) noexcept nogil:
+    """What a worker says of its failure: behind the handle."""
+    cdef const char* nul = <const char*>memchr(body, 0, size) if kind == EXCEPTION and size > 0 else NULL
+    if nul == NULL:
+        return Slice(FAILURE, strlen(FAILURE))
+    return Slice(nul + 1, size - (nul + 1 - body))

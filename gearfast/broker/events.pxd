@@ -19,9 +19,12 @@ cpdef enum Kind:
     ABANDONED = 9                 # nobody waits for it any more
     CANCELLED = 10                # by an administrator
     WOKEN = 11                    # a worker, for a function; no job
+    BURIED = 12                   # kept after its last try
+    KICKED = 13                   # it was buried, and its tries begin anew
+    DISCARDED = 14                # it was buried, and is gone
 
 cdef enum:
-    KINDS = 12
+    KINDS = 15
 
 cdef class Events:
     cdef public unsigned int wanted       # a bit for each kind that somebody listens to

@@ -14,7 +14,7 @@ class Kind(IntEnum):
     PROGRESSED = 2
     """Its worker said how far it is (WORK_STATUS)."""
     COMPLETED = 3
-    """Its worker has done it; it has ended, as after all that follow but TIMED_OUT and REQUEUED."""
+    """Its worker has done it; it has ended, as after all that follow but TIMED_OUT, REQUEUED and KICKED."""
     FAILED = 4
     """Its worker said WORK_FAIL."""
     RAISED = 5
@@ -31,6 +31,12 @@ class Kind(IntEnum):
     """By an administrator."""
     WOKEN = 11
     """A worker was woken for a function; there is no job."""
+    BURIED = 12
+    """It has used up its tries, and is kept: a dead letter. FAILED, RAISED or LOST came before."""
+    KICKED = 13
+    """It was buried, and is a job again, with a fresh set of tries."""
+    DISCARDED = 14
+    """It was buried, and is gone: by an administrator, or because there were too many."""
 
 @disjoint_base
 class Events:

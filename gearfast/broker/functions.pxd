@@ -9,10 +9,11 @@
 from libc.stdint cimport int64_t, uint32_t
 
 from gearfast.ground.index cimport Index, Node
-from gearfast.broker.job cimport Job, Lanes
+from gearfast.broker.job cimport Job, Lane, Lanes
 from gearfast.ground.ring cimport Ring, ring_empty
 from gearfast.broker.rotation cimport PRIORITIES, Rotation, Seat
 from gearfast.ground.slice cimport Slice
+from gearfast.protocol.parameters cimport Parameters
 
 cdef struct Function:
     Lanes lanes                   # first: a job's `home` is its function
@@ -25,6 +26,9 @@ cdef struct Function:
     size_t delayed[PRIORITIES]
     size_t workers                # abilities
     size_t limit[PRIORITIES]      # of `total`, for a new job of that priority; 0: none
+    Lane dead                     # jobs that have used up their tries, oldest first; none of `total`
+    size_t dead_bytes             # of them
+    const Parameters* rules       # what holds for its jobs unless they ask for something else; NULL: nothing
     bint wanted                   # by an administrator: known though nobody uses it
     Ring idle                     # in the ring of those that nobody uses, while it has no jobs, workers or limits
     Ring parked[PRIORITIES]       # abilities whose mark is off since the lane was found empty

@@ -9,7 +9,7 @@ from gearfast.ground.index cimport (
     index_add, index_chain, index_close, index_open, index_remove, index_unlink_all, keyed_hash,
     keyed_number,
 )
-from gearfast.broker.job cimport lane_push, lane_remove
+from gearfast.broker.job cimport QUEUED, lane_push, lane_remove
 from gearfast.ground.ring cimport ring_append, ring_append_all, ring_empty, ring_leave, ring_open, ring_prepend
 from gearfast.broker.rotation cimport (
     rotation_add, rotation_close, rotation_first, rotation_mark, rotation_open, rotation_remove, rotation_to_front,
@@ -167,7 +167,7 @@ cdef void functions_lay_off(Functions* functions, Function* function) noexcept n
     for priority in range(PRIORITIES):
         if function.limit[priority] > 0:
             return
-    if not function.wanted and ring_empty(&function.idle):
+    if not function.wanted and function.dead.count == 0 and ring_empty(&function.idle):
         ring_append(&functions.idle, &function.idle)
         functions.idle_bytes += bytes_of(function)
 
@@ -329,7 +329,8 @@ cdef void functions_push(Functions* functions, Job* job) noexcept nogil:
     cdef Function* function = <Function*>job.home
     cdef Ring* parked
     cdef Ability* ability
-    if not lane_push(&function.lanes, job):
+    job.state = QUEUED
+    if not lane_push(&function.lanes.lane[job.priority], job):
         return
     functions.busy[job.priority] += 1
     parked = &function.parked[job.priority]
@@ -340,7 +341,7 @@ cdef void functions_push(Functions* functions, Job* job) noexcept nogil:
 
 
 cdef void functions_take(Functions* functions, Job* job) noexcept nogil:
-    if lane_remove(job.home, job):
+    if lane_remove(&job.home.lane[job.priority], job):
         functions.busy[job.priority] -= 1
 
 

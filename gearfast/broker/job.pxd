@@ -22,11 +22,13 @@ cdef enum State:
     RUNNING = 2           # a worker holds it
     NOWHERE = 3           # between two of these
     RETRYING = 4          # in the heap of what is tried again later
+    DEAD = 5              # among its function's dead letters
 
 cdef enum Flag:
     OWNS_UNIQUE = 1       # it is what a submit with this unique id finds
     HAS_POLICY = 2        # a pointer to one stands behind its record, and behind its claim
-    AHEAD = 0xFC          # what stands between the record and its texts, in words of eight bytes, times four
+    AHEAD = 0x3C          # what stands between the record and its texts, in words of eight bytes, times four
+    HAS_PAST = 0x40       # it is kept apart (past.pxd)
 
 cdef struct Link:
     Job* next
@@ -37,10 +39,21 @@ cdef union Place:         # which of them holds is told by the job's state
     size_t due            # its position in the heap
     Run* run
 
+cdef struct Past:         # of a job that has failed; all times are monotonic seconds
+    double submitted
+    double started        # for the first time; 0: it is not known
+    double failed         # for the last time
+    size_t error_size     # of what is known of its last failure; it follows
+
+cdef union History:
+    double submitted      # monotonic seconds
+    Past* past            # told by the job's flags
+
 cdef struct Job:
     Place place
     Lanes* home           # of its function
     uint64_t number
+    History history
     Waiter* waiters       # foreground clients, each of them once
     uint32_t waiting      # how often they asked, all together
     uint32_t payload_size
@@ -63,7 +76,8 @@ cdef struct Run:          # a job in a worker's hands
     Job* job
     void* ability         # of the worker, for this job's function (functions.pxd)
     Ring of_ability
-    double deadline       # monotonic seconds; 0: none
+    double started        # monotonic seconds
+    double deadline       # the same; 0: none
     size_t position       # in the heap of deadlines, if it has one
     uint32_t numerator
     uint32_t denominator
@@ -91,7 +105,7 @@ cdef struct Lanes:
 cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy) noexcept nogil
 cdef void job_free(Job* job) noexcept nogil
 # With its waiters and its run, at the end of everything: its peers may be gone already, nothing of theirs is touched.
-cdef void job_bury(Job* job) noexcept nogil
+cdef void job_dispose(Job* job) noexcept nogil
 cdef size_t job_size(const Job* job) noexcept nogil               # bytes of its one allocation
 cdef Claim* job_claim(const Job* job) noexcept nogil
 cdef Job* job_of_claim(const Claim* claim) noexcept nogil
@@ -101,5 +115,5 @@ cdef Slice job_payload(const Job* job) noexcept nogil
 cdef Policy* job_policy(const Job* job) noexcept nogil            # NULL: it asks for nothing more
 
 # Each returns whether the lane was, or is now, empty.
-cdef bint lane_push(Lanes* lanes, Job* job) noexcept nogil
-cdef bint lane_remove(Lanes* lanes, Job* job) noexcept nogil
+cdef bint lane_push(Lane* lane, Job* job) noexcept nogil
+cdef bint lane_remove(Lane* lane, const Job* job) noexcept nogil

@@ -42,10 +42,12 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy) no
 
 
 cdef void job_free(Job* job) noexcept nogil:
+    if job.flags & HAS_PAST:
+        pool_give(job.history.past, sizeof(Past) + job.history.past.error_size)
     pool_give(job, job_size(job))
 
 
-cdef void job_bury(Job* job) noexcept nogil:
+cdef void job_dispose(Job* job) noexcept nogil:
     cdef Waiter* waiter
     while job.waiters != NULL:
         waiter = job.waiters
@@ -87,9 +89,7 @@ cdef Policy* job_policy(const Job* job) noexcept nogil:
     return policy
 
 
-cdef bint lane_push(Lanes* lanes, Job* job) noexcept nogil:
-    cdef Lane* lane = &lanes.lane[job.priority]
-    job.state = QUEUED
+cdef bint lane_push(Lane* lane, Job* job) noexcept nogil:
     job.place.lane.next = NULL
     job.place.lane.prev = lane.tail
     if lane.tail == NULL:
@@ -101,8 +101,7 @@ cdef bint lane_push(Lanes* lanes, Job* job) noexcept nogil:
     return lane.count == 1
 
 
-cdef bint lane_remove(Lanes* lanes, Job* job) noexcept nogil:
-    cdef Lane* lane = &lanes.lane[job.priority]
+cdef bint lane_remove(Lane* lane, const Job* job) noexcept nogil:
     cdef Job* next = job.place.lane.next
     cdef Job* prev = job.place.lane.prev
     if prev == NULL:

@@ -5,7 +5,7 @@ from libc.stdlib cimport calloc, free
 from gearfast.ground.index cimport (
     index_add, index_chain, index_close, index_open, index_remove, index_scan, index_unlink_all, keyed_number,
 )
-from gearfast.broker.job cimport job_bury
+from gearfast.broker.job cimport job_dispose
 
 cdef enum:
     SCAN_PAGES = 64
@@ -33,7 +33,7 @@ cdef void jobtable_close(JobTable* table) noexcept nogil:
         node = node.next
         for place in range(PAGE_JOBS):
             if page.job[place] != NULL:
-                job_bury(page.job[place])
+                job_dispose(page.job[place])
         free(page)
     index_close(&table.pages)
     table.newest = table.recent = NULL

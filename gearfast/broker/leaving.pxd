@@ -6,13 +6,10 @@ from gearfast.broker.party cimport Party
 from gearfast.broker.peer cimport Peer
 from gearfast.ground.ring cimport Ring
 
-cdef enum:
-    BATCH = 1000          # events of one kind that are dealt with together, so that a great many of them starve nobody
-
 cdef class Leaving(Life):
     cdef void disconnect(self, Peer peer, double now) noexcept nogil
     cdef void discard_worker(self, Party* party, double now) noexcept nogil
     cdef void take_back(self, Party* party, double now) noexcept nogil
     cdef void taken_back(self, Party* party) noexcept nogil
     cdef void stop_waiting(self, Waiter* waiter) noexcept nogil
-    cdef void take_one_back(self, Ring* link, double now) noexcept nogil
+    cdef void take_one_back(self, const Party* party, Ring* link, double now) noexcept nogil

@@ -4,6 +4,7 @@ from gearfast.broker.functions cimport (
     Ability, Function, Worker, ability_free, functions_cant_do, functions_rouse, is_place, worker_free,
 )
 from gearfast.broker.job cimport Job, Run
+from gearfast.broker.life cimport BATCH, GONE, HANDED_BACK
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.party cimport detach, party_free
 from gearfast.ground.ring cimport ring_append, ring_append_all, ring_empty, ring_leave
@@ -42,7 +43,7 @@ cdef class Leaving(Life):
             if party.peer == NULL and not ring_empty(&party.waits):      # first: some it may have submitted itself
                 self.stop_waiting(<Waiter*>party.waits.next.owner)
             elif not ring_empty(&party.given_up):
-                self.take_one_back(party.given_up.next, now)
+                self.take_one_back(party, party.given_up.next, now)
             else:
                 self.taken_back(party)
                 return
@@ -62,7 +63,7 @@ cdef class Leaving(Life):
         if job.waiters == NULL and not is_background(job):
             self.abandon(job)
 
-    cdef void take_one_back(self, Ring* link, double now) noexcept nogil:
+    cdef void take_one_back(self, const Party* party, Ring* link, double now) noexcept nogil:
         """An ability, step by step: given up, then job by job, newest first, then for good."""
         cdef Ability* ability
         if is_place(link):
@@ -72,6 +73,6 @@ cdef class Leaving(Life):
         if ability.worker != NULL:
             functions_cant_do(&self.functions, ability)
         elif not ring_empty(&ability.runs):
-            self.requeue(<Run*>ability.runs.next.owner, now)
+            self.requeue(<Run*>ability.runs.next.owner, GONE if party.peer == NULL else HANDED_BACK, now)
         else:
             ability_free(ability)

@@ -30,11 +30,29 @@ cdef struct Submission:
     bint background
     double due                    # wall clock seconds; 0: at once
 
+cdef enum:
+    BATCH = 1000          # events of one kind that are dealt with together, so that a great many of them starve nobody
+
+cdef struct Restored:             # what a store has kept besides
+    uint64_t number
+    uint16_t attempts
+    uint8_t state                 # QUEUED or DELAYED, or DEAD
+    double submitted              # all times are monotonic seconds; 0: it is not known
+    double started
+    double failed
+    Slice error
+
+cdef enum Loss:                   # how a worker loses a job
+    GONE = 0                      # it is not there any more
+    HANDED_BACK = 1               # it says that it cannot do it
+    TOO_LONG = 2                  # it has not done it in time
+
 cpdef enum Moved:
     MOVED = 0
     NO_SUCH_JOB = 1
     RUNS = 2                      # a worker has it
     STAYS = 3                     # there is no memory for it to be due later
+    IS_BURIED = 4                 # it has used up its tries
 
 cdef class Life:
     cdef readonly Handles handles
@@ -63,13 +81,15 @@ cdef class Life:
     cdef public bint crowded      # no further jobs: there is little memory left for them
     cdef readonly size_t running  # jobs in workers' hands
     cdef readonly size_t unkept   # jobs that are no background jobs
+    cdef readonly size_t dead     # jobs that have used up their tries
+    cdef double latest            # monotonic seconds, when time passed last
 
     # Nothing is handed out any more, since nobody waits for a job that is in no store.
     cdef inline bint withholds(self) noexcept nogil:
         return self.draining and self.unkept == 0
     # The server may end.
     cdef inline bint is_idle(self) noexcept nogil:
-        return self.jobs.count == 0 or (self.withholds() and self.running == 0)
+        return self.jobs.count == self.dead or (self.withholds() and self.running == 0)
 
     cdef inline void happened(self, Kind kind, const Job* job) noexcept nogil:
         self.events.note(kind, job, (<Function*>job.home).name)
@@ -79,10 +99,10 @@ cdef class Life:
     cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1
     cdef double due_of(self, const Job* job) noexcept nogil         # wall clock seconds; 0: it is not delayed
     # --- its begin ---
-    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) noexcept nogil
+    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil
     # Without memory the job ends.
     cdef bint bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash, double now) noexcept nogil
-    cdef bint restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) noexcept nogil
+    cdef bint restore(self, const Submission* wanted, const Restored* kept, double now) noexcept nogil
     cdef inline bint wait_for(self, Job* job, Peer client) noexcept nogil:
         cdef Party* party = self.party_of(client) if client.party == NULL else client.party
         return party != NULL and attach(&self.waiters, job, party)
@@ -97,14 +117,21 @@ cdef class Life:
     cdef bint start(self, Job* job, Ability* ability, double now) noexcept nogil
     cdef void stop(self, Run* run) noexcept nogil
     cdef void forgive_holder(self, Job* job) noexcept nogil
-    cdef void requeue(self, Run* run, double now) noexcept nogil
+    cdef void requeue(self, Run* run, Loss loss, double now) noexcept nogil
     # A worker failed, or was lost: it is tried again, perhaps later.
     cdef void retry(self, Job* job, double now) noexcept nogil
     cdef bint is_spent(self, const Job* job) noexcept nogil         # it has had all its tries
-    cdef double waits(self, const Policy* policy, uint16_t attempts) noexcept nogil
     # A job that no worker has; a time below 0 stays as it is. False: there is no memory, and it is QUEUED.
     cdef bint replace(self, Job* job, uint8_t priority, double due, double now) noexcept nogil
     cdef void abandon(self, Job* job) noexcept nogil
     cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil
     cdef void fail(self, Job* job) noexcept nogil
     cdef void release(self, Job* job) noexcept nogil
+    # --- dead letters ---
+    cdef void end_failed(self, Job* job, double now) noexcept nogil
+    # It has used up its tries: kept, and its clients are told no more.
+    cdef void bury(self, Job* job, double now) noexcept nogil
+    cdef void inter(self, Job* job) noexcept nogil
+    cdef void trim(self, Function* function) noexcept nogil
+    cdef void discard(self, Job* job) noexcept nogil
+    cdef void kick(self, Job* job, double now) noexcept nogil        # tries begin anew

@@ -17,6 +17,8 @@ class Moved(IntEnum):
     """A worker has it."""
     STAYS = 3
     """There is no memory for it to be due later; it is queued."""
+    IS_BURIED = 4
+    """It has used up its tries."""
 
 @disjoint_base
 class Life:
@@ -35,6 +37,9 @@ class Life:
     @property
     def running(self) -> int:
         """Jobs in workers' hands."""
+    @property
+    def dead(self) -> int:
+        """Jobs that have used up their tries, and are kept for somebody to look at."""
     @property
     def unkept(self) -> int:
         """Jobs that are no background jobs: somebody waits for them, or a worker does one for nobody."""

@@ -24,12 +24,16 @@ A background job is never an orphan. An orphan no longer owns its unique id.
 
 from libc.math cimport INFINITY
 from libc.stdint cimport uint16_t
+from libc.string cimport strlen
 
 from gearfast.ground.allocator cimport give_memory_back, keep_memory
-from gearfast.broker.events cimport ABANDONED, LOST, REQUEUED, STARTED, WOKEN
+from gearfast.broker.events cimport ABANDONED, BURIED, DISCARDED, KICKED, LOST, REQUEUED, STARTED, WOKEN
 from gearfast.ground.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
 from gearfast.ground.index cimport index_close, index_open, keyed_hash
-from gearfast.broker.job cimport DELAYED, HAS_POLICY, NOWHERE, QUEUED, RETRYING, RUNNING, job_free, job_new, job_policy, job_size
+from gearfast.broker.job cimport (
+    DEAD, DELAYED, HAS_POLICY, NOWHERE, QUEUED, RETRYING, RUNNING, job_free, job_new, job_payload, job_policy, job_size, job_unique,
+    lane_push, lane_remove,
+)
 from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_restore
 from gearfast.broker.lost cimport lost_expects, lost_remember
 from gearfast.broker.jobtable cimport jobtable_add, jobtable_close, jobtable_open, jobtable_remove, jobtable_reserve
@@ -37,14 +41,22 @@ from gearfast.broker.party cimport detach, holds, parties_free, party_new
 from gearfast.broker.peer cimport EXCEPTION, FAIL, tell
 from gearfast.broker.policy cimport Policy, policies_close, policies_open, policy_give, policy_take
 from gearfast.ground.pool cimport pool_give, pool_take
-from gearfast.protocol.parameters cimport BACKOFF, RETRIES, TIMEOUT
+from gearfast.broker.past cimport past_note
 from gearfast.ground.ring cimport ring_append, ring_leave, ring_open, ring_prepend
 from gearfast.broker.functions cimport (
     Worker, function_has_work, functions_close, functions_get, functions_open, functions_rest, functions_take, functions_use, functions_wake,
 )
+from gearfast.broker.rules cimport backoff_of, dead_most, dead_most_bytes, retries_of, timeout_of
 from gearfast.broker.unique cimport (
     unique_find, unique_give_up, unique_hash, unique_key, unique_take, uniques_close, uniques_open,
 )
+
+
+ctypedef const char* Words
+
+cdef Words[3] WORDS = [                            # of each Loss
+    b"its worker went away", b"its worker handed it back", b"its worker did not do it in time",
+]
 
 
 cdef class Life:
@@ -104,7 +116,7 @@ cdef class Life:
 
     # --- its begin ---
 
-    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number) noexcept nogil:
+    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
         """A job that is nowhere yet."""
         cdef Policy* policy = NULL
         cdef Job* job
@@ -120,6 +132,7 @@ cdef class Life:
                 policy_give(&self.policies, policy)
             return NULL
         job.home = &function.lanes
+        job.history.submitted = now
         job.priority = wanted.priority
         if wanted.background:
             keeping_begin(job)
@@ -149,7 +162,7 @@ cdef class Life:
             self.release(job)
         return bound
 
-    cdef bint restore(self, const Submission* wanted, uint64_t number, uint16_t attempts) noexcept nogil:
+    cdef bint restore(self, const Submission* wanted, const Restored* kept, double now) noexcept nogil:
         """What a store has kept; if its unique id is taken, it is not found by it."""
         cdef Function* function = functions_get(&self.functions, wanted.function)
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
@@ -159,11 +172,16 @@ cdef class Life:
         if function == NULL:
             return False
         unique = key.size > 0 and unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash) == NULL
-        job = self.create(function, wanted, number)
+        job = self.create(function, wanted, kept.number, kept.submitted or now)
         if job == NULL:
             return False
-        job.attempts = attempts
+        job.attempts = kept.attempts
         keeping_restore(job)
+        if kept.failed != 0:
+            past_note(job, kept.started, kept.failed, kept.error)
+        if kept.state == DEAD:
+            self.inter(job)
+            return True
         if not self.bind(job, None, wanted, unique, hash, 0):
             return False
         if job.state != DELAYED:
@@ -228,9 +246,10 @@ cdef class Life:
         run.job = job
         run.ability = ability
         run.numerator = run.denominator = 0
+        run.started = now
         run.deadline = 0
-        if ability.timeout > 0 or job.flags & HAS_POLICY:
-            deadline = now + shorter(ability.timeout / 1000.0, job_policy(job))
+        if ability.timeout > 0 or job.flags & HAS_POLICY or ability.function.rules != NULL:
+            deadline = now + timeout_of(job, ability.timeout / 1000.0)
             if deadline < INFINITY:
                 if not heap_push(&self.deadlines, deadline, job.number, run, &run.position):
                     pool_give(run, sizeof(Run))
@@ -263,9 +282,10 @@ cdef class Life:
             party = <Party*>(<Ability*>job.place.run.ability).party
             lost_remember(&party.lost, job.number, False, self.remembered_results)
 
-    cdef void requeue(self, Run* run, double now) noexcept nogil:
+    cdef void requeue(self, Run* run, Loss loss, double now) noexcept nogil:
         """The worker lost it (protocol section 3.6)."""
         cdef Job* job = run.job
+        cdef double started = run.started
         self.forgive_holder(job)
         self.stop(run)
         if job.attempts < <uint16_t>-1 and not self.closing:
@@ -273,20 +293,23 @@ cdef class Life:
         if job.waiters == NULL and not is_background(job):
             self.happened(ABANDONED, job)
             self.release(job)
-        elif self.is_spent(job) and not self.closing:
-            self.happened(LOST, job)
-            self.fail(job)
-        else:
+            return
+        past_note(job, started, now, Slice(WORDS[<int>loss], strlen(WORDS[<int>loss])))
+        if not self.is_spent(job) or self.closing:
             self.retry(job, now)
+            return
+        self.happened(LOST, job)
+        self.steps += tell(&self.waiters, job, FAIL, NULL, 0)
+        self.end_failed(job, now)
 
     cdef bint is_spent(self, const Job* job) noexcept nogil:
-        cdef const Policy* policy = job_policy(job)
-        if policy != NULL and policy.asked.given & RETRIES:
-            return job.attempts > policy.asked.retries
+        cdef int retries = retries_of(job)
+        if retries >= 0:
+            return job.attempts > retries
         return self.job_retries >= 0 and job.attempts >= self.job_retries
 
     cdef void retry(self, Job* job, double now) noexcept nogil:
-        cdef double wait = self.waits(job_policy(job), job.attempts)
+        cdef double wait = backoff_of(job, &self.dice)
         self.happened(REQUEUED, job)
         if wait > 0 and not self.closing and heap_push(&self.retrying, now + wait, job.number, job, &job.place.due):
             job.state = RETRYING
@@ -294,21 +317,6 @@ cdef class Life:
         else:                                      # for want of memory, too: nothing is lost by it
             self.enqueue(job, now)
         self.outbox.gather_again(job, now)
-
-    cdef double waits(self, const Policy* policy, uint16_t attempts) noexcept nogil:
-        """Seconds before the next try."""
-        cdef double wait
-        if policy == NULL or not policy.asked.given & BACKOFF:
-            return 0
-        wait = policy.asked.backoff.first
-        if policy.asked.backoff.most > 0:
-            wait = min(wait * 2.0 ** (min(attempts, <uint16_t>64) - 1), policy.asked.backoff.most)
-        if policy.asked.backoff.jitter:
-            self.dice ^= self.dice << 13           # xorshift
-            self.dice ^= self.dice >> 7
-            self.dice ^= self.dice << 17
-            wait *= 0.5 + (self.dice >> 11) * 2.0 ** -54
-        return wait
 
     cdef void abandon(self, Job* job) noexcept nogil:
         """Its last client is gone, and it is no background job."""
@@ -350,6 +358,63 @@ cdef class Life:
             self.most_bytes = self.held_bytes
             give_memory_back()
 
+    # --- dead letters ---
+
+    cdef void end_failed(self, Job* job, double now) noexcept nogil:
+        """It has failed for good, and its clients know."""
+        if is_background(job) and retries_of(job) >= 0:
+            self.bury(job, now)
+        else:
+            self.release(job)
+
+    cdef void bury(self, Job* job, double now) noexcept nogil:
+        cdef Function* function = <Function*>job.home
+        self.happened(BURIED, job)
+        displace(self, job)
+        while job.waiters != NULL:
+            detach(&self.waiters, job.waiters)
+        unique_give_up(&self.uniques, job)
+        self.inter(job)
+        self.outbox.gather_again(job, now)
+        self.trim(function)
+
+    cdef void inter(self, Job* job) noexcept nogil:
+        """Behind the others of its function; from now on it is no job that anybody has to do."""
+        cdef Function* function = <Function*>job.home
+        lane_push(&function.dead, job)
+        job.state = DEAD
+        function.dead_bytes += job_size(job)
+        function.total -= 1
+        self.dead += 1
+        functions_rest(&self.functions, function)
+
+    cdef void trim(self, Function* function) noexcept nogil:
+        """The oldest leave first, those that came with the last one at once: so there is never much to do."""
+        cdef int left
+        for left in range(BATCH):
+            if function.dead.count <= dead_most(function) and function.dead_bytes <= dead_most_bytes(function):
+                return
+            self.discard(function.dead.head)
+
+    cdef void discard(self, Job* job) noexcept nogil:
+        self.happened(DISCARDED, job)
+        self.release(job)
+
+    cdef void kick(self, Job* job, double now) noexcept nogil:
+        """It is found by its unique id again, unless another one is by now."""
+        cdef Function* function = <Function*>job.home
+        cdef Slice key = unique_key(job_unique(job), job_payload(job))
+        cdef uint64_t hash
+        self.happened(KICKED, job)
+        displace(self, job)
+        job.attempts = 0
+        if key.size > 0:
+            hash = unique_hash(key)
+            if unique_find(&self.uniques, function, job_unique(job), job_payload(job), hash) == NULL:
+                unique_take(&self.uniques, job, hash)
+        self.enqueue(job, now)
+        self.outbox.gather_again(job, now)
+
 
 cdef inline bint postpone(Life self, Job* job, double due) noexcept nogil:
     if not heap_push(&self.delayed, due, job.number, job, &job.place.due):
@@ -371,11 +436,15 @@ cdef inline void displace(Life self, Job* job) noexcept nogil:
         (<Function*>job.home).delayed[job.priority] -= 1
     elif job.state == RUNNING:
         self.stop(job.place.run)
+    elif job.state == DEAD:
+        rise(self, job)
     job.state = NOWHERE
 
 
-cdef inline double shorter(double seconds, const Policy* policy) noexcept nogil:
-    """The time-out of a worker, or that of a job; infinity if there is neither."""
-    if policy != NULL and policy.asked.given & TIMEOUT and (seconds <= 0 or policy.asked.timeout < seconds):
-        return policy.asked.timeout
-    return seconds if seconds > 0 else INFINITY
+cdef inline void rise(Life self, Job* job) noexcept nogil:
+    cdef Function* function = <Function*>job.home
+    lane_remove(&function.dead, job)
+    function.dead_bytes -= job_size(job)
+    function.total += 1
+    functions_use(&self.functions, function)
+    self.dead -= 1

@@ -18,7 +18,8 @@ cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int mos
 # Of jobs that wait for a moment: (due, handle, function, priority, unique, bytes of payload, retrying); `due` is wall
 # clock time, and monotonic for those that are tried again.
 cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delayed, const Heap* retrying, object start, int most)
-# (state, function, priority, unique, bytes of payload, attempts lost, due, background, clients, parameters)
+# (state, function, priority, unique, bytes of payload, attempts lost, due, background, clients, parameters,
+# submitted, its worker or None, the last error)
 cdef tuple job_figures(const Job* job, double due)
 # The moment that a job waits for; 0: it waits for none.
 cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying) noexcept nogil

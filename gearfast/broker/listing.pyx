@@ -3,8 +3,10 @@
 from gearfast.ground.heap cimport heap_when
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
-from gearfast.broker.job cimport DELAYED, RETRYING, Job, job_policy, job_unique
+from gearfast.broker.job cimport DEAD, DELAYED, RETRYING, RUNNING, Job, job_policy, job_unique
 from gearfast.broker.keeping cimport is_background
+from gearfast.broker.party cimport Party
+from gearfast.broker.past cimport last_error, submitted_at
 from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_scan
 from gearfast.ground.ring cimport ring_leave, ring_open, ring_prepend
 from gearfast.broker.functions cimport Ability, Function, function_of_node, is_place
@@ -15,7 +17,7 @@ cdef enum:
     MIN_ROWS = 64           # rows one slice has room for
     MAX_ROWS = 1000
 
-cdef tuple STATES = ("queued", "delayed", "running", "nowhere", "retrying")
+cdef tuple STATES = ("queued", "delayed", "running", "nowhere", "retrying", "buried")
 
 
 cdef tuple function_rows(const Index* functions, object start, int most):
@@ -35,7 +37,7 @@ cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int mos
     cdef int count = jobtable_scan(jobs, &cursor, found, min(max(most, MIN_SCAN), MAX_ROWS)), at
     cdef bint collects = hold_collector()
     try:
-        return cursor_number(cursor), [job_row(handles, found[at]) for at in range(count)]
+        return cursor_number(cursor), [job_row(handles, found[at]) for at in range(count) if found[at].state < DEAD]
     finally:
         release_collector(collects)
 
@@ -70,11 +72,19 @@ cdef tuple delayed_row(Handles handles, const Job* job, const Heap* delayed, con
 
 cdef tuple job_figures(const Job* job, double due):
     cdef Slice unique = job_unique(job), name = (<Function*>job.home).name, asked = Slice(NULL, 0)
+    cdef Slice error = last_error(job)
     if job_policy(job) != NULL:
         asked = job_policy(job).text
     return (STATES[job.state], name.data[:name.size], job.priority, unique.data[:unique.size], job.payload_size,
             job.attempts, due, bool(is_background(job)),
-            job.waiting, asked.data[:asked.size])
+            job.waiting, asked.data[:asked.size], submitted_at(job), holder_of(job), error.data[:error.size])
+
+
+cdef object holder_of(const Job* job):
+    cdef void* peer = NULL
+    if job.state == RUNNING:
+        peer = (<const Party*>(<const Ability*>job.place.run.ability).party).peer
+    return None if peer == NULL else <object>peer
 
 
 cdef tuple function_row(const Function* function):

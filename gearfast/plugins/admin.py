@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gearfast import logs
 from gearfast.broker.broker import Broker, Dropped
-from gearfast.config import KIB, VERSION
-from gearfast.plugins.jobs import OK, Jobs
-from gearfast.plugins.names import shown
+from gearfast.config import KIB, LINE_TOKENS, VERSION
+from gearfast.plugins.answers import OK, shown
+from gearfast.plugins.deadletters import DeadLetters
+from gearfast.plugins.jobs import Jobs
 from gearfast.server.commands import END, Answer, unknown_command
 
 if TYPE_CHECKING:
@@ -75,8 +76,9 @@ class Admin:
             ("cancel", self.cancel, "", ""),
             ("cancel job", self.cancel, "HANDLE", "ends a job; its clients are told that it failed"),
         ):
-            add(name, answer, arguments, told)
+            add(name, answer, arguments, told, LINE_TOKENS)
         Jobs(server)
+        DeadLetters(server)
 
     async def stop(self) -> None:
         """Nothing is held."""

@@ -2,13 +2,25 @@
 
 import heapq
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from time import monotonic, time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from gearfast.broker.job import Priority
 from gearfast.broker.life import Moved
-from gearfast.plugins.names import shown
+from gearfast.plugins.answers import (
+    OK,
+    Row,
+    columns,
+    error,
+    fields,
+    for_programs,
+    moment,
+    on_the_wall,
+    read,
+    told,
+    unknown,
+    usage,
+)
 from gearfast.protocol import parameters
 from gearfast.server.commands import END, Answer
 
@@ -16,22 +28,13 @@ if TYPE_CHECKING:
     from gearfast.server.server import Server
     from gearfast.server.session import Session
 
+T = TypeVar("T")
 DelayedRow = tuple[float, bytes, bytes, int, bytes, int, bool]
 
-OK: Final = b"OK\r\n"
 USUAL: Final = 100
-"""Delayed jobs that are listed unless the line says how many."""
+"""Jobs that are listed unless the line says how many."""
 MOST: Final = 10_000
-"""Delayed jobs that are listed at most: they are kept until all were looked at."""
-
-
-READ: Final = 70
-"""Bytes of what was read that a line repeats; a handle has fewer."""
-
-
-def error(code: str, text: str) -> bytes:
-    """Return a line that says what was wrong, and what would be right."""
-    return f"ERR {code} {text}\r\n".encode()
+"""Jobs that are listed at most: they are kept until all were looked at."""
 
 
 class Jobs:
@@ -60,69 +63,66 @@ class Jobs:
 
     def show(self, words: list[bytes], session: "Session") -> Answer:
         """``show job HANDLE``."""
+        words, render = for_programs(words, fields)
         if len(words) != 3:
-            return error("INVALID_ARGUMENTS", "write: show job HANDLE")
+            return usage("show job HANDLE")
         found = self.broker.show_job(words[2])
         if found is None:
             return unknown(words[2])
-        state, function, priority, unique, size, attempts, due, background, clients, asked = found
-        lines = {
-            "handle": shown(words[2]),
-            "state": state.encode(),
-            "function": shown(function),
-            "unique": shown(unique),
-            "priority": Priority(priority).name.lower().encode(),
-            "bytes": b"%d" % size,
-            "attempts": b"%d" % attempts,
-            "due": moment(on_the_wall(due, state == "retrying")) if due else b"",
-            "background": b"yes" if background else b"no",
-            "clients": b"%d" % clients,
-            "parameters": shown(asked),
+        state, function, priority, unique, size, attempts, due, background, clients, asked, since, holder, last = found
+        row: Row = {
+            "handle": words[2],
+            "state": state,
+            "function": function,
+            "unique": unique,
+            "priority": Priority(priority).name.lower(),
+            "bytes": size,
+            "age": round(monotonic() - since, 3),
+            "attempts": attempts,
+            "holder": None if holder is None else getattr(holder, "address", b"this process"),
+            "due": moment(on_the_wall(due) if state == "retrying" else due) if due else None,
+            "background": background,
+            "clients": clients,
+            "last error": last,
+            "parameters": asked,
         }
-        return b"".join(b"%b: %b\n" % (name.encode(), value) for name, value in lines.items()) + END
+        return render(row) + END
 
     def delayed(self, words: list[bytes], session: "Session") -> Answer:
         """``show delayed [NAME] [LIMIT]``: a number alone is a limit."""
-        more = words[2:]
-        limit = USUAL
-        if more and more[-1].isdigit():
-            limit = int(more.pop()[:10])
-        if len(more) > 1 or not 1 <= limit <= MOST:
-            return error("INVALID_ARGUMENTS", f"write: show delayed [NAME] [LIMIT], with a limit from 1 to {MOST}")
-        return self.soonest(more[0] if more else None, limit)
+        words, render = for_programs(words, columns)
+        asked = name_and_limit(words[2:])
+        if asked is None:
+            return usage(f"show delayed [NAME] [LIMIT], with a limit from 1 to {MOST}")
+        return told(self.soonest(*asked), render, self.slice)
 
-    def soonest(self, name: bytes | None, limit: int) -> Iterator[bytes]:
+    def soonest(self, name: bytes | None, limit: int) -> Iterator[Row | None]:
         """Look at all jobs, a slice at a time; keep the soonest, then tell of them."""
-        kept: list[tuple[float, DelayedRow]] = []  # the latest of them first
-        cursor = 0
-        while True:
-            cursor, rows = self.broker.scan_delayed(cursor, self.slice)
-            for found in rows:
-                row = (on_the_wall(found[0], found[6]), *found[1:])
-                if name is not None and row[2] != name:
-                    continue
-                if len(kept) < limit:
-                    heapq.heappush(kept, (-row[0], row))
-                else:
-                    heapq.heappushpop(kept, (-row[0], row))
-            if not cursor:
-                break
-            yield b""
-        listed = sorted(row for _, row in kept)
-        for at in range(0, len(listed), self.slice):
-            yield b"".join(map(line, listed[at : at + self.slice]))
-        yield END
+
+        def waiting() -> Iterator[tuple[float, DelayedRow] | None]:
+            cursor = 0
+            while True:
+                cursor, rows = self.broker.scan_delayed(cursor, self.slice)
+                for row in rows:
+                    if name is None or row[2] == name:
+                        yield (on_the_wall(row[0]) if row[6] else row[0]), row
+                if not cursor:
+                    return
+                yield None
+
+        for found in first(waiting(), limit):
+            yield None if found is None else delayed_row(*found)
 
     def run(self, words: list[bytes], session: "Session") -> Answer:
         """``run now HANDLE``."""
         if len(words) != 3 or words[1].lower() != b"now":
-            return error("INVALID_ARGUMENTS", "write: run now HANDLE")
+            return usage("run now HANDLE")
         return self.moved(words[2], self.broker.move_job(words[2], due=0.0, now=monotonic()))
 
     def move(self, words: list[bytes], session: "Session") -> Answer:
         """``move HANDLE priority=... due=...``."""
         if len(words) < 3:
-            return error("INVALID_ARGUMENTS", "write: move HANDLE [priority=high|normal|low] [due=20m|due=MOMENT]")
+            return usage("move HANDLE [priority=high|normal|low] [due=20m|due=MOMENT]")
         priority: int | None = None
         due: float | None = None
         for word in words[2:]:
@@ -145,24 +145,52 @@ class Jobs:
             return unknown(handle)
         if how == Moved.RUNS:
             return error("JOB_RUNS", "a worker has it already")
+        if how == Moved.IS_BURIED:
+            return error("JOB_IS_BURIED", f"it has used up its tries: kick job {read(handle)} makes it a job again")
         if how == Moved.STAYS:
             return error("NO_MEMORY", "the server is short of memory: the job is queued now")
         return OK
 
 
+def name_and_limit(words: list[bytes]) -> tuple[bytes | None, int] | None:
+    """Read ``[NAME] [LIMIT]``, where a number alone is a limit; None: it is something else."""
+    more = list(words)
+    limit = USUAL
+    if more and more[-1].isdigit():
+        limit = int(more.pop()[:10])
+    return None if len(more) > 1 or not 1 <= limit <= MOST else (more[0] if more else None, limit)
+
+
+def first(found: Iterator[tuple[float, T] | None], limit: int) -> Iterator[tuple[float, T] | None]:
+    """Yield those of the smallest figures, in order, when all were looked at; None, a pause, as it comes."""
+    kept: list[tuple[float, int, T]] = []  # the largest of them first
+    for at, one in enumerate(found):
+        if one is None:
+            yield None
+        elif len(kept) < limit:
+            heapq.heappush(kept, (-one[0], -at, one[1]))
+        else:
+            heapq.heappushpop(kept, (-one[0], -at, one[1]))
+    for key, _, kept_one in sorted(kept, key=lambda row: row[:2], reverse=True):
+        yield -key, kept_one
+
+
+def delayed_row(due: float, row: DelayedRow) -> Row:
+    """``due, handle, priority, bytes, function, unique``."""
+    _, handle, function, priority, unique, size, _ = row
+    return {
+        "due": moment(due),
+        "handle": handle,
+        "priority": Priority(priority).name.lower(),
+        "bytes": size,
+        "function": function,
+        "unique": unique,
+    }
+
+
 def not_one(word: bytes) -> bytes:
     """Say that this is no part of a move."""
     return error("INVALID_ARGUMENTS", f"'{read(word)}' is not priority= or due=, once each")
-
-
-def unknown(handle: bytes) -> bytes:
-    """Say that there is no such job."""
-    return error("UNKNOWN_JOB", f"there is no job {read(handle)}")
-
-
-def read(word: bytes) -> str:
-    """Return what was read, as far as a line needs it."""
-    return shown(word[:READ]).decode("ascii", "backslashreplace")
 
 
 def due_of(text: bytes) -> float:
@@ -176,24 +204,3 @@ def due_of(text: bytes) -> float:
     except ValueError:
         allowed = parameters.keys()
         raise ValueError(f"due has to be {allowed['delay']}; or {allowed['at']}") from None
-
-
-def on_the_wall(due: float, retrying: bool) -> float:
-    """Return when a job is due by the wall clock; one that is tried again waits by the other one."""
-    return due - monotonic() + time() if retrying else due
-
-
-def moment(due: float) -> bytes:
-    """Return a moment for people and programs: ISO 8601, in UTC."""
-    try:
-        naive = datetime.fromtimestamp(due, UTC).replace(tzinfo=None)  # aware, it looks up its zone each time
-        return naive.isoformat(timespec="milliseconds").encode() + b"+00:00"
-    except (OverflowError, ValueError):  # in a year that Python does not know
-        return b"%.3f" % due
-
-
-def line(row: DelayedRow) -> bytes:
-    """``due, handle, priority, bytes, function, unique``, separated by tabs."""
-    due, handle, function, priority, unique, size, _ = row
-    told = (moment(due), handle, Priority(priority).name.lower().encode(), size, shown(function), shown(unique))
-    return b"%b\t%b\t%b\t%d\t%b\t%b\n" % told

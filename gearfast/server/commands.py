@@ -29,6 +29,7 @@ class Command(NamedTuple):
     answer: Answerer
     arguments: str
     help: str
+    most: int | None
 
 
 class Commands:
@@ -38,29 +39,37 @@ class Commands:
         self._known: dict[bytes, Command] = {}
         self._blamed: set[tuple[str, type[Exception]]] = set()
 
-    def add(self, name: str, answer: Answerer, arguments: str = "", help: str = "") -> None:  # noqa: A002
+    def add(
+        self,
+        name: str,
+        answer: Answerer,
+        arguments: str = "",
+        help: str = "",  # noqa: A002
+        most: int | None = None,
+    ) -> None:
         """Have lines that begin with ``name``, one or two words in lower case, answered by ``answer``.
 
         ``help`` lists it with its arguments and with what ``help`` says, in one line; without that it is not listed.
+        A line of more than ``most`` words closes the connection, as stock does at its sixth word; None: none does.
         Of two names that fit a line the longer one has it. Raises ConfigError for a name that is taken, or cannot be.
         """
         if not NAME.fullmatch(name) or name != name.lower() or "\n" in arguments + help:
             raise ConfigError(f"{name!r} cannot be an admin command: one or two words in lower case, help in one line")
         if name.encode() in self._known:
             raise ConfigError(f"the admin command {name!r} is there already: two plugins cannot both answer it")
-        self._known[name.encode()] = Command(answer, arguments, help)
+        self._known[name.encode()] = Command(answer, arguments, help, most)
 
     def answer(self, session: "Session", line: bytes) -> Answer:
-        """Answer one line; None closes the connection, as stock does at the sixth word.
+        """Answer one line; None closes the connection, as stock does at the sixth word of its own commands.
 
         A mistake of a plugin ends its answer with an ERR line, and is logged once of each kind.
         """
         words = words_of(line)
-        if len(words) > LINE_TOKENS or not self._known:
-            return None
         command = self._known.get(b" ".join(words[:2]).lower()) or self._known.get(words[0].lower())
+        if len(words) > LINE_TOKENS and (command is None or (command.most is not None and len(words) > command.most)):
+            return None
         if command is None:
-            return unknown_command(words[0])
+            return unknown_command(words[0]) if self._known else None
         try:
             answer = command.answer(words, session)
             if not (answer is None or isinstance(answer, bytes) or hasattr(answer, "__next__")):

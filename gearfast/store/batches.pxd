@@ -16,11 +16,13 @@ cdef class Batches:
     cdef bint lost                # the store has not even what it had
     cdef Cursor promising         # how far the jobs have been looked through for what it does not have
     cdef Cursor seeking           # how far they have been looked through for those that it is to have again
+    cdef double ahead             # by how much the wall clock is, of the monotonic one, while a batch is put together
     cdef int passes               # through all jobs, until none of them can have been overlooked
 
     cdef Job* background(self, uint64_t number) noexcept
     cdef Job* gathered(self, uint64_t number) noexcept
     cdef object record(self, const Job* job)
+    cdef double due(self, const Job* job) noexcept
     cdef int restore_one(self, record) except -1
     cdef int take(self, uint64_t number, list adds) except -1
     cdef void skip_dead(self, int which) noexcept

@@ -15,7 +15,7 @@ from gearfast.broker.keeping cimport (
     Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,
     keeping_leave, keeping_look_for, keeping_promise, keeping_stored, keeping_take,
 )
-from gearfast.broker.life cimport Submission
+from gearfast.broker.life cimport Restored, Submission
 from gearfast.broker.line cimport Line, line_at
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.store.record cimport read_more, record_of
@@ -48,6 +48,7 @@ cdef class Batches:
 
     def restore(self, list records not None):
         bad = []
+        self.ahead = wall_time() - monotonic_time()
         for record in records:
             try:
                 self.restore_one(record)
@@ -57,6 +58,7 @@ cdef class Batches:
 
     cdef int restore_one(self, record) except -1:
         cdef Submission wanted
+        cdef Restored kept
         cdef uint64_t number
         cdef bytes name, unique, payload, more
         number, name, unique, priority, due, attempts, payload, more = record
@@ -66,14 +68,16 @@ cdef class Batches:
             raise ValueError(f"its unique id, priority or due time is not valid ({unique!r}, {priority}, {due})")
         if <size_t>len(payload) > MAX_PAYLOAD:
             raise ValueError(f"its payload has {len(payload)} bytes, and must have less than 4 GiB")
-        read_more(more, &wanted)
+        read_more(more, &wanted, &kept, self.ahead)
         if wanted.reducer.size > MAX_UNIQUE:
             raise ValueError(f"its reducer has {wanted.reducer.size} bytes, and may have {MAX_UNIQUE}")
         wanted.function, wanted.unique, wanted.payload = slice_of(name), slice_of(unique), slice_of(payload)
         wanted.priority = priority
         wanted.background = True
         wanted.due = due
-        if not self.broker.restore(&wanted, number, min(max(attempts, 0), 0xFFFF)):
+        kept.number = number
+        kept.attempts = min(max(attempts, 0), 0xFFFF)
+        if not self.broker.restore(&wanted, &kept, monotonic_time()):
             raise MemoryError("no memory for another job")
         return 0
 
@@ -113,6 +117,7 @@ cdef class Batches:
         outbox.begin_batch(which, jobs, size, removes)
         collects = hold_collector()
         try:
+            self.ahead = wall_time() - monotonic_time()
             for at in range(outbox.line[which].in_flight):
                 self.take(line_at(&outbox.line[which], at).number, adds)
             return [outbox.gone[outbox.gone_head + at] for at in range(outbox.gone_in_flight)], adds
@@ -122,6 +127,7 @@ cdef class Batches:
     def collect_one(self, uint64_t number):
         """The job, in a list, if it still waits to be written."""
         cdef list adds = []
+        self.ahead = wall_time() - monotonic_time()
         self.which = LINES
         self.flight = []
         self.take(number, adds)
@@ -147,7 +153,13 @@ cdef class Batches:
         cdef Slice name = (<Function*>job.home).name
         if <size_t>len(self.function) != name.size or memcmp(<const char*>self.function, name.data, name.size) != 0:
             self.function = name.data[:name.size]
-        return record_of(job, self.function, wall_due(self.broker, job))
+        return record_of(job, self.function, self.due(job), self.ahead)
+
+    cdef double due(self, const Job* job) noexcept:
+        """By the clock that goes on while no server runs."""
+        if job.state == RETRYING:
+            return heap_when(&self.broker.retrying, job.place.due) + self.ahead
+        return self.broker.due_of(job)
 
     def written(self):
         cdef Outbox outbox = self.broker.outbox
@@ -366,9 +378,3 @@ cdef int check_line(int which) except -1:
         raise ValueError(f"a line is a number from 0 to {LINES - 1} (see Waits), not {which}")
     return 0
 
-
-cdef double wall_due(Broker broker, const Job* job) noexcept:
-    """When it is due, by the clock that goes on while no server runs."""
-    if job.state == RETRYING:
-        return wall_time() + heap_when(&broker.retrying, job.place.due) - monotonic_time()
-    return broker.due_of(job)

@@ -1,8 +1,9 @@
 # RECORD   a job as a store keeps it: the contract's StoredJob, and what a later version may add to it.
 
 from gearfast.broker.job cimport Job
-from gearfast.broker.life cimport Submission
+from gearfast.broker.life cimport Restored, Submission
 
-cdef object record_of(const Job* job, bytes function, double due)
-# The reducer and the policy, empty if there is none. Raises ValueError for what a later version wrote.
-cdef int read_more(bytes more, Submission* wanted) except -1
+# `ahead`: by how many seconds the wall clock is ahead of the monotonic one, which counts from the start of the machine.
+cdef object record_of(const Job* job, bytes function, double due, double ahead)
+# What `more` says, or nothing where it says nothing. Raises ValueError for what a later version wrote.
+cdef int read_more(bytes more, Submission* wanted, Restored* kept, double ahead) except -1

@@ -5,7 +5,11 @@ byte, its size, and its bytes. In version 1 the size is one byte, and there is t
 version 2 it is as many bytes as it takes, seven bits in each, the lowest first, with the eighth in all but the last.
 """
 
-from gearfast.broker.job cimport job_payload, job_policy, job_reducer, job_unique
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
+
+from gearfast.broker.job cimport DEAD, HAS_PAST, HAS_POLICY, QUEUED, job_payload, job_policy, job_reducer, job_unique
+from gearfast.broker.past cimport last_error, submitted_at
 from gearfast.ground.slice cimport Slice
 
 from gearfast.store.contract import StoredJob
@@ -15,19 +19,42 @@ cdef enum:
     LONG = 2
     REDUCER = 1           # tags
     POLICY = 2
+    SUBMITTED = 3         # this and the next two: microseconds since 1970, eight bytes, the lowest first
+    STARTED = 4
+    FAILED = 5
+    ERROR = 6
+    STATE = 7             # DEAD, in one byte; the others are told by the other fields
 
 cdef object new_tuple = tuple.__new__
 
 
-cdef object record_of(const Job* job, bytes function, double due):
-    cdef Slice unique = job_unique(job), payload = job_payload(job), reducer = job_reducer(job)
-    cdef bytes more = b""
-    if job_policy(job) != NULL:
-        more = bytes((LONG,)) + (field(REDUCER, reducer) if reducer.size > 0 else b"") + field(POLICY, job_policy(job).text)
-    elif reducer.size > 0:
-        more = bytes((SHORT, REDUCER, reducer.size)) + reducer.data[:reducer.size]
+cdef object record_of(const Job* job, bytes function, double due, double ahead):
+    cdef Slice unique = job_unique(job), payload = job_payload(job)
+    cdef char head[11]
+    cdef bytes more
+    head[0] = LONG
+    put_moment(&head[1], SUBMITTED, submitted_at(job) + ahead)
+    more = head[:sizeof(head)]
+    if job.flags & (HAS_POLICY | HAS_PAST) or job.reducer_size > 0 or job.state == DEAD:
+        more += rest_of(job, ahead)
     return new_tuple(StoredJob, (job.number, function, unique.data[:unique.size], job.priority, due, job.attempts,
                                  payload.data[:payload.size], more))
+
+
+cdef bytes rest_of(const Job* job, double ahead):
+    cdef list fields = []
+    if job.reducer_size > 0:
+        fields.append(field(REDUCER, job_reducer(job)))
+    if job_policy(job) != NULL:
+        fields.append(field(POLICY, job_policy(job).text))
+    if job.flags & HAS_PAST:
+        if job.history.past.started != 0:
+            fields.append(moment(STARTED, job.history.past.started + ahead))
+        fields.append(moment(FAILED, job.history.past.failed + ahead))
+        fields.append(field(ERROR, last_error(job)))
+    if job.state == DEAD:
+        fields.append(bytes((STATE, 1, DEAD)))
+    return b"".join(fields)
 
 
 cdef bytes field(int tag, Slice value):
@@ -39,12 +66,37 @@ cdef bytes field(int tag, Slice value):
     return bytes((*head, size)) + value.data[:value.size]
 
 
-cdef int read_more(bytes more, Submission* wanted) except -1:
+cdef bytes moment(char tag, double when):
+    cdef char text[10]
+    put_moment(text, tag, when)
+    return text[:sizeof(text)]
+
+
+cdef inline void put_moment(char* at, char tag, double when) noexcept nogil:
+    cdef uint64_t left = <uint64_t>(max(when, 0.0) * 1e6 + 0.5)
+    cdef int place
+    at[0] = tag
+    at[1] = 8
+    for place in range(8):
+        at[2 + place] = <char>(left >> (8 * place) & 0xFF)
+
+
+cdef double moment_in(Slice value) noexcept nogil:
+    cdef uint64_t read = 0
+    cdef int place
+    for place in range(8):
+        read |= <uint64_t><unsigned char>value.data[place] << (8 * place)
+    return read / 1e6
+
+
+cdef int read_more(bytes more, Submission* wanted, Restored* kept, double ahead) except -1:
     cdef const unsigned char* at = more
     cdef const unsigned char* end = at + len(more)
     cdef Slice value
     cdef int version, tag
-    wanted.reducer = wanted.policy = Slice(NULL, 0)
+    wanted.reducer = wanted.policy = kept.error = Slice(NULL, 0)
+    kept.submitted = kept.started = kept.failed = 0
+    kept.state = QUEUED
     if at == end:
         return 0
     version = at[0]
@@ -58,13 +110,32 @@ cdef int read_more(bytes more, Submission* wanted) except -1:
             raise ValueError("its additional fields cannot be read")
         value.data = <const char*>at
         at += value.size
-        if tag == REDUCER:
-            wanted.reducer = value
-        elif tag == POLICY and version == LONG:
-            wanted.policy = value
-        else:
+        if not (version == LONG or tag == REDUCER) or not take(tag, value, wanted, kept, ahead):
             raise ValueError(f"it has a field {tag}, which a later version of this server may know")
     return 0
+
+
+cdef bint take(int tag, Slice value, Submission* wanted, Restored* kept, double ahead) noexcept nogil:
+    """False: it is not known, or not of the size that is known."""
+    if tag == REDUCER:
+        wanted.reducer = value
+    elif tag == POLICY:
+        wanted.policy = value
+    elif tag == ERROR:
+        kept.error = value
+    elif tag == STATE and value.size == 1 and value.data[0] == <char>DEAD:
+        kept.state = DEAD
+    elif value.size != 8:
+        return False
+    elif tag == SUBMITTED:
+        kept.submitted = moment_in(value) - ahead
+    elif tag == STARTED:
+        kept.started = moment_in(value) - ahead
+    elif tag == FAILED:
+        kept.failed = moment_in(value) - ahead
+    else:
+        return False
+    return True
 
 
 cdef bint read_size(const unsigned char** at, const unsigned char* end, bint is_long, size_t* size) noexcept:

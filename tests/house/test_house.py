@@ -77,7 +77,7 @@ FUNCTION = re.compile(
 DOORS = {
     *("belongs_here", "enter", "rest", "broker_rests", "rest_soon", "forget", "adopt_handles", "drop"),  # broker, life
     *("function_rows", "job_rows", "function_row", "job_row", "of"),  # what an administrator sees
-    *("delayed_rows", "delayed_row", "job_figures"),
+    *("delayed_rows", "delayed_row", "job_figures", "holder_of", "dead_row"),
     *("what_is_wrong", "shown"),  # the words of an ERROR
     *(
         "cursor_number",

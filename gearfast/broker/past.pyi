@@ -1,0 +1,1 @@
+"""What a job has been through. There is nothing here for Python."""

@@ -1,0 +1,109 @@
+"""What answers to admin lines are made of: rows for people, or for programs with ``--json``; lines of errors."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from time import monotonic, time
+from typing import Final
+
+from gearfast.server.commands import END
+
+CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
+OK: Final = b"OK\r\n"
+READ: Final = 70
+"""Bytes of what was read that a line repeats; a handle has fewer."""
+JSON: Final = b"--json"
+
+Row = Mapping[str, bytes | str | int | float | bool | None]
+"""Figures by their name. Bytes are names, ids and texts of peers; None is nothing to tell."""
+Render = Callable[[Row], bytes]
+
+
+def shown(name: bytes) -> bytes:
+    r"""Return a name as it stands in a line: what would end the line, or move a terminal's cursor, as ``\x0a``."""
+    return CONTROL.sub(lambda found: b"\\x%02x" % found[0][0], name)
+
+
+def read(word: bytes) -> str:
+    """Return what was read, as far as a line needs it."""
+    return shown(word[:READ]).decode("ascii", "backslashreplace")
+
+
+def error(code: str, text: str) -> bytes:
+    """Return a line that says what was wrong, and what would be right."""
+    return f"ERR {code} {text}\r\n".encode()
+
+
+def usage(form: str) -> bytes:
+    """Return a line that says how the command is written."""
+    return error("INVALID_ARGUMENTS", f"write: {form}")
+
+
+def unknown(handle: bytes) -> bytes:
+    """Say that there is no such job."""
+    return error("UNKNOWN_JOB", f"there is no job {read(handle)}")
+
+
+def moment(when: float) -> str:
+    """Return a moment for people and programs: ISO 8601, in UTC."""
+    try:
+        naive = datetime.fromtimestamp(when, UTC).replace(tzinfo=None)  # aware, it looks up its zone each time
+        return naive.isoformat(timespec="milliseconds") + "+00:00"
+    except (OverflowError, ValueError):  # in a year that Python does not know
+        return f"{when:.3f}"
+
+
+def on_the_wall(when: float) -> float:
+    """Return by the wall clock what was told by the one that only goes forward."""
+    return when - monotonic() + time()
+
+
+# --- rows ---
+
+
+def columns(row: Row) -> bytes:
+    """Return one line, its figures separated by tabs."""
+    return b"\t".join(map(text, row.values())) + b"\n"
+
+
+def fields(row: Row) -> bytes:
+    """Return ``name: figure``, one a line."""
+    return b"".join(b"%b: %b\n" % (name.encode(), text(figure)) for name, figure in row.items())
+
+
+def as_json(row: Row) -> bytes:
+    """Return one object, in one line; a byte that is no UTF-8 is what Python's ``surrogateescape`` makes of it."""
+    plain = {
+        name: figure.decode("utf-8", "surrogateescape") if isinstance(figure, bytes) else figure
+        for name, figure in row.items()
+    }
+    return json.dumps(plain).encode() + b"\n"
+
+
+def text(figure: bytes | str | float | None) -> bytes:
+    """Return a figure for people. A dot alone would be the end of the answer."""
+    if isinstance(figure, bytes):
+        return rb"\x2e" if figure == b"." else shown(figure)
+    if figure is None:
+        return b""
+    if isinstance(figure, bool):
+        return b"yes" if figure else b"no"
+    return (f"{figure:.3f}" if isinstance(figure, float) else str(figure)).encode()
+
+
+def for_programs(words: list[bytes], usual: Render) -> tuple[list[bytes], Render]:
+    """Take ``--json`` off the end of the words: what is left, and how rows are told."""
+    return (words[:-1], as_json) if words[-1] == JSON else (words, usual)
+
+
+def told(rows: Iterable[Row | None], render: Render, most: int) -> Iterator[bytes]:
+    """Yield rows, up to ``most`` at a time, and the end. None among them is a pause, in which others are served."""
+    part: list[bytes] = []
+    for row in rows:
+        if row is not None:
+            part.append(render(row))
+        if row is None or len(part) >= most:
+            yield b"".join(part)
+            part.clear()
+    yield b"".join(part) + END
