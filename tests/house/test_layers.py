@@ -39,6 +39,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "handle": set(),
         "packet": set(),
         "parameters": set(),
+        "cron": set(),
     },
     "broker": {
         "rotation": set(),
