@@ -188,6 +188,8 @@ class Config:
     """Every connection starts with the option ``exceptions`` on."""
     timeout_unit: Annotated[str, one_of(*TIMEOUT_UNITS), By("--timeout-unit")] = "ms"
     """What the number in CAN_DO_TIMEOUT counts: milliseconds, as stock has it, or seconds, as PHP's manual says."""
+    policy: Annotated[str, By("--policy")] = ""
+    """File that says what holds for the jobs of functions (docs/failure.md); empty: none."""
     submit_parameters: Annotated[bool, By("--submit-parameters")] = True
     """``name;key=value`` in a submit is the function ``name`` with parameters; False: it is a name, as in stock."""
 

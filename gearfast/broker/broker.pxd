@@ -12,7 +12,7 @@ from gearfast.broker.life cimport Moved, Submission
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.party cimport Party
 from gearfast.broker.peer cimport Peer, Report
-from gearfast.broker.functions cimport Worker
+from gearfast.broker.functions cimport Function, Worker
 from gearfast.ground.slice cimport Slice
 
 cpdef enum Submitted:
@@ -22,6 +22,7 @@ cpdef enum Submitted:
     NO_NUMBERS = 3                # until the store is back
     NO_MEMORY_LEFT = 4            # for further jobs
     NO_MEMORY = 5                 # the system gave none
+    IS_DRAINED = 6                # an operator wants no more jobs of this function
 
 cdef enum Slept:
     ASLEEP = 0
@@ -63,10 +64,12 @@ cdef class Broker(Leaving):
 
     # --- clients ---
     cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** job) noexcept nogil
+    cdef bint ruled(self, const Function* function, Submission* wanted, double now) noexcept nogil
     cdef bint join(self, Job* job, Peer client, const Submission* wanted, double now) noexcept nogil
     cdef Job* find(self, uint64_t number) noexcept nogil
     cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil    # as index_scan; up to MIN_SCAN of all jobs
     cdef bint knows(self, Slice function) noexcept nogil    # somebody uses it, or did lately
+    cdef Slice reason_of(self, Slice function) noexcept nogil        # why it is paused or drained
     cdef Job* find_unique(self, Slice unique) noexcept nogil
     cdef bint cancel(self, uint64_t number) noexcept nogil
     # A priority below 0, and a time below 0, stay as they are; a time of 0 is at once.
@@ -86,6 +89,7 @@ cdef class Broker(Leaving):
     # --- time ---
     cdef void pass_time(self, double now, double wall) noexcept nogil
     cdef bint pass_over(self, double now) noexcept nogil
+    cdef void wake_opened(self, double now) noexcept nogil
     # Seconds until time has something to do again; infinity if nothing is due ever.
     cpdef double wait(self, double now, double wall) noexcept nogil
 

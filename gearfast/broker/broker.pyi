@@ -42,6 +42,8 @@ class Submitted(IntEnum):
     """The server is short of memory: see ``crowded``."""
     NO_MEMORY = 5
     """The system gave none."""
+    IS_DRAINED = 6
+    """It was refused: an operator wants no more jobs of its function."""
 
 class Reported(IntEnum):
     """What became of a worker's report."""
@@ -127,6 +129,14 @@ class Broker(Leaving):
 
     def wait(self, now: float, wall: float) -> float:
         """Seconds until the next `tick` is worth a call; 0 if it is at once, infinity if never."""
+
+    def scan_figures(
+        self, cursor: int, most: int
+    ) -> tuple[int, list[tuple[bytes, int, int, int, int, int, int, int, int, int, int]]]:
+        """Walk through the functions in steps, as `scan_functions` does, with all figures of each.
+
+        ``(name, jobs, running, workers, queued high, normal, low, delayed, buried, bytes of those, schedules)``.
+        """
 
     def scan_functions(
         self, cursor: int, most: int

@@ -8,7 +8,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t, uint16_t
 from libc.string cimport memchr, strlen
 
-from gearfast.broker.listing cimport delayed_rows, function_rows, job_figures, job_rows, moment_of
+from gearfast.broker.listing cimport delayed_rows, figure_rows, function_rows, job_figures, job_rows, moment_of
 from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, SUBMITTED, TIMED_OUT, Kind
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
 from gearfast.broker.job cimport DEAD, DELAYED, NOWHERE, RUNNING, Run
@@ -26,7 +26,9 @@ from gearfast.broker.functions cimport (
     functions_rouse, functions_sleep, functions_use, worker_is_woken, worker_new,
 )
 from gearfast.broker.rotation cimport PRIORITIES, rotation_to_end
+from gearfast.broker.rulebook cimport DRAINED
 from gearfast.broker.rules cimport retries_of
+from gearfast.protocol.parameters cimport AT, DELAY, PRIORITY, Parameters
 from gearfast.broker.unique cimport unique_find, unique_find_anywhere, unique_hash, unique_key
 
 from gearfast.broker.life import Moved as MovedName
@@ -99,6 +101,7 @@ cdef class Broker(Leaving):
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
         cdef uint64_t hash = 0
         cdef Job* job
+        cdef Submission ruled
         if function == NULL:
             return NO_MEMORY
         if key.size > 0:
@@ -107,6 +110,11 @@ cdef class Broker(Leaving):
             if job != NULL:
                 out[0] = job
                 return COALESCED if self.join(job, client, wanted, now) else NO_MEMORY
+        if function.rules != NULL:
+            ruled = wanted[0]
+            if not self.ruled(function, &ruled, now):
+                return IS_DRAINED
+            wanted = &ruled
         if 0 < function.limit[wanted.priority] <= function.total:
             return QUEUE_FULL
         if self.handles.last >= self.handles.ceiling:
@@ -126,6 +134,17 @@ cdef class Broker(Leaving):
         out[0] = job
         return CREATED
 
+    cdef bint ruled(self, const Function* function, Submission* wanted, double now) noexcept nogil:
+        """Ask for what holds for all jobs of the function, as far as this one does not ask for something else."""
+        cdef const Parameters* rules = &function.rules.asked
+        if function.rules.gate == DRAINED:
+            return False
+        if rules.given & PRIORITY and not wanted.given & PRIORITY:
+            wanted.priority = rules.priority
+        if rules.given & DELAY and not wanted.given & (DELAY | AT) and wanted.background:
+            wanted.due = now + self.ahead + rules.delay
+        return True
+
     cdef bint join(self, Job* job, Peer client, const Submission* wanted, double now) noexcept nogil:
         """One more who wants what is a job already (protocol section 3.3)."""
         if not wanted.background:
@@ -140,6 +159,10 @@ cdef class Broker(Leaving):
 
     cdef bint knows(self, Slice function) noexcept nogil:
         return functions_find(&self.functions, function) != NULL
+
+    cdef Slice reason_of(self, Slice name) noexcept nogil:
+        cdef const Function* function = functions_find(&self.functions, name)
+        return Slice(NULL, 0) if function == NULL or function.rules == NULL else function.rules.reason
 
     cdef Job* find_unique(self, Slice unique) noexcept nogil:
         return unique_find_anywhere(&self.uniques, unique)
@@ -297,6 +320,7 @@ cdef class Broker(Leaving):
         cdef Job* job
         cdef Run* run
         self.latest = now
+        self.ahead = wall - now
         for left in range(BATCH):
             job = <Job*>heap_pop_due(&self.delayed, wall)
             if job == NULL:
@@ -319,6 +343,8 @@ cdef class Broker(Leaving):
         for left in range(BATCH):
             if not self.pass_over(now):
                 break
+        if not ring_empty(&self.functions.opened):
+            self.wake_opened(now)
         if not ring_empty(&self.leaving):
             self.take_back(<Party*>self.leaving.next.owner, now)
         functions_forget(&self.functions, now, self.function_rest)
@@ -337,11 +363,22 @@ cdef class Broker(Leaving):
             self.wake_for(woken_for, 1, now)
         return True
 
+    cdef void wake_opened(self, double now) noexcept nogil:
+        """A function that was paused has work: one sleeper for each job, some of them at a time."""
+        cdef Function* function = <Function*>self.functions.opened.next.owner
+        cdef size_t some = min(function.to_wake, <size_t>BATCH), before = self.steps
+        if some > 0:
+            self.wake_for(function, <int>some, now)
+        function.to_wake -= some
+        if function.to_wake == 0 or self.steps - before < some:
+            ring_leave(&function.opened)
+
     cpdef double wait(self, double now, double wall) noexcept nogil:
         cdef double soonest = min(heap_soonest(&self.delayed) - wall, min(heap_soonest(&self.deadlines), heap_soonest(&self.retrying)) - now)
         if not ring_empty(&self.functions.woken):
             soonest = min(soonest, (<Worker*>self.functions.woken.next.owner).woken_at + self.wakeup_grace - now)
-        if not (ring_empty(&self.leaving) and ring_empty(&self.forgotten)):
+        self.ahead = wall - now
+        if not (ring_empty(&self.leaving) and ring_empty(&self.forgotten) and ring_empty(&self.functions.opened)):
             return 0.0
         return max(min(soonest, functions_forgets(&self.functions) - now), 0.0)
 
@@ -366,6 +403,9 @@ cdef class Broker(Leaving):
 
     def scan_functions(self, cursor, int most):
         return function_rows(&self.functions.names, cursor, most)
+
+    def scan_figures(self, cursor, int most):
+        return figure_rows(&self.functions.names, cursor, most)
 
     def scan_jobs(self, cursor, int most):
         return job_rows(&self.jobs, self.handles, cursor, most)

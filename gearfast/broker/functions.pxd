@@ -12,8 +12,8 @@ from gearfast.ground.index cimport Index, Node
 from gearfast.broker.job cimport Job, Lane, Lanes
 from gearfast.ground.ring cimport Ring, ring_empty
 from gearfast.broker.rotation cimport PRIORITIES, Rotation, Seat
+from gearfast.broker.rulebook cimport PAUSED, RuleBook, Rules
 from gearfast.ground.slice cimport Slice
-from gearfast.protocol.parameters cimport Parameters
 
 cdef struct Function:
     Lanes lanes                   # first: a job's `home` is its function
@@ -28,7 +28,10 @@ cdef struct Function:
     size_t limit[PRIORITIES]      # of `total`, for a new job of that priority; 0: none
     Lane dead                     # jobs that have used up their tries, oldest first; none of `total`
     size_t dead_bytes             # of them
-    const Parameters* rules       # what holds for its jobs unless they ask for something else; NULL: nothing
+    Rules* rules                  # what holds for its jobs unless they ask for something else; NULL: nothing
+    bint paused                   # its lanes fill, and nobody is told; not counted among `busy`
+    Ring opened                   # in the ring of those, when it was paused and is not any more
+    size_t to_wake                # how many sleepers are still to be woken then
     bint wanted                   # by an administrator: known though nobody uses it
     Ring idle                     # in the ring of those that nobody uses, while it has no jobs, workers or limits
     Ring parked[PRIORITIES]       # abilities whose mark is off since the lane was found empty
@@ -71,6 +74,8 @@ cdef struct Functions:
     Ring forgotten                # and those that are forgotten next
     size_t idle_bytes             # of both
     double forget_at              # monotonic seconds
+    RuleBook book
+    Ring opened                   # functions whose sleepers are still to be woken for what waits there
 
 # Whether a link among abilities is none of theirs, but the place up to which somebody has looked: it owns itself.
 cdef inline bint is_place(const Ring* link) noexcept nogil:
@@ -119,6 +124,8 @@ cdef void functions_sleep(Functions* functions, Worker* worker) noexcept nogil
 cdef Function* functions_rouse(Functions* functions, Worker* worker) noexcept nogil
 # The worker to wake for `function`, marked as woken; NULL if none sleeps.
 cdef Worker* functions_wake(Functions* functions, Function* function, double now) noexcept nogil
+# What the book says of it now. False: there is no memory, and it stays as it was.
+cdef bint functions_rule(Functions* functions, Function* function) noexcept nogil
 cdef bint function_has_work(const Function* function) noexcept nogil
 # The abilities of a worker in the order in which they are looked at: start at 0; NULL is the end.
 cdef Ability* worker_ability(const Worker* worker, uint32_t* at) noexcept nogil

@@ -15,6 +15,7 @@ from gearfast.broker.rotation cimport (
     rotation_add, rotation_close, rotation_first, rotation_mark, rotation_open, rotation_remove, rotation_to_front,
     rotation_unmark,
 )
+from gearfast.broker.rulebook cimport rulebook_find
 from gearfast.ground.slice cimport same_bytes
 
 from gearfast.config import IDLE_FUNCTIONS
@@ -31,8 +32,10 @@ cdef bint functions_open(Functions* functions) noexcept nogil:
     ring_open(&functions.woken, NULL)
     ring_open(&functions.idle, NULL)
     ring_open(&functions.forgotten, NULL)
+    ring_open(&functions.opened, NULL)
     functions.idle_bytes = 0
     functions.forget_at = 0
+    functions.book = RuleBook(NULL, 0)
     return index_open(&functions.names) and index_open(&functions.folded) and index_open(&functions.abilities)
 
 
@@ -42,7 +45,9 @@ cdef void functions_close(Functions* functions) noexcept nogil:
     while node != NULL:
         function = function_of_node(node)
         node = node.next
+        free(function.rules)
         free(function)
+    free(functions.book.rules)
     index_close(&functions.names)
     index_close(&functions.folded)
     index_close(&functions.abilities)
@@ -113,10 +118,14 @@ cdef Function* new_function(Functions* functions, Slice name, uint64_t hash) noe
     ring_open(&function.callable, NULL)
     ring_open(&function.namesakes, function)
     ring_open(&function.idle, function)
+    ring_open(&function.opened, function)
     for priority in range(PRIORITIES):
         ring_open(&function.parked[priority], NULL)
     index_add(&functions.names, &function.node, hash)
     join_namesakes(functions, function)
+    if not functions_rule(functions, function):
+        functions_drop(functions, function)
+        return NULL
     functions_lay_off(functions, function)               # until it is used
     return function
 
@@ -147,6 +156,8 @@ cdef void functions_drop(Functions* functions, Function* function) noexcept nogi
     functions_use(functions, function)
     index_remove(&functions.names, &function.node)
     leave_namesakes(functions, function)
+    ring_leave(&function.opened)
+    free(function.rules)
     free(function)
 
 
@@ -203,10 +214,40 @@ cdef double functions_forgets(const Functions* functions) noexcept nogil:
 
 cdef bint function_has_work(const Function* function) noexcept nogil:
     cdef int priority
+    if function.paused:
+        return False
     for priority in range(PRIORITIES):
         if function.lanes.lane[priority].count > 0:
             return True
     return False
+
+
+cdef bint functions_rule(Functions* functions, Function* function) noexcept nogil:
+    cdef Rules* rules
+    if not rulebook_find(&functions.book, function.name, &rules):
+        return False
+    free(function.rules)
+    function.rules = rules
+    set_paused(functions, function, rules != NULL and rules.gate == PAUSED)
+    return True
+
+
+cdef void set_paused(Functions* functions, Function* function, bint paused) noexcept nogil:
+    cdef int priority
+    if function.paused == paused:
+        return
+    function.paused = paused
+    for priority in range(PRIORITIES):
+        if function.lanes.lane[priority].count == 0:
+            continue
+        if paused:
+            functions.busy[priority] -= 1
+        else:
+            mark(functions, function, priority)
+    ring_leave(&function.opened)
+    if not paused and function_has_work(function):
+        ring_append(&functions.opened, &function.opened)
+        function.to_wake = function.lanes.lane[0].count + function.lanes.lane[1].count + function.lanes.lane[2].count
 
 
 # --- workers and what they can do ---
@@ -327,21 +368,25 @@ cdef void ability_free(Ability* ability) noexcept nogil:
 
 cdef void functions_push(Functions* functions, Job* job) noexcept nogil:
     cdef Function* function = <Function*>job.home
-    cdef Ring* parked
-    cdef Ability* ability
     job.state = QUEUED
-    if not lane_push(&function.lanes.lane[job.priority], job):
+    if not lane_push(&function.lanes.lane[job.priority], job) or function.paused:
         return
-    functions.busy[job.priority] += 1
-    parked = &function.parked[job.priority]
+    mark(functions, function, job.priority)
+
+
+cdef void mark(Functions* functions, Function* function, int priority) noexcept nogil:
+    """There is work in a lane: all that can do it are to look there."""
+    cdef Ring* parked = &function.parked[priority]
+    cdef Ability* ability
+    functions.busy[priority] += 1
     while not ring_empty(parked):
         ability = <Ability*>parked.next.owner
         ring_leave(parked.next)
-        rotation_mark(&ability.worker.rotation, &ability.seat, job.priority)
+        rotation_mark(&ability.worker.rotation, &ability.seat, priority)
 
 
 cdef void functions_take(Functions* functions, Job* job) noexcept nogil:
-    if lane_remove(&job.home.lane[job.priority], job):
+    if lane_remove(&job.home.lane[job.priority], job) and not (<Function*>job.home).paused:
         functions.busy[job.priority] -= 1
 
 
@@ -357,7 +402,7 @@ cdef Ability* functions_next(Functions* functions, Worker* worker, int* priority
             if seat == NULL:
                 break
             ability = ability_of_seat(seat)
-            if ability.function.lanes.lane[lane].count > 0:
+            if ability.function.lanes.lane[lane].count > 0 and not ability.function.paused:
                 priority[0] = lane
                 return ability
             rotation_unmark(&worker.rotation, &ability.seat, lane)

@@ -14,13 +14,15 @@ from gearfast.ground.slice cimport Slice
 
 from gearfast.broker.broker import Reported as ReportedName
 from gearfast.broker.peer import Report as ReportName
+from gearfast.protocol.parameters cimport AT
+
 from gearfast.protocol import parameters as parameter_texts
 
 cdef enum:
     WAKE = -1
 
 cdef size_t MAX_PAYLOAD = 0xFFFFFFFF
-cdef set LASTING_KEYS = {"retries", "backoff", "timeout"}
+cdef set LASTING_KEYS = {"retries", "backoff", "timeout", "ttl", "unique_ttl", "duplicate", "graceful"}
 
 cdef tuple KINDS = tuple(ReportName)
 
@@ -100,6 +102,7 @@ cdef class InProcessPeer(Peer):
         wanted.priority = priority
         wanted.background = background
         wanted.due = due
+        wanted.given = AT if due > 0 else 0
         if not 0 <= priority <= 2:
             raise ValueError(f"a priority is 0 (high), 1 (normal) or 2 (low), not {priority}")
         if len(unique) > 64:

@@ -3,7 +3,7 @@
 # It knows no bytes on a wire, no socket, no clock (the time is an argument) and no event loop.
 # Whoever takes part is a Peer (peer.pxd), as a client, as a worker, or as both.
 
-from libc.stdint cimport uint8_t, uint16_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from gearfast.broker.events cimport Events, Kind
 from gearfast.protocol.handle cimport Handles
@@ -29,6 +29,7 @@ cdef struct Submission:
     uint8_t priority
     bint background
     double due                    # wall clock seconds; 0: at once
+    uint32_t given                # of which keys its client has spoken (parameters.pxd)
 
 cdef enum:
     BATCH = 1000          # events of one kind that are dealt with together, so that a great many of them starve nobody
@@ -83,6 +84,7 @@ cdef class Life:
     cdef readonly size_t unkept   # jobs that are no background jobs
     cdef readonly size_t dead     # jobs that have used up their tries
     cdef double latest            # monotonic seconds, when time passed last
+    cdef double ahead             # by how many seconds the wall clock was ahead of those
 
     # Nothing is handed out any more, since nobody waits for a job that is in no store.
     cdef inline bint withholds(self) noexcept nogil:

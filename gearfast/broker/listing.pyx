@@ -3,7 +3,7 @@
 from gearfast.ground.heap cimport heap_when
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
-from gearfast.broker.job cimport DEAD, DELAYED, RETRYING, RUNNING, Job, job_policy, job_unique
+from gearfast.broker.job cimport DEAD, DELAYED, RETRYING, RUNNING, Job, Lane, job_policy, job_unique
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.party cimport Party
 from gearfast.broker.past cimport last_error, submitted_at
@@ -29,6 +29,20 @@ cdef tuple function_rows(const Index* functions, object start, int most):
         return cursor_number(cursor), [function_row(function_of_node(found[at])) for at in range(count)]
     finally:
         release_collector(collects)
+
+
+cdef tuple figure_rows(const Index* functions, object start, int most):
+    cdef Cursor cursor = cursor_of(start)
+    cdef Node* found[MAX_ROWS]
+    cdef int count = index_scan(functions, &cursor, found, min(max(most, MIN_ROWS), MAX_ROWS)), at
+    return cursor_number(cursor), [figure_row(function_of_node(found[at])) for at in range(count)]
+
+
+cdef tuple figure_row(const Function* function):
+    cdef const Lane* lane = function.lanes.lane
+    return (function.name.data[:function.name.size], function.total, function.running, function.workers,
+            lane[0].count, lane[1].count, lane[2].count, function.delayed[0] + function.delayed[1] + function.delayed[2],
+            function.dead.count, function.dead_bytes, 0)
 
 
 cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int most):

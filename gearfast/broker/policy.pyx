@@ -8,7 +8,7 @@ from gearfast.ground.index cimport (
     index_add, index_chain, index_close, index_open, index_remove, index_unlink_all, keyed_hash,
 )
 from gearfast.ground.slice cimport same_bytes
-from gearfast.protocol.parameters cimport Mistake, parameters_read
+from gearfast.protocol.parameters cimport FOR_JOB, Mistake, parameters_read
 
 
 cdef bint policies_open(Policies* policies) noexcept nogil:
@@ -43,7 +43,7 @@ cdef Policy* policy_take(Policies* policies, Slice text) noexcept nogil:
         memcpy(policy + 1, text.data, text.size)
         policy.text = Slice(<char*>(policy + 1), text.size)
         policy.jobs = 0
-        parameters_read(policy.text, &policy.asked, &mistake)       # a store may have had it of a later version
+        parameters_read(policy.text, FOR_JOB, &policy.asked, &mistake)       # a store may have had it of a later version
         index_add(&policies.texts, &policy.node, hash)
     policy.jobs += 1
     return policy

@@ -4,14 +4,15 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from gearfast.broker.functions cimport Function
 from gearfast.broker.job cimport HAS_POLICY, Job, job_policy
+from gearfast.broker.rulebook cimport Rules
 from gearfast.protocol.parameters cimport Parameters
 
 # Of one key (Given): NULL, if nobody has asked for anything.
 cdef inline const Parameters* rule_of(const Job* job, uint32_t key) noexcept nogil:
-    cdef const Parameters* rules = (<const Function*>job.home).rules
+    cdef const Rules* rules = (<const Function*>job.home).rules
     if job.flags & HAS_POLICY and job_policy(job).asked.given & key:
         return &job_policy(job).asked
-    return rules if rules != NULL and rules.given & key else NULL
+    return &rules.asked if rules != NULL and rules.asked.given & key else NULL
 
 # How often it is tried after the first time; -1: nobody has said so.
 cdef int retries_of(const Job* job) noexcept nogil

@@ -2,7 +2,7 @@
 
 from libc.math cimport INFINITY
 
-from gearfast.protocol.parameters cimport BACKOFF, RETRIES, TIMEOUT
+from gearfast.protocol.parameters cimport BACKOFF, DEAD_LETTER_BYTES, DEAD_LETTER_MAX, GRACEFUL, RETRIES, TIMEOUT, UNIQUE_TTL
 
 from gearfast import config
 
@@ -38,9 +38,13 @@ cdef double backoff_of(const Job* job, uint64_t* dice) noexcept nogil:
     return wait
 
 
+cdef inline bint has(const Function* function, uint32_t key) noexcept nogil:
+    return function.rules != NULL and function.rules.asked.given & key != 0
+
+
 cdef size_t dead_most(const Function* function) noexcept nogil:
-    return MOST
+    return function.rules.asked.dead_most if has(function, DEAD_LETTER_MAX) else MOST
 
 
 cdef size_t dead_most_bytes(const Function* function) noexcept nogil:
-    return MOST_BYTES
+    return function.rules.asked.dead_bytes if has(function, DEAD_LETTER_BYTES) else MOST_BYTES

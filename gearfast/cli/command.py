@@ -3,6 +3,7 @@
 Joins the words of the command line, the config file (protocol section 5.2) and the environment (5.3).
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,6 +16,7 @@ from gearfast.cli.options import port_of
 from gearfast.config import Config
 from gearfast.errors import ConfigError
 from gearfast.logs import LEVELS
+from gearfast.server.policyfile import read_policy_file
 from gearfast.store.contract import StoreSettings
 
 TLS_ONLY: Final = ("ssl-ca-file", "ssl-certificate", "ssl-key", "ssl-verify-client")
@@ -85,6 +87,8 @@ def build(wish: Wish, given: Arguments, environment: Mapping[str, str], strays: 
     for name in TLS_ONLY:
         if given.has(name) and not given.has("ssl"):
             raise ConfigError(f"--{name} needs --ssl: without it everything would be served in plain text")
+    if wish == Wish.CHECK and given.has("policy"):
+        read_policy_file(given.text("policy"))
     store, remarks = queues.store_settings(given, environment)
     port, warnings = port_and_warnings(given.text("port"), environment.get("GEARMAND_PORT", ""))
     warnings = (*strays, *warnings, *remarks)
@@ -121,6 +125,7 @@ def server_config(given: Arguments, port: int, environment: Mapping[str, str]) -
         job_retries=job_retries(given.number("job-retries")),
         exceptions=given.has("exceptions"),
         timeout_unit=given.text("timeout-unit"),
+        policy=os.path.abspath(given.text("policy")) if given.text("policy") else "",
         submit_parameters=given.text("submit-parameters") == "yes",
         worker_wakeup=min(given.number("worker-wakeup"), config.INT),
         wakeup_grace=given.number("worker-wakeup-grace") / 1000,

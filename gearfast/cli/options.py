@@ -201,6 +201,9 @@ JOBS = Group(
                "Unit of the time-outs that workers set for functions: ms, at least 1000, as in gearmand; or s, as "
                "PHP's manual says. [gearfast]",
                OneOf(*TIMEOUT_UNITS)),
+        Option("policy", "", "FILE", "",
+               "File that says what holds for the jobs of functions, such as how often they are tried; SIGHUP has it "
+               "read again. [gearfast]"),
         Option("submit-parameters", "", "WORD", "yes",
                "yes: a job for the function 'name;delay=20m' is one for 'name', due in 20 minutes; no: names are "
                "read as they are. [gearfast]", OneOf("yes", "no")),

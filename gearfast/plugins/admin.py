@@ -11,6 +11,7 @@ from gearfast.config import KIB, LINE_TOKENS, VERSION
 from gearfast.plugins.answers import OK, shown
 from gearfast.plugins.deadletters import DeadLetters
 from gearfast.plugins.jobs import Jobs
+from gearfast.plugins.policies import Policies
 from gearfast.server.commands import END, Answer, unknown_command
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Admin:
             add(name, answer, arguments, told, LINE_TOKENS)
         Jobs(server)
         DeadLetters(server)
+        Policies(server)
 
     async def stop(self) -> None:
         """Nothing is held."""

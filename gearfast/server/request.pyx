@@ -16,7 +16,7 @@ from gearfast.protocol.packet cimport (
     SUBMIT_REDUCE_JOB_BACKGROUND, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
     Packet, PacketType,
 )
-from gearfast.protocol.parameters cimport ParameterTexts
+from gearfast.protocol.parameters cimport AT, ParameterTexts
 from gearfast.broker.peer cimport COMPLETE, DATA, EXCEPTION, FAIL, STATUS, WARNING, Report
 from gearfast.broker.functions cimport Function
 from gearfast.server.session cimport Handler, Row, Service, Session, need
@@ -182,6 +182,7 @@ cdef int on_submit_epoch(Session session, const Packet* packet, const Row* row) 
     cdef int64_t when
     if not parse_number(packet.argument[2], &when):
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"The time of SUBMIT_JOB_EPOCH does not fit 64 bits")
+    wanted.given = AT
     wanted.due = <double>when if when > session.service.clock.wall() else -1.0
     return submit(session, &wanted)
 

@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -22,6 +22,7 @@ from gearfast.server.drain import Drain
 from gearfast.server.fenced import is_waited_for, refuse_jobs
 from gearfast.server.listener import close_listener, handed_over, host_of, is_tcp, name_of, open_listeners
 from gearfast.server.plugin import Event, Plugin, plugins_of
+from gearfast.server.policies import Policies
 from gearfast.server.refusals import Refusals
 from gearfast.server.request import answer_requests
 from gearfast.server.secure import TlsTransport
@@ -89,6 +90,8 @@ class Server:
         self.service = Service(self.broker, config, log, self.commands.answer)
         answer_requests(self.service, config.timeout_unit, config.submit_parameters)
         self.writer = None if store is None else Writer(store, self.broker, config, partial(refuse_jobs, self.service))
+        self.policies = Policies(self.broker, config.policy)
+        """What holds for the jobs of functions, and who says so."""
         self.started: list[Plugin] = []
         self.handed = handed_over(listeners)
         self.listeners: list[socket.socket] = []
@@ -132,6 +135,7 @@ class Server:
                 self.context = server_context(self.config)
             if self.writer is not None:
                 await self.replay(self.writer)
+            self.policies.start(*self.remembered())
             for plugin in self.plugins:
                 await plugin.start(self)
                 self.started.append(plugin)
@@ -156,6 +160,10 @@ class Server:
         self.service.keep_in(writer.store.largest, writer.begin)
         self.writing = writer
 
+    def remembered(self) -> tuple[Mapping[str, str], Callable[[str, str], None] | None]:
+        """Return what the store has of policies, and how it is told of a change; without a store nothing is kept."""
+        return ({}, None) if self.writing is None else (self.writing.metadata, self.writing.remember)
+
     def drain(self) -> None:
         """Accept nobody any more, serve who is there, and stop when no job has to be waited for (see ``Drain``)."""
         self.check_thread()
@@ -168,8 +176,12 @@ class Server:
             self.turn.when_idle(self.stop)
 
     def reload(self) -> None:
-        """Read the TLS files again, for connections that come from now on; files that cannot be used change nothing."""
+        """Read the policy file and the TLS files again: these for connections that come from now on.
+
+        Files that cannot be used change nothing.
+        """
         self.check_thread()
+        self.policies.reload()
         if self.context is None:
             return
         try:

@@ -2,10 +2,12 @@
 
 from libc.string cimport memchr
 
-from gearfast.broker.broker cimport NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Submitted
+from gearfast.broker.broker cimport IS_DRAINED, NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Submitted
 from gearfast.broker.job cimport Job
 from gearfast.protocol.packet cimport JOB_CREATED
-from gearfast.protocol.parameters cimport AT, BACKOFF, DELAY, PRIORITY, RETRIES, Mistake, Parameters, Remembered, lasting, what_is_wrong
+from gearfast.protocol.parameters cimport (
+    AT, DELAY, FOR_CLIENT, PRIORITY, Mistake, Parameters, Remembered, key_name, lasting, what_is_wrong,
+)
 from gearfast.server.fenced cimport send_after_store
 from gearfast.server.session cimport Service
 
@@ -28,6 +30,8 @@ cdef int submit(Session session, Submission* wanted) except -1:
     submitted = service.broker.submit(session, wanted, service.now, &job)
     if submitted == NO_MEMORY:
         return session.refuse(b"QUEUE_ERROR", b"no memory for another job")
+    if submitted == IS_DRAINED:
+        return session.refuse(b"QUEUE_ERROR", drained(session, wanted.function))
     if submitted == QUEUE_FULL:
         return session.refuse(b"QUEUE_ERROR", b"Job queue is full")
     if submitted == NO_NUMBERS:
@@ -42,6 +46,11 @@ cdef int submit(Session session, Submission* wanted) except -1:
         service.notes.say(logs.NOTICE, "accepted,%s,%s,%.0f", (text(wanted.function), text(wanted.unique), wanted.due))
         session.stopped = session.stopped or service.notes.is_full()
     return 0
+
+
+cdef bytes drained(Session session, Slice name):
+    cdef Slice reason = session.service.broker.reason_of(name)
+    return b"Nothing more is taken for this function: " + (reason.data[:reason.size] or b"it is drained")
 
 
 cdef str text(Slice slice):
@@ -69,14 +78,15 @@ cdef bint take_parameters(Session session, Submission* wanted) except -1:
     if remembered == NULL:
         return refuse(session, what_is_wrong(&mistake))
     found = &remembered.parameters
+    wanted.given |= found.given
     wanted.policy = lasting(remembered)
     wanted.function.size = size
     if size == 0:
         return refuse(session, "there is no name of a function before the semicolon")
     if found.given & PRIORITY:
         wanted.priority = found.priority
-    if not wanted.background and found.given & (DELAY | AT | RETRIES | BACKOFF):
-        return refuse(session, f"{not_for_clients(found.given)} is for background jobs: a client waits for this one")
+    if not wanted.background and found.given & ~FOR_CLIENT:
+        return refuse(session, f"{key_name(found.given & ~FOR_CLIENT)} is for background jobs: a client waits for this one")
     if not found.given & (DELAY | AT):
         return True
     if wanted.due != 0:                            # or it was one that has passed
@@ -85,10 +95,6 @@ cdef bint take_parameters(Session session, Submission* wanted) except -1:
     if due > session.service.clock.wall():
         wanted.due = due
     return True
-
-
-cdef str not_for_clients(int given):
-    return "delay" if given & DELAY else "at" if given & AT else "retries" if given & RETRIES else "backoff"
 
 
 cdef bint refuse(Session session, str why) except -1:

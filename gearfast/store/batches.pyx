@@ -75,6 +75,7 @@ cdef class Batches:
         wanted.priority = priority
         wanted.background = True
         wanted.due = due
+        wanted.given = 0
         kept.number = number
         kept.attempts = min(max(attempts, 0), 0xFFFF)
         if not self.broker.restore(&wanted, &kept, monotonic_time()):

@@ -163,6 +163,18 @@ class Writer:
         self.refuse_waiting(set(numbers), text.encode("utf-8", "replace"))
         self.batches.unkeep(numbers)
 
+    # --- metadata of others ---
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """All that the store was ever told."""
+        return self.attempts.known
+
+    def remember(self, name: str, value: str) -> None:
+        """Have the store know this at the next start; it is written with the next batch, or by itself."""
+        self.plan.metadata[name] = value
+        self.wake()
+
     # --- the end ---
 
     async def flush(self, is_waited_for: Callable[[int], bool]) -> None:

@@ -1,0 +1,1 @@
+"""What an operator says of functions. There is nothing here for Python."""

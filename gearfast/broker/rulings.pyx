@@ -1,0 +1,57 @@
+"""The book of rules of a broker."""
+
+from libc.stdlib cimport calloc, free
+
+from gearfast.broker.functions cimport function_of_node, functions_rule
+from gearfast.broker.rulebook cimport DRAINED, OPEN, PAUSED, UNSAID, Gate, Rule, RuleBook
+from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
+from gearfast.ground.slice cimport Slice
+
+cdef enum:
+    SOME = 256
+
+cdef dict GATES = {None: UNSAID, "open": OPEN, "paused": PAUSED, "drained": DRAINED}
+
+
+cdef inline Slice slice_of(bytes data):
+    return Slice(<const char*>data, len(data))
+
+
+cdef class Rulings:
+    def __cinit__(self, Broker broker not None):
+        self.broker = broker
+        self.kept = []
+
+    def set(self, list rules not None):
+        cdef RuleBook* book = &self.broker.functions.book
+        cdef Rule* made = <Rule*>calloc(len(rules) + 1, sizeof(Rule))
+        cdef bytes pattern, text, reason
+        cdef size_t at = 0
+        if made == NULL:
+            raise MemoryError("no memory for rules")
+        try:
+            for pattern, text, gate, reason in rules:
+                made[at] = Rule(slice_of(pattern), slice_of(text), <Gate><int>GATES[gate], slice_of(reason))
+                at += 1
+            self.broker.enter()
+        except BaseException:
+            free(made)
+            raise
+        free(book.rules)
+        book.rules, book.count = made, at
+        self.broker.rest()
+        self.kept = list(rules)
+
+    def apply(self, start):
+        cdef Cursor cursor = cursor_of(start)
+        cdef Node* found[SOME]
+        cdef bint done = True
+        cdef int count, at
+        self.broker.enter()
+        count = index_scan(&self.broker.functions.names, &cursor, found, SOME)
+        for at in range(count):
+            done = functions_rule(&self.broker.functions, function_of_node(found[at])) and done
+        self.broker.rest()
+        if not done:
+            raise MemoryError("no memory for the rules of a function")
+        return cursor_number(cursor)

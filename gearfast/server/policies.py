@@ -1,0 +1,235 @@
+"""Policies: what an operator says of functions, in a file and at run time, by patterns of their names.
+
+What is said at run time is stronger than the file; of two patterns the one that says more of a name is stronger; and
+what a job asks for itself is stronger than both (rulebook.pyx). What was said at run time is kept in the store.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from gearfast.broker.broker import Broker
+from gearfast.broker.rulings import Rulings
+from gearfast.errors import ConfigError
+from gearfast.ground.glob import matches
+from gearfast.logs import NOTICE
+from gearfast.protocol import parameters
+from gearfast.server.policyfile import read_policy_file
+
+log = logging.getLogger("gearfast")
+
+Gate = Literal["open", "paused", "drained"]
+RULES: Final = "rules"
+"""Names what was said at run time in a store's metadata."""
+MOST_BYTES: Final = 60_000
+"""Of it, as it is kept: a change that would make more is refused."""
+WILD: Final = re.compile(rb"[*?]|\[[^]]*\]")
+
+
+@dataclass(slots=True)
+class Said:
+    """What was said of one pattern."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    """By their keys, as submit parameters are written."""
+    gate: Gate | None = None
+    reason: bytes = b""
+
+
+class Source(NamedTuple):
+    """A value, and where it comes from."""
+
+    value: str
+    origin: Literal["file", "admin"]
+    pattern: bytes
+
+
+class Policies:
+    """All of a server's."""
+
+    def __init__(self, broker: Broker, path: str) -> None:
+        """``path``: of the policy file; empty: there is none."""
+        self.rulings = Rulings(broker)
+        self.path = path
+        self.file: dict[bytes, dict[str, str]] = {}
+        self.said: dict[bytes, Said] = {}
+        self.keep: Callable[[str, str], None] | None = None
+        self.cursor: int | None = None  # how far the functions that are there have got the new rules; None: all have
+
+    # --- the start, and the file once more ---
+
+    def start(self, kept: Mapping[str, str], keep: Callable[[str, str], None] | None) -> None:
+        """Read the file, and what was said before: ``kept`` is a store's metadata, ``keep`` changes one of them.
+
+        Raises ConfigError for a file that cannot be used.
+        """
+        self.loop = asyncio.get_running_loop()
+        self.keep = keep
+        if self.path:
+            self.file = read_policy_file(self.path)
+        self.said = unpacked(kept.get(RULES, ""))
+        self.rulings.set(self.rules())
+        while self.cursor != 0:
+            self.cursor = self.rulings.apply(self.cursor or 0)
+        self.cursor = None
+
+    def reload(self) -> None:
+        """Read the file again; one that cannot be used changes nothing."""
+        if not self.path:
+            return
+        try:
+            self.file = read_policy_file(self.path)
+        except ConfigError as error:
+            log.error("The policies stay as they are: %s", error)
+            return
+        self.follow()
+        log.log(NOTICE, "The policy file %s was read again", self.path)
+
+    def rules(self) -> list[tuple[bytes, bytes, Gate | None, bytes]]:
+        """Return all of them, the weakest first, as the broker takes them."""
+        of_file = [(pattern, text_of(self.file[pattern]), None, b"") for pattern in sorted(self.file, key=strength)]
+        return of_file + [
+            (pattern, text_of(said.values), said.gate, said.reason)
+            for pattern, said in sorted(self.said.items(), key=lambda item: strength(item[0]))
+        ]
+
+    def follow(self) -> None:
+        """Have the functions that are there follow the rules, some at a time."""
+        self.rulings.set(self.rules())
+        busy = self.cursor is not None
+        self.cursor = 0
+        if not busy:
+            self.step()
+
+    def step(self) -> None:
+        """Some more of them."""
+        self.cursor = self.rulings.apply(self.cursor or 0) or None
+        if self.cursor is not None:
+            self.loop.call_soon(self.step)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are functions that do not follow the rules yet."""
+        return self.cursor is not None
+
+    # --- what is said at run time ---
+
+    def set(self, pattern: bytes, changes: Mapping[str, str]) -> None:
+        """Say these values of a pattern; an empty one takes back what was said. Raises ValueError that names the key."""
+        keys = parameters.keys(for_function=True)
+        for key, value in changes.items():
+            if value:
+                parameters.read(f"{key}={value}".encode("utf-8", "surrogateescape"), for_function=True)
+            elif key not in keys:
+                raise ValueError(f"'{key}' is not the key of a policy")
+        said = self.said.get(pattern, Said())
+        values = {key: value for key, value in {**said.values, **changes}.items() if value}
+        self.change({pattern: Said(values, said.gate, said.reason)})
+
+    def close(self, pattern: bytes, gate: Literal["paused", "drained"], reason: bytes) -> None:
+        """Let nothing out of the functions that fit, or nothing in, those that were opened one by one included."""
+        changes = {each: Said(self.said[each].values) for each in self.gated(pattern)}
+        changes[pattern] = Said(self.said.get(pattern, Said()).values, gate, reason)
+        self.change(changes)
+
+    def open(self, pattern: bytes) -> bool:
+        """Take that back. Returns whether there was anything to be taken back."""
+        changes = {each: Said(self.said[each].values) for each in self.gated(pattern)}
+        others = {each: said for each, said in self.said.items() if said.gate and each not in changes}
+        closed = not WILD.search(pattern) and gate_of(others, pattern) is not None
+        if closed:  # by a wider pattern
+            changes[pattern] = Said(self.said.get(pattern, Said()).values, "open")
+        if not changes:
+            return False
+        self.change(changes)
+        return True
+
+    def gated(self, pattern: bytes) -> list[bytes]:
+        """Return this pattern, and those that it holds, as far as something was said of their going in and out."""
+        return [each for each, said in self.said.items() if said.gate and (each == pattern or matches(pattern, each))]
+
+    def change(self, changes: Mapping[bytes, Said]) -> None:
+        """Have these patterns say something else. Raises ValueError when all of it becomes too much to be kept."""
+        said = {pattern: each for pattern, each in {**self.said, **changes}.items() if each.values or each.gate}
+        packed_ = packed(said)
+        if len(packed_) > MOST_BYTES:
+            raise ValueError(f"all policies together may have {MOST_BYTES} bytes: use patterns, or the policy file")
+        self.said = said
+        self.follow()
+        if self.keep is not None:
+            self.keep(RULES, packed_)
+
+    # --- what holds ---
+
+    def gate(self, name: bytes) -> Said | None:
+        """Return what keeps the jobs of a function from going in or out; None: nothing does."""
+        return gate_of(self.said, name)
+
+    def values(self, name: bytes) -> dict[str, Source]:
+        """Return what holds for the jobs of a function, by key, and where it comes from."""
+        found: dict[str, Source] = {}
+        for origin, pattern, values in self.each():
+            if matches(pattern, name):
+                found |= {key: Source(value, origin, pattern) for key, value in values.items()}
+        return found
+
+    def each(self) -> Iterator[tuple[Literal["file", "admin"], bytes, dict[str, str]]]:
+        """Yield the values of all patterns, the weakest first."""
+        for pattern in sorted(self.file, key=strength):
+            yield "file", pattern, self.file[pattern]
+        for pattern in sorted(self.said, key=strength):
+            yield "admin", pattern, self.said[pattern].values
+
+
+def strength(pattern: bytes) -> tuple[bool, int, int, bytes]:
+    """Return a key that sorts patterns: one that says more of a name is stronger; a name by itself is strongest."""
+    return not WILD.search(pattern), len(WILD.sub(b"", pattern)), len(pattern), pattern
+
+
+def gate_of(said: Mapping[bytes, Said], name: bytes) -> Said | None:
+    """Return the strongest that speaks of a name's going in and out, if it closes it."""
+    fitting = [pattern for pattern, each in said.items() if each.gate and matches(pattern, name)]
+    found = said[max(fitting, key=strength)] if fitting else None
+    return None if found is None or found.gate == "open" else found
+
+
+def text_of(values: Mapping[str, str]) -> bytes:
+    """Return values as submit parameters are written."""
+    return ";".join(f"{key}={value}" for key, value in values.items()).encode("utf-8", "surrogateescape")
+
+
+# --- as a store keeps it ---
+
+
+def packed(said: Mapping[bytes, Said]) -> str:
+    """Return it as a text."""
+    rows = [
+        (pattern.decode("latin-1"), each.values, each.gate, each.reason.decode("latin-1"))
+        for pattern, each in said.items()
+    ]
+    return json.dumps(rows) if rows else ""
+
+
+def unpacked(text: str) -> dict[bytes, Said]:
+    """Return what was kept; what cannot be read, or is not known to this version, is left out and logged."""
+    try:
+        rows = json.loads(text or "[]")
+        found = {
+            pattern.encode("latin-1"): Said(dict(values), gate, reason.encode("latin-1"))
+            for pattern, values, gate, reason in rows
+        }
+    except (ValueError, TypeError, AttributeError) as error:
+        log.error("What was said of functions before cannot be read, and is forgotten: %s", error)
+        return {}
+    for pattern, said in found.items():
+        for key, value in list(said.values.items()):
+            try:
+                parameters.read(f"{key}={value}".encode("utf-8", "surrogateescape"), for_function=True)
+            except ValueError as error:
+                log.error("The policy of %s is kept without %s: %s", pattern, key, error)
+                del said.values[key]
+    return found
