@@ -65,7 +65,9 @@ cdef class Broker(Leaving):
     # --- clients ---
     cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** job) noexcept nogil
     cdef bint ruled(self, const Function* function, Submission* wanted, double now) noexcept nogil
-    cdef bint join(self, Job* job, Peer client, const Submission* wanted, double now) noexcept nogil
+    cdef bint join(self, Job** found, Peer client, const Submission* wanted, double now) noexcept nogil
+    # A client has asked for a job that has ended, and is remembered: how it ended, with an empty result.
+    cdef void tell_ended(self, Peer client, const Job* job) noexcept nogil
     cdef Job* find(self, uint64_t number) noexcept nogil
     cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil    # as index_scan; up to MIN_SCAN of all jobs
     cdef bint knows(self, Slice function) noexcept nogil    # somebody uses it, or did lately

@@ -6,12 +6,13 @@ The way of a job from state to state is told in life.pyx, what becomes of a peer
 cimport cython
 from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t, uint16_t
-from libc.string cimport memchr, strlen
+from libc.string cimport memchr, memcpy, strlen
 
 from gearfast.broker.listing cimport delayed_rows, figure_rows, function_rows, job_figures, job_rows, moment_of
 from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, SUBMITTED, TIMED_OUT, Kind
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
-from gearfast.broker.job cimport DEAD, DELAYED, NOWHERE, RUNNING, Run
+from gearfast.protocol.handle cimport HANDLE_ROOM
+from gearfast.broker.job cimport DEAD, DELAYED, ENDED, NOT_THERE, RETRYING, RUNNING, Run
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.life cimport BATCH, IS_BURIED, MOVED, NO_SUCH_JOB, RUNS, STAYS, TOO_LONG
 from gearfast.broker.lost cimport lost_expects, lost_has, lost_remember
@@ -28,7 +29,7 @@ from gearfast.broker.functions cimport (
 from gearfast.broker.rotation cimport PRIORITIES, rotation_to_end
 from gearfast.broker.rulebook cimport DRAINED
 from gearfast.broker.rules cimport retries_of
-from gearfast.protocol.parameters cimport AT, DELAY, PRIORITY, Parameters
+from gearfast.protocol.parameters cimport AT, DELAY, DUPLICATE, PRIORITY, Parameters
 from gearfast.broker.unique cimport unique_find, unique_find_anywhere, unique_hash, unique_key
 
 from gearfast.broker.life import Moved as MovedName
@@ -104,17 +105,17 @@ cdef class Broker(Leaving):
         cdef Submission ruled
         if function == NULL:
             return NO_MEMORY
-        if key.size > 0:
-            hash = unique_hash(key)
-            job = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
-            if job != NULL:
-                out[0] = job
-                return COALESCED if self.join(job, client, wanted, now) else NO_MEMORY
         if function.rules != NULL:
             ruled = wanted[0]
             if not self.ruled(function, &ruled, now):
                 return IS_DRAINED
             wanted = &ruled
+        if key.size > 0:
+            hash = unique_hash(key)
+            job = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
+            if job != NULL:
+                out[0] = job
+                return COALESCED if self.join(out, client, wanted, now) else NO_MEMORY
         if 0 < function.limit[wanted.priority] <= function.total:
             return QUEUE_FULL
         if self.handles.last >= self.handles.ceiling:
@@ -143,13 +144,31 @@ cdef class Broker(Leaving):
             wanted.priority = rules.priority
         if rules.given & DELAY and not wanted.given & (DELAY | AT) and wanted.background:
             wanted.due = now + self.ahead + rules.delay
+        if rules.given & DUPLICATE and not wanted.given & DUPLICATE:
+            wanted.replaces = rules.replaces
         return True
 
-    cdef bint join(self, Job* job, Peer client, const Submission* wanted, double now) noexcept nogil:
+    cdef bint join(self, Job** found, Peer client, const Submission* wanted, double now) noexcept nogil:
         """One more who wants what is a job already (protocol section 3.3)."""
+        cdef Job* job = found[0]
+        if job.state == ENDED:
+            return True
         if not wanted.background:
             return self.wait_for(job, client)
+        if wanted.replaces and job.state <= RETRYING and job.state != RUNNING and job.waiters == NULL:
+            found[0] = self.supersede(job, wanted, now)
+            return found[0] != NULL
         return is_background(job) or self.keep(job, now)
+
+    cdef void tell_ended(self, Peer client, const Job* job) noexcept nogil:
+        cdef char text[HANDLE_ROOM]
+        cdef Slice handle = self.handles.spell(job.number)
+        memcpy(text, handle.data, handle.size)
+        text[handle.size] = 0
+        if job.attempts > 0:
+            client.notify(FAIL, job.number, NULL, 0, 1)
+        else:
+            client.notify(COMPLETE, job.number, text, handle.size + 1, 1)
 
     cdef Job* find(self, uint64_t number) noexcept nogil:
         return jobtable_find(&self.jobs, number)
@@ -169,7 +188,7 @@ cdef class Broker(Leaving):
 
     cdef bint cancel(self, uint64_t number) noexcept nogil:
         cdef Job* job = self.find(number)
-        if job == NULL:
+        if job == NULL or job.state == ENDED:
             return False
         self.happened(CANCELLED, job)
         self.forgive_holder(job)
@@ -178,7 +197,7 @@ cdef class Broker(Leaving):
 
     cdef Moved move(self, uint64_t number, int priority, double due, double now) noexcept nogil:
         cdef Job* job = self.find(number)
-        if job == NULL:
+        if job == NULL or job.state == ENDED:
             return NO_SUCH_JOB
         if job.state == RUNNING:
             return RUNS
@@ -271,7 +290,7 @@ cdef class Broker(Leaving):
         if party == NULL:
             return UNKNOWN
         held = job != NULL and holds(party, job)
-        if not held and (job == NULL or not lost_has(&party.lost, number)):
+        if not held and (job == NULL or job.state >= DEAD or not lost_has(&party.lost, number)):
             return LATE if lost_expects(&party.lost, number, kind == FAIL, kind >= COMPLETE) else UNKNOWN
         retries = retries_of(job) if kind >= FAIL and is_background(job) else -1
         if retries >= 0:
@@ -292,7 +311,7 @@ cdef class Broker(Leaving):
             if retries >= 0:
                 self.bury(job, now)
             else:
-                self.release(job)
+                self.finish(job, kind >= FAIL, now)
         elif job.waiters == NULL and not is_background(job):
             self.abandon(job)                      # its clients do not listen any more
         return TAKEN
@@ -334,6 +353,17 @@ cdef class Broker(Leaving):
             (<Function*>job.home).delayed[job.priority] -= 1
             self.enqueue(job, now)
         for left in range(BATCH):
+            job = <Job*>heap_pop_due(&self.expiring, now)
+            if job == NULL:
+                break
+            self.expire(job)
+        for left in range(BATCH):
+            job = <Job*>heap_pop_due(&self.ended, now)
+            if job == NULL:
+                break
+            job.place.due = NOT_THERE
+            self.release(job)
+        for left in range(BATCH):
             run = <Run*>heap_pop_due(&self.deadlines, now)
             if run == NULL:
                 break
@@ -374,7 +404,9 @@ cdef class Broker(Leaving):
             ring_leave(&function.opened)
 
     cpdef double wait(self, double now, double wall) noexcept nogil:
-        cdef double soonest = min(heap_soonest(&self.delayed) - wall, min(heap_soonest(&self.deadlines), heap_soonest(&self.retrying)) - now)
+        cdef double soonest = min(heap_soonest(&self.deadlines), heap_soonest(&self.retrying))
+        soonest = min(soonest, min(heap_soonest(&self.expiring), heap_soonest(&self.ended))) - now
+        soonest = min(soonest, heap_soonest(&self.delayed) - wall)
         if not ring_empty(&self.functions.woken):
             soonest = min(soonest, (<Worker*>self.functions.woken.next.owner).woken_at + self.wakeup_grace - now)
         self.ahead = wall - now

@@ -22,9 +22,10 @@ cpdef enum Kind:
     BURIED = 12                   # kept after its last try
     KICKED = 13                   # it was buried, and its tries begin anew
     DISCARDED = 14                # it was buried, and is gone
+    EXPIRED = 15                  # no worker has started it in time; it has ended
 
 cdef enum:
-    KINDS = 15
+    KINDS = 16
 
 cdef class Events:
     cdef public unsigned int wanted       # a bit for each kind that somebody listens to

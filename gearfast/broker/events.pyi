@@ -37,6 +37,8 @@ class Kind(IntEnum):
     """It was buried, and is a job again, with a fresh set of tries."""
     DISCARDED = 14
     """It was buried, and is gone: by an administrator, or because there were too many."""
+    EXPIRED = 15
+    """No worker has started it within its ttl; it has ended."""
 
 @disjoint_base
 class Events:

@@ -178,7 +178,7 @@ cdef void functions_lay_off(Functions* functions, Function* function) noexcept n
     for priority in range(PRIORITIES):
         if function.limit[priority] > 0:
             return
-    if not function.wanted and function.dead.count == 0 and ring_empty(&function.idle):
+    if not function.wanted and function.others == 0 and ring_empty(&function.idle):
         ring_append(&functions.idle, &function.idle)
         functions.idle_bytes += bytes_of(function)
 

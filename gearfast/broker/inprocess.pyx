@@ -6,7 +6,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from gearfast.broker.broker cimport ASLEEP, NO_MEMORY, NO_ROOM_TO_SLEEP, QUEUE_FULL
-from gearfast.broker.job cimport RUNNING, Job, job_payload, job_unique
+from gearfast.broker.job cimport DEAD, ENDED, RUNNING, Job, job_payload, job_unique
 from gearfast.broker.life cimport Submission
 from gearfast.broker.peer cimport DATA, EXCEPTION, FAIL, STATUS
 from gearfast.broker.functions cimport Function
@@ -103,6 +103,7 @@ cdef class InProcessPeer(Peer):
         wanted.background = background
         wanted.due = due
         wanted.given = AT if due > 0 else 0
+        wanted.replaces = parameter_texts.read(parameters).get("duplicate") == "replace" if parameters else False
         if not 0 <= priority <= 2:
             raise ValueError(f"a priority is 0 (high), 1 (normal) or 2 (low), not {priority}")
         if len(unique) > 64:
@@ -120,7 +121,11 @@ cdef class InProcessPeer(Peer):
             submitted = self.broker.submit(self, &wanted, now, &job)
             if submitted == NO_MEMORY:
                 raise MemoryError("no memory for another job")
-            return self.broker.handles.format(job.number) if submitted < QUEUE_FULL else None
+            if submitted >= QUEUE_FULL:
+                return None
+            if job.state == ENDED and not background:
+                self.broker.tell_ended(self, job)
+            return self.broker.handles.format(job.number)
         finally:
             self.broker.rest()
 
@@ -225,7 +230,7 @@ cdef object as_heard(Broker broker, Told told, const char* body):
 
 cdef object status_of(Job* job):
     """(running, numerator, denominator, waiting clients), or None for an unknown job."""
-    if job == NULL:
+    if job == NULL or job.state >= DEAD:
         return None
     if job.state != RUNNING:
         return False, 0, 0, job.waiting

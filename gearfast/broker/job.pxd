@@ -23,12 +23,17 @@ cdef enum State:
     NOWHERE = 3           # between two of these
     RETRYING = 4          # in the heap of what is tried again later
     DEAD = 5              # among its function's dead letters
+    ENDED = 6             # in the heap of what is remembered for a while, so that its unique id stays taken
 
 cdef enum Flag:
     OWNS_UNIQUE = 1       # it is what a submit with this unique id finds
     HAS_POLICY = 2        # a pointer to one stands behind its record, and behind its claim
     AHEAD = 0x3C          # what stands between the record and its texts, in words of eight bytes, times four
     HAS_PAST = 0x40       # it is kept apart (past.pxd)
+    EXPIRES = 0x80        # it fails if no worker starts it in time: its place in a heap of such stands behind its policy
+
+cdef enum:
+    NOT_THERE = 0xFFFFFFFFFFFFFFFF
 
 cdef struct Link:
     Job* next
@@ -100,9 +105,9 @@ cdef struct Lane:
 cdef struct Lanes:
     Lane lane[PRIORITIES]
 
-# Nothing but unique, reducer, payload (less than 4 GiB) and policy (or NULL) is set, the rest is zero. NULL: there is no
-# memory.
-cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy) noexcept nogil
+# Nothing but unique, reducer, payload (less than 4 GiB), policy (or NULL), and whether it expires, is set, the rest is zero.
+# NULL: there is no memory.
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bint expires) noexcept nogil
 cdef void job_free(Job* job) noexcept nogil
 # With its waiters and its run, at the end of everything: its peers may be gone already, nothing of theirs is touched.
 cdef void job_dispose(Job* job) noexcept nogil
@@ -113,6 +118,7 @@ cdef Slice job_unique(const Job* job) noexcept nogil
 cdef Slice job_reducer(const Job* job) noexcept nogil
 cdef Slice job_payload(const Job* job) noexcept nogil
 cdef Policy* job_policy(const Job* job) noexcept nogil            # NULL: it asks for nothing more
+cdef size_t* job_expiry(const Job* job) noexcept nogil           # its position in the heap; NOT_THERE: it is in none
 
 # Each returns whether the lane was, or is now, empty.
 cdef bint lane_push(Lane* lane, Job* job) noexcept nogil

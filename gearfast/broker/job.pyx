@@ -9,12 +9,13 @@ cdef inline char* behind_claim(const Job* job) noexcept nogil:
 
 
 cdef inline char* text_of(const Job* job) noexcept nogil:
-    """What follows the record: [claim,] [policy and] unique, reducer, payload."""
+    """What follows the record: [claim,] [policy,] [expiry,] unique, reducer, payload."""
     return <char*>(job + 1) + ((job.flags & AHEAD) << 1)
 
 
-cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy) noexcept nogil:
-    cdef size_t ahead = (sizeof(Claim) if unique.size > 0 else 0) + (sizeof(Policy*) if policy != NULL else 0)
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bint expires) noexcept nogil:
+    cdef size_t ahead = ((sizeof(Claim) if unique.size > 0 else 0) + (sizeof(Policy*) if policy != NULL else 0)
+                         + (sizeof(size_t) if expires else 0))
     cdef Job* job = <Job*>pool_take(sizeof(Job) + ahead + unique.size + reducer.size + payload.size)
     cdef char* at
     if job == NULL:
@@ -27,6 +28,9 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy) no
     if policy != NULL:
         job.flags |= HAS_POLICY
         memcpy(behind_claim(job), &policy, sizeof(Policy*))
+    if expires:
+        job.flags |= EXPIRES
+        job_expiry(job)[0] = NOT_THERE
     job.reducer_size = <uint8_t>reducer.size
     job.payload_size = <uint32_t>payload.size
     at = text_of(job)
@@ -80,6 +84,10 @@ cdef Slice job_reducer(const Job* job) noexcept nogil:
 
 cdef Slice job_payload(const Job* job) noexcept nogil:
     return Slice(text_of(job) + job.unique_size + job.reducer_size, job.payload_size)
+
+
+cdef size_t* job_expiry(const Job* job) noexcept nogil:
+    return <size_t*>(behind_claim(job) + (sizeof(Policy*) if job.flags & HAS_POLICY else 0))
 
 
 cdef Policy* job_policy(const Job* job) noexcept nogil:

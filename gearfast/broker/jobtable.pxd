@@ -30,6 +30,8 @@ cdef void jobtable_close(JobTable* table) noexcept nogil                # and fr
 # Make sure that there is room for a number, then add its job.
 cdef bint jobtable_reserve(JobTable* table, uint64_t number) noexcept nogil
 cdef void jobtable_add(JobTable* table, Job* job) noexcept nogil
+# Another one with the same number, in the place of one that is there.
+cdef void jobtable_replace(JobTable* table, Job* job) noexcept nogil
 cdef Job* jobtable_find(JobTable* table, uint64_t number) noexcept nogil
 cdef void jobtable_remove(JobTable* table, const Job* job) noexcept nogil
 # As index_scan; a slice has room for at least MIN_SCAN jobs.

@@ -90,6 +90,10 @@ cdef void jobtable_add(JobTable* table, Job* job) noexcept nogil:
     table.count += 1
 
 
+cdef void jobtable_replace(JobTable* table, Job* job) noexcept nogil:
+    find_page(table, job.number // PAGE_JOBS).job[job.number % PAGE_JOBS] = job
+
+
 cdef Job* jobtable_find(JobTable* table, uint64_t number) noexcept nogil:
     cdef Page* page = find_page(table, number // PAGE_JOBS)
     return NULL if page == NULL else page.job[number % PAGE_JOBS]

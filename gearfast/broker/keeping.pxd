@@ -15,6 +15,7 @@
 #     STRUCK               somebody submits it in the background once more         STRUCK BACKGROUND GATHERED
 #     STORED, or lost      the store has not what it said, and is to have it       PROMISED WRITING
 #     PROMISED             it is found, and waits for a batch once more            PROMISED GATHERED
+#     STORED               replaced by its client                                  STORED REPLACED GATHERED
 #     any of the last      it ends                                                 its number to be forgotten
 #
 # BACKGROUND stands beside all of them but STRUCK. What was PROMISED was acknowledged, and is never refused.
@@ -29,6 +30,7 @@ cdef enum Kept:           # bits of a job's `kept`: why it is kept though nobody
     WRITING = 4           # it is in the batch that is being written, or may be in the store after one that failed
     STORED = 8            # it is in the store
     STRUCK = 16           # it was refused, and goes on all the same: the store may have it, and is told to forget it
+    REPLACED = 64         # its client has given it another payload or time, and waits until the store has that
     PROMISED = 32         # it was acknowledged, and is not in the store: it is never refused
 
 cdef struct Keeping:              # of all jobs
@@ -57,7 +59,7 @@ cdef inline bint is_promised(const Job* job) noexcept nogil:
 
 # Whether an answer that speaks of this job has to wait until the store has it.
 cdef inline bint is_owed(const Keeping* keeping, const Job* job) noexcept nogil:
-    return is_written(job) and not job.kept & STORED or (keeping.doubtful and job.kept & BACKGROUND)
+    return job.kept & REPLACED or is_written(job) and not job.kept & STORED or (keeping.doubtful and job.kept & BACKGROUND)
 
 # --- its begin ---
 
@@ -79,6 +81,8 @@ cdef inline void keeping_stored(Keeping* keeping, Job* job) noexcept nogil:
     if job.kept & WRITING:                     # else somebody else was the last to say what becomes of it
         keeping.promised -= job.kept & PROMISED != 0
         job.kept = (job.kept & ~(WRITING | STRUCK | PROMISED)) | STORED
+        if not job.kept & GATHERED:            # else it was replaced while it was written
+            job.kept &= ~REPLACED
 
 cdef inline void keeping_gather_again(Job* job) noexcept nogil:
     if job.kept & WRITING:
@@ -93,6 +97,15 @@ cdef inline void keeping_write_at_end(Job* job) noexcept nogil:
 cdef inline void keeping_leave(Job* job) noexcept nogil:
     if job.kept & GATHERED and job.kept & STORED:
         job.kept &= ~(GATHERED | WRITING)
+
+cdef inline bint is_replaced(const Job* job) noexcept nogil:
+    return job.kept & REPLACED
+
+cdef inline void keeping_replace(Job* job, const Job* before) noexcept nogil:     # it has the number of another one
+    job.kept = before.kept | REPLACED
+
+cdef inline void keeping_replaced(Job* job) noexcept nogil:                  # nobody waits for that any more
+    job.kept &= ~REPLACED
 
 # --- the store has lost it ---
 

@@ -9,7 +9,7 @@ from gearfast.broker.events cimport Events, Kind
 from gearfast.protocol.handle cimport Handles
 from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Index
-from gearfast.broker.job cimport Job, Run
+from gearfast.broker.job cimport EXPIRES, Job, Run
 from gearfast.broker.outbox cimport Outbox
 from gearfast.broker.jobtable cimport JobTable
 from gearfast.broker.party cimport Party, attach
@@ -29,6 +29,7 @@ cdef struct Submission:
     uint8_t priority
     bint background
     double due                    # wall clock seconds; 0: at once
+    bint replaces                 # a job with the same unique id that waits
     uint32_t given                # of which keys its client has spoken (parameters.pxd)
 
 cdef enum:
@@ -71,6 +72,8 @@ cdef class Life:
     cdef Heap retrying            # jobs, by monotonic clock
     cdef uint64_t dice            # for the jitter of their waits
     cdef Heap deadlines           # runs, by monotonic clock
+    cdef Heap expiring            # jobs that no worker has started yet, by monotonic clock
+    cdef Heap ended               # jobs that are remembered for their unique ids, by monotonic clock
     cdef readonly size_t held_bytes       # of all jobs
     cdef size_t most_bytes                # the most of it since free memory was last given back
     cdef size_t memory_step
@@ -83,6 +86,7 @@ cdef class Life:
     cdef readonly size_t running  # jobs in workers' hands
     cdef readonly size_t unkept   # jobs that are no background jobs
     cdef readonly size_t dead     # jobs that have used up their tries
+    cdef size_t others            # all jobs that nobody has to do
     cdef double latest            # monotonic seconds, when time passed last
     cdef double ahead             # by how many seconds the wall clock was ahead of those
 
@@ -91,7 +95,7 @@ cdef class Life:
         return self.draining and self.unkept == 0
     # The server may end.
     cdef inline bint is_idle(self) noexcept nogil:
-        return self.jobs.count == self.dead or (self.withholds() and self.running == 0)
+        return self.jobs.count == self.others or (self.withholds() and self.running == 0)
 
     cdef inline void happened(self, Kind kind, const Job* job) noexcept nogil:
         self.events.note(kind, job, (<Function*>job.home).name)
@@ -101,20 +105,29 @@ cdef class Life:
     cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1
     cdef double due_of(self, const Job* job) noexcept nogil         # wall clock seconds; 0: it is not delayed
     # --- its begin ---
+    # A job that is nowhere and that nobody knows. NULL, and below too: there is no memory.
+    cdef Job* make(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil
     cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil
     # Without memory the job ends.
     cdef bint bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash, double now) noexcept nogil
+    cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash) noexcept nogil
     cdef bint restore(self, const Submission* wanted, const Restored* kept, double now) noexcept nogil
     cdef inline bint wait_for(self, Job* job, Peer client) noexcept nogil:
         cdef Party* party = self.party_of(client) if client.party == NULL else client.party
         return party != NULL and attach(&self.waiters, job, party)
     cdef bint keep(self, Job* job, double now) noexcept nogil       # it is a background job, and the store is to know
+    cdef void unmake(self, Job* job) noexcept nogil
     cdef void unkeep(self, Job* job) noexcept nogil                 # the store did not take it
     # --- its way from state to state ---
     cdef inline void enqueue(self, Job* job, double now) noexcept nogil:
         functions_push(&self.functions, job)
+        if job.flags & EXPIRES:
+            self.expire_later(job, now)
         if self.functions.sleeping > 0:
             self.wake_for(<Function*>job.home, self.worker_wakeup, now)
+    cdef void expire_later(self, Job* job, double now) noexcept nogil
+    cdef void expire(self, Job* job) noexcept nogil
+    cdef void take_place(self, Job* job, Job* other) noexcept nogil
     cdef void wake_for(self, Function* function, int most, double now) noexcept nogil
     cdef bint start(self, Job* job, Ability* ability, double now) noexcept nogil
     cdef void stop(self, Run* run) noexcept nogil
@@ -129,7 +142,14 @@ cdef class Life:
     cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil
     cdef void fail(self, Job* job) noexcept nogil
     cdef void release(self, Job* job) noexcept nogil
-    # --- dead letters ---
+    # With another payload, time and priority, and a fresh set of tries; it waits, and no client for it. Returns what it is now;
+    # NULL: there is no memory, and it is as it was.
+    cdef Job* supersede(self, Job* job, const Submission* wanted, double now) noexcept nogil
+    # --- dead letters, and unique ids that stay taken ---
+    cdef void finish(self, Job* job, bint failed, double now) noexcept nogil        # it has ended, and its clients know
+    cdef bint remember(self, Job* job, bint failed, double seconds, double now) noexcept nogil
+    cdef void rest_aside(self, Job* job) noexcept nogil
+    cdef void rest_no_more(self, Job* job) noexcept nogil
     cdef void end_failed(self, Job* job, double now) noexcept nogil
     # It has used up its tries: kept, and its clients are told no more.
     cdef void bury(self, Job* job, double now) noexcept nogil

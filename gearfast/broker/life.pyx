@@ -27,30 +27,36 @@ from libc.stdint cimport uint16_t
 from libc.string cimport strlen
 
 from gearfast.ground.allocator cimport give_memory_back, keep_memory
-from gearfast.broker.events cimport ABANDONED, BURIED, DISCARDED, KICKED, LOST, REQUEUED, STARTED, WOKEN
-from gearfast.ground.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
+from gearfast.broker.events cimport ABANDONED, BURIED, DISCARDED, EXPIRED, KICKED, LOST, REQUEUED, STARTED, WOKEN
+from gearfast.ground.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove, heap_when
 from gearfast.ground.index cimport index_close, index_open, keyed_hash
 from gearfast.broker.job cimport (
-    DEAD, DELAYED, HAS_POLICY, NOWHERE, QUEUED, RETRYING, RUNNING, job_free, job_new, job_payload, job_policy, job_size, job_unique,
-    lane_push, lane_remove,
+    DEAD, DELAYED, ENDED, EXPIRES, HAS_POLICY, NOT_THERE, NOWHERE, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, job_expiry, job_free,
+    job_new, job_payload, job_policy, job_size, job_unique, lane_push, lane_remove,
 )
-from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_restore
+from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_replace, keeping_restore
 from gearfast.broker.lost cimport lost_expects, lost_remember
-from gearfast.broker.jobtable cimport jobtable_add, jobtable_close, jobtable_open, jobtable_remove, jobtable_reserve
+from gearfast.broker.jobtable cimport (
+    jobtable_add, jobtable_close, jobtable_open, jobtable_remove, jobtable_replace, jobtable_reserve,
+)
 from gearfast.broker.party cimport detach, holds, parties_free, party_new
 from gearfast.broker.peer cimport EXCEPTION, FAIL, tell
 from gearfast.broker.policy cimport Policy, policies_close, policies_open, policy_give, policy_take
 from gearfast.ground.pool cimport pool_give, pool_take
-from gearfast.broker.past cimport past_note
+from gearfast.broker.past cimport past_note, submitted_at
+from gearfast.protocol.parameters cimport TTL, UNIQUE_TTL, Parameters
 from gearfast.ground.ring cimport ring_append, ring_leave, ring_open, ring_prepend
 from gearfast.broker.functions cimport (
     Worker, function_has_work, functions_close, functions_get, functions_open, functions_rest, functions_take, functions_use, functions_wake,
 )
-from gearfast.broker.rules cimport backoff_of, dead_most, dead_most_bytes, retries_of, timeout_of
+from gearfast.broker.rules cimport backoff_of, dead_most, dead_most_bytes, is_free, may_expire, retries_of, rule_of, timeout_of
 from gearfast.broker.unique cimport (
     unique_find, unique_give_up, unique_hash, unique_key, unique_take, uniques_close, uniques_open,
 )
 
+
+cdef enum:
+    MOST_ENDED = 100_000          # jobs that are remembered for their unique ids; those that would go first go first
 
 ctypedef const char* Words
 
@@ -78,6 +84,8 @@ cdef class Life:
         keep_memory(memory_step)
         heap_open(&self.delayed)
         heap_open(&self.deadlines)
+        heap_open(&self.expiring)
+        heap_open(&self.ended)
         heap_open(&self.retrying)
         self.dice = keyed_hash(b"jitter", 6) | 1
         if not (jobtable_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies) and functions_open(&self.functions)
@@ -97,6 +105,8 @@ cdef class Life:
         index_close(&self.waiters)
         heap_close(&self.delayed)
         heap_close(&self.deadlines)
+        heap_close(&self.expiring)
+        heap_close(&self.ended)
         heap_close(&self.retrying)
 
     cdef Party* party_of(self, Peer peer) noexcept nogil:
@@ -116,17 +126,14 @@ cdef class Life:
 
     # --- its begin ---
 
-    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
-        """A job that is nowhere yet."""
+    cdef Job* make(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
         cdef Policy* policy = NULL
         cdef Job* job
-        if not jobtable_reserve(&self.jobs, number):
-            return NULL
         if wanted.policy.size > 0:
             policy = policy_take(&self.policies, wanted.policy)
             if policy == NULL:
                 return NULL
-        job = job_new(wanted.unique, wanted.reducer, wanted.payload, policy)
+        job = job_new(wanted.unique, wanted.reducer, wanted.payload, policy, may_expire(function, policy))
         if job == NULL:
             if policy != NULL:
                 policy_give(&self.policies, policy)
@@ -134,10 +141,22 @@ cdef class Life:
         job.home = &function.lanes
         job.history.submitted = now
         job.priority = wanted.priority
-        if wanted.background:
-            keeping_begin(job)
         job.number = number
         job.state = NOWHERE
+        return job
+
+    cdef void unmake(self, Job* job) noexcept nogil:
+        if job.flags & HAS_POLICY:
+            policy_give(&self.policies, job_policy(job))
+        job_free(job)
+
+    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
+        """Known by its number, and one of its function's."""
+        cdef Job* job = self.make(function, wanted, number, now) if jobtable_reserve(&self.jobs, number) else NULL
+        if job == NULL:
+            return NULL
+        if wanted.background:
+            keeping_begin(job)
         jobtable_add(&self.jobs, job)
         function.total += 1
         self.unkept += not wanted.background
@@ -182,10 +201,21 @@ cdef class Life:
         if kept.state == DEAD:
             self.inter(job)
             return True
+        if kept.state == ENDED:
+            return self.restore_ended(job, wanted, unique, hash)
         if not self.bind(job, None, wanted, unique, hash, 0):
             return False
         if job.state != DELAYED:
             self.enqueue(job, 0)
+        return True
+
+    cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash) noexcept nogil:
+        if unique and heap_push(&self.ended, wanted.due - self.ahead, job.number, job, &job.place.due):
+            job.state = ENDED
+            unique_take(&self.uniques, job, hash)
+            self.rest_aside(job)
+        else:
+            self.release(job)
         return True
 
     cdef bint keep(self, Job* job, double now) noexcept nogil:
@@ -218,6 +248,41 @@ cdef class Life:
             self.enqueue(job, now)
         self.outbox.gather_again(job, now)
         return placed
+
+    cdef Job* supersede(self, Job* job, const Submission* wanted, double now) noexcept nogil:
+        cdef Job* other = self.make(<Function*>job.home, wanted, job.number, now)
+        cdef Slice key = unique_key(wanted.unique, wanted.payload)
+        if other == NULL:
+            return NULL
+        displace(self, job)
+        unique_give_up(&self.uniques, job)
+        keeping_replace(other, job)
+        self.take_place(job, other)
+        unique_take(&self.uniques, other, unique_hash(key))
+        if wanted.due <= 0 or not postpone(self, other, wanted.due):
+            self.enqueue(other, now)
+        self.outbox.gather_again(other, now)
+        return other
+
+    cdef void take_place(self, Job* job, Job* other) noexcept nogil:
+        """The other has its number."""
+        jobtable_replace(&self.jobs, other)
+        self.held_bytes += job_size(other)
+        self.held_bytes -= job_size(job)
+        self.most_bytes = max(self.most_bytes, self.held_bytes)
+        self.unmake(job)
+
+    cdef void expire_later(self, Job* job, double now) noexcept nogil:
+        """Unless a worker starts it before: without memory it does not expire."""
+        cdef const Parameters* rule = rule_of(job, TTL)
+        if rule != NULL and job_expiry(job)[0] == NOT_THERE:
+            heap_push(&self.expiring, max(now, submitted_at(job)) + rule.ttl, job.number, job, job_expiry(job))
+
+    cdef void expire(self, Job* job) noexcept nogil:
+        """It is out of the heap."""
+        job_expiry(job)[0] = NOT_THERE
+        self.happened(EXPIRED, job)
+        self.fail(job)
 
     cdef void wake_for(self, Function* function, int most, double now) noexcept nogil:
         """Wake up to `most` sleepers (0: all) if the function has work."""
@@ -256,6 +321,9 @@ cdef class Life:
                     return False
                 run.deadline = deadline
         functions_take(&self.functions, job)
+        if job.flags & EXPIRES:
+            expire_no_more(self, job)
+            job.flags &= ~EXPIRES                  # it has been started
         job.state = RUNNING
         job.place.run = run
         ability.function.running += 1
@@ -286,13 +354,18 @@ cdef class Life:
         """The worker lost it (protocol section 3.6)."""
         cdef Job* job = run.job
         cdef double started = run.started
+        cdef bint free = loss == HANDED_BACK and is_free(job)
         self.forgive_holder(job)
         self.stop(run)
-        if job.attempts < <uint16_t>-1 and not self.closing:
+        if job.attempts < <uint16_t>-1 and not self.closing and not free:
             job.attempts += 1
         if job.waiters == NULL and not is_background(job):
             self.happened(ABANDONED, job)
             self.release(job)
+            return
+        if free:
+            self.happened(REQUEUED, job)
+            self.enqueue(job, now)
             return
         past_note(job, started, now, Slice(WORDS[<int>loss], strlen(WORDS[<int>loss])))
         if not self.is_spent(job) or self.closing:
@@ -351,9 +424,7 @@ cdef class Life:
         function.total -= 1
         functions_rest(&self.functions, function)
         self.held_bytes -= job_size(job)
-        if job.flags & HAS_POLICY:
-            policy_give(&self.policies, job_policy(job))
-        job_free(job)
+        self.unmake(job)
         if self.most_bytes - self.held_bytes > self.memory_step:     # in steps: a spike is not given back in one pause
             self.most_bytes = self.held_bytes
             give_memory_back()
@@ -365,7 +436,48 @@ cdef class Life:
         if is_background(job) and retries_of(job) >= 0:
             self.bury(job, now)
         else:
+            self.finish(job, True, now)
+
+    # --- unique ids that stay taken ---
+
+    cdef void finish(self, Job* job, bint failed, double now) noexcept nogil:
+        cdef const Parameters* rule = rule_of(job, UNIQUE_TTL) if job.flags & OWNS_UNIQUE else NULL
+        if rule == NULL or rule.unique_ttl <= 0 or not self.remember(job, failed, rule.unique_ttl, now):
             self.release(job)
+
+    cdef bint remember(self, Job* job, bint failed, double seconds, double now) noexcept nogil:
+        """Without all that is needed to do it. False: there is no memory."""
+        cdef Submission wanted = Submission(Slice(NULL, 0), job_unique(job), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), job.priority)
+        cdef Slice key = unique_key(job_unique(job), job_payload(job))
+        cdef uint64_t hash = unique_hash(key)
+        cdef Job* ended
+        cdef bint kept
+        if key.data != job_unique(job).data:       # its payload is its unique id
+            wanted.payload = key
+        ended = self.make(<Function*>job.home, &wanted, job.number, submitted_at(job))
+        if ended == NULL:
+            return False
+        if not heap_push(&self.ended, now + seconds, job.number, ended, &ended.place.due):
+            self.unmake(ended)
+            return False
+        displace(self, job)
+        while job.waiters != NULL:
+            detach(&self.waiters, job.waiters)
+        unique_give_up(&self.uniques, job)
+        kept = is_background(job)
+        self.unkept -= not kept
+        ended.kept = job.kept
+        keeping_begin(ended)                       # nobody waits for it
+        ended.state = ENDED
+        ended.attempts = failed
+        self.take_place(job, ended)
+        unique_take(&self.uniques, ended, hash)
+        self.rest_aside(ended)
+        if kept:
+            self.outbox.gather_again(ended, now)
+        if self.ended.count > MOST_ENDED:
+            self.release(<Job*>heap_pop_due(&self.ended, INFINITY))
+        return True
 
     cdef void bury(self, Job* job, double now) noexcept nogil:
         cdef Function* function = <Function*>job.home
@@ -384,9 +496,22 @@ cdef class Life:
         lane_push(&function.dead, job)
         job.state = DEAD
         function.dead_bytes += job_size(job)
-        function.total -= 1
         self.dead += 1
+        self.rest_aside(job)
+
+    cdef void rest_aside(self, Job* job) noexcept nogil:
+        cdef Function* function = <Function*>job.home
+        function.total -= 1
+        function.others += 1
+        self.others += 1
         functions_rest(&self.functions, function)
+
+    cdef void rest_no_more(self, Job* job) noexcept nogil:
+        cdef Function* function = <Function*>job.home
+        function.total += 1
+        function.others -= 1
+        self.others -= 1
+        functions_use(&self.functions, function)
 
     cdef void trim(self, Function* function) noexcept nogil:
         """The oldest leave first, those that came with the last one at once: so there is never much to do."""
@@ -428,6 +553,8 @@ cdef inline void displace(Life self, Job* job) noexcept nogil:
     """Out of its lane, its heap, or its worker's hands."""
     if job.state == QUEUED:
         functions_take(&self.functions, job)
+        if job.flags & EXPIRES:
+            expire_no_more(self, job)
     elif job.state == DELAYED:
         heap_remove(&self.delayed, job.place.due)
         (<Function*>job.home).delayed[job.priority] -= 1
@@ -438,13 +565,22 @@ cdef inline void displace(Life self, Job* job) noexcept nogil:
         self.stop(job.place.run)
     elif job.state == DEAD:
         rise(self, job)
+    elif job.state == ENDED:
+        if job.place.due != NOT_THERE:
+            heap_remove(&self.ended, job.place.due)
+        self.rest_no_more(job)
     job.state = NOWHERE
+
+
+cdef inline void expire_no_more(Life self, Job* job) noexcept nogil:
+    if job_expiry(job)[0] != NOT_THERE:
+        heap_remove(&self.expiring, job_expiry(job)[0])
+        job_expiry(job)[0] = NOT_THERE
 
 
 cdef inline void rise(Life self, Job* job) noexcept nogil:
     cdef Function* function = <Function*>job.home
     lane_remove(&function.dead, job)
     function.dead_bytes -= job_size(job)
-    function.total += 1
-    functions_use(&self.functions, function)
     self.dead -= 1
+    self.rest_no_more(job)

@@ -17,7 +17,7 @@ cdef enum:
     MIN_ROWS = 64           # rows one slice has room for
     MAX_ROWS = 1000
 
-cdef tuple STATES = ("queued", "delayed", "running", "nowhere", "retrying", "buried")
+cdef tuple STATES = ("queued", "delayed", "running", "nowhere", "retrying", "buried", "ended")
 
 
 cdef tuple function_rows(const Index* functions, object start, int most):

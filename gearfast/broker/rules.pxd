@@ -4,6 +4,7 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from gearfast.broker.functions cimport Function
 from gearfast.broker.job cimport HAS_POLICY, Job, job_policy
+from gearfast.broker.policy cimport Policy
 from gearfast.broker.rulebook cimport Rules
 from gearfast.protocol.parameters cimport Parameters
 
@@ -16,6 +17,10 @@ cdef inline const Parameters* rule_of(const Job* job, uint32_t key) noexcept nog
 
 # How often it is tried after the first time; -1: nobody has said so.
 cdef int retries_of(const Job* job) noexcept nogil
+# Whether what its worker hands back in order is no try.
+cdef bint is_free(const Job* job) noexcept nogil
+# Whether a job with this policy, or NULL, fails when no worker starts it in time.
+cdef bint may_expire(const Function* function, const Policy* policy) noexcept nogil
 # Seconds that its worker may have it, `seconds` being what the worker has said; infinity: as long as it takes.
 cdef double timeout_of(const Job* job, double seconds) noexcept nogil
 # Of a function's dead letters, and of their bytes.

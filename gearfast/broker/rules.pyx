@@ -2,7 +2,7 @@
 
 from libc.math cimport INFINITY
 
-from gearfast.protocol.parameters cimport BACKOFF, DEAD_LETTER_BYTES, DEAD_LETTER_MAX, GRACEFUL, RETRIES, TIMEOUT, UNIQUE_TTL
+from gearfast.protocol.parameters cimport BACKOFF, DEAD_LETTER_BYTES, DEAD_LETTER_MAX, GRACEFUL, RETRIES, TIMEOUT, TTL
 
 from gearfast import config
 
@@ -13,6 +13,15 @@ cdef size_t MOST_BYTES = config.DEAD_LETTER_BYTES
 cdef int retries_of(const Job* job) noexcept nogil:
     cdef const Parameters* rule = rule_of(job, RETRIES)
     return -1 if rule == NULL else rule.retries
+
+
+cdef bint is_free(const Job* job) noexcept nogil:
+    cdef const Parameters* rule = rule_of(job, GRACEFUL)
+    return rule != NULL and rule.free
+
+
+cdef bint may_expire(const Function* function, const Policy* policy) noexcept nogil:
+    return (policy != NULL and policy.asked.given & TTL != 0) or has(function, TTL)
 
 
 cdef double timeout_of(const Job* job, double seconds) noexcept nogil:

@@ -6,7 +6,7 @@ from libc.string cimport memchr, memcpy
 
 from gearfast.broker.broker cimport ASLEEP, HAS_WORK, Broker, Slept
 from gearfast.protocol.handle cimport HANDLE_ROOM
-from gearfast.broker.job cimport HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
+from gearfast.broker.job cimport DEAD, HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
 from gearfast.broker.life cimport Submission
 from gearfast.protocol.packet cimport (
     CAN_DO, CAN_DO_TIMEOUT, CANT_DO, ECHO_REQ, ECHO_RES, GET_STATUS, GET_STATUS_UNIQUE, GRAB_JOB, GRAB_JOB_ALL,
@@ -198,17 +198,18 @@ cdef int on_submit_reduce(Session session, const Packet* packet, const Row* row)
 cdef int send_status(Session session, uint32_t type, Slice asked, const Job* job) except -1:
     cdef char figures[64]
     cdef uint32_t numerator = 0, denominator = 0
-    cdef bint running = job != NULL and job.state == RUNNING
+    cdef bint known = job != NULL and job.state < DEAD
+    cdef bint running = known and job.state == RUNNING
     cdef int size
     cdef char* at
     if running:
         numerator = job.place.run.numerator
         denominator = job.place.run.denominator
-    size = snprintf(figures, sizeof(figures), b"%d%c%d%c%u%c%u", <int>(job != NULL), 0, <int>running, 0,
+    size = snprintf(figures, sizeof(figures), b"%d%c%d%c%u%c%u", <int>known, 0, <int>running, 0,
                     numerator, 0, denominator)
     if type == STATUS_RES_UNIQUE:
         size += snprintf(figures + size, sizeof(figures) - size, b"%c%u", 0,
-                         <uint32_t>(0 if job == NULL else job.waiting))
+                         <uint32_t>(job.waiting if known else 0))
     at = session.packet(type, asked.size + 1 + size)
     memcpy(at, asked.data, asked.size)
     at[asked.size] = 0

@@ -3,7 +3,7 @@
 from libc.string cimport memchr
 
 from gearfast.broker.broker cimport IS_DRAINED, NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Submitted
-from gearfast.broker.job cimport Job
+from gearfast.broker.job cimport ENDED, Job
 from gearfast.protocol.packet cimport JOB_CREATED
 from gearfast.protocol.parameters cimport (
     AT, DELAY, FOR_CLIENT, PRIORITY, Mistake, Parameters, Remembered, key_name, lasting, what_is_wrong,
@@ -42,6 +42,8 @@ cdef int submit(Session session, Submission* wanted) except -1:
         send_after_store(session, job)
     else:
         session.send_handle(JOB_CREATED, job.number)
+        if job.state == ENDED and not wanted.background:
+            service.broker.tell_ended(session, job)
     if service.notes.jobs:
         service.notes.say(logs.NOTICE, "accepted,%s,%s,%.0f", (text(wanted.function), text(wanted.unique), wanted.due))
         session.stopped = session.stopped or service.notes.is_full()
@@ -80,6 +82,7 @@ cdef bint take_parameters(Session session, Submission* wanted) except -1:
     found = &remembered.parameters
     wanted.given |= found.given
     wanted.policy = lasting(remembered)
+    wanted.replaces = found.replaces
     wanted.function.size = size
     if size == 0:
         return refuse(session, "there is no name of a function before the semicolon")

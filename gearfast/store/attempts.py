@@ -31,9 +31,11 @@ class Attempts:
     """Between the batches and the store: how long a write may take, who is refused, and when."""
 
     def __init__(
-        self, store: Store, batches: Batches, config: Config, refuse: Callable[[list[int], str], None]
+        self, store: Store, batches: Batches, config: Config, refuse: Callable[..., None]
     ) -> None:
-        """``refuse`` tells who waits for these jobs that they are not kept, and why."""
+        """``refuse`` tells who waits for these jobs that they are not kept, and why; with True behind it, that a change
+        of theirs is not kept yet.
+        """
         self.store = store
         self.batches = batches
         self.config = config
@@ -206,13 +208,16 @@ class Attempts:
         """Give an answer to those who have waited for the store for too long."""
         now = monotonic()
         before = now - self.config.store_timeout
-        numbers, changes = self.batches.overdue(before)
+        numbers, changes, told = self.batches.overdue(before)
         lone = self.plan.lone
         for number, size in changes:
             lone.add(Loner(number=number, size=size, stored=True, reason=self.reason), now)
         if numbers:
             self.away()
             self.refuse(numbers, self.excuse(self.reason))
+        if told:
+            self.away()
+            self.refuse(told, self.excuse(self.reason), True)
         for loner in lone.overdue(before):
             if not loner.told:
                 self.away()

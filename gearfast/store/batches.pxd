@@ -13,6 +13,7 @@ cdef class Batches:
     cdef bytes function           # the name asked for last: most often it is the next
     cdef int which                # the line of the batch that is being written; LINES: none
     cdef list flight              # numbers of its jobs
+    cdef list told                # of jobs whose clients are to be told that a change of theirs is not kept yet
     cdef bint lost                # the store has not even what it had
     cdef Cursor promising         # how far the jobs have been looked through for what it does not have
     cdef Cursor seeking           # how far they have been looked through for those that it is to have again

@@ -6,14 +6,14 @@ from libc.string cimport memcmp
 
 from gearfast.ground.clock cimport monotonic_time, wall_time
 from gearfast.ground.heap cimport heap_when
-from gearfast.broker.job cimport RETRYING
+from gearfast.broker.job cimport ENDED, RETRYING
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport PRIORITIES
 from gearfast.broker.outbox cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Outbox
 from gearfast.broker.keeping cimport (
     Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,
-    keeping_leave, keeping_look_for, keeping_promise, keeping_stored, keeping_take,
+    is_replaced, keeping_leave, keeping_look_for, keeping_promise, keeping_replaced, keeping_stored, keeping_take,
 )
 from gearfast.broker.life cimport Restored, Submission
 from gearfast.broker.line cimport Line, line_at
@@ -76,6 +76,7 @@ cdef class Batches:
         wanted.background = True
         wanted.due = due
         wanted.given = 0
+        wanted.replaces = False
         kept.number = number
         kept.attempts = min(max(attempts, 0), 0xFFFF)
         if not self.broker.restore(&wanted, &kept, monotonic_time()):
@@ -160,6 +161,8 @@ cdef class Batches:
         """By the clock that goes on while no server runs."""
         if job.state == RETRYING:
             return heap_when(&self.broker.retrying, job.place.due) + self.ahead
+        if job.state == ENDED:
+            return heap_when(&self.broker.ended, job.place.due) + self.ahead
         return self.broker.due_of(job)
 
     def written(self):
@@ -258,11 +261,12 @@ cdef class Batches:
     def overdue(self, double before):
         cdef dict numbers = {}                     # one that was lost by its worker meanwhile stands twice
         cdef list changes = []
+        self.told = []
         self.look_through(FRESH, before, numbers, changes)
         self.look_through(AGAIN, before, numbers, changes)
         self.look_through(SINGLY, before, numbers, changes)
         self.look_through(HEAVY, before, numbers, changes)
-        return list(numbers), changes
+        return list(numbers), changes, self.told
 
     cdef int look_through(self, int which, double before, dict numbers, list changes) except -1:
         cdef Outbox outbox = self.broker.outbox
@@ -280,6 +284,9 @@ cdef class Batches:
                 keeping_gather(job)
                 outbox.count_in(line_at(line, at).size)
                 changes.append((job.number, line_at(line, at).size))
+                if is_replaced(job):
+                    keeping_replaced(job)
+                    self.told.append(job.number)
             else:
                 numbers[job.number] = None
             at += 1

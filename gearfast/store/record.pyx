@@ -5,10 +5,9 @@ byte, its size, and its bytes. In version 1 the size is one byte, and there is t
 version 2 it is as many bytes as it takes, seven bits in each, the lowest first, with the eighth in all but the last.
 """
 
-from libc.stdint cimport uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint8_t, uint64_t
 
-from gearfast.broker.job cimport DEAD, HAS_PAST, HAS_POLICY, QUEUED, job_payload, job_policy, job_reducer, job_unique
+from gearfast.broker.job cimport DEAD, ENDED, HAS_PAST, HAS_POLICY, QUEUED, job_payload, job_policy, job_reducer, job_unique
 from gearfast.broker.past cimport last_error, submitted_at
 from gearfast.ground.slice cimport Slice
 
@@ -23,7 +22,7 @@ cdef enum:
     STARTED = 4
     FAILED = 5
     ERROR = 6
-    STATE = 7             # DEAD, in one byte; the others are told by the other fields
+    STATE = 7             # DEAD or ENDED, in one byte; the others are told by the other fields
 
 cdef object new_tuple = tuple.__new__
 
@@ -35,7 +34,7 @@ cdef object record_of(const Job* job, bytes function, double due, double ahead):
     head[0] = LONG
     put_moment(&head[1], SUBMITTED, submitted_at(job) + ahead)
     more = head[:sizeof(head)]
-    if job.flags & (HAS_POLICY | HAS_PAST) or job.reducer_size > 0 or job.state == DEAD:
+    if job.flags & (HAS_POLICY | HAS_PAST) or job.reducer_size > 0 or job.state >= DEAD:
         more += rest_of(job, ahead)
     return new_tuple(StoredJob, (job.number, function, unique.data[:unique.size], job.priority, due, job.attempts,
                                  payload.data[:payload.size], more))
@@ -52,8 +51,8 @@ cdef bytes rest_of(const Job* job, double ahead):
             fields.append(moment(STARTED, job.history.past.started + ahead))
         fields.append(moment(FAILED, job.history.past.failed + ahead))
         fields.append(field(ERROR, last_error(job)))
-    if job.state == DEAD:
-        fields.append(bytes((STATE, 1, DEAD)))
+    if job.state >= DEAD:
+        fields.append(bytes((STATE, 1, job.state)))
     return b"".join(fields)
 
 
@@ -123,8 +122,8 @@ cdef bint take(int tag, Slice value, Submission* wanted, Restored* kept, double 
         wanted.policy = value
     elif tag == ERROR:
         kept.error = value
-    elif tag == STATE and value.size == 1 and value.data[0] == <char>DEAD:
-        kept.state = DEAD
+    elif tag == STATE and value.size == 1 and DEAD <= value.data[0] <= ENDED:
+        kept.state = <uint8_t>value.data[0]
     elif value.size != 8:
         return False
     elif tag == SUBMITTED:

@@ -158,10 +158,11 @@ class Writer:
         if self.plan.waits or self.outbox.busy:
             self.watch()
 
-    def refuse(self, numbers: list[int], text: str) -> None:
-        """Tell who waits for these jobs that they are not kept."""
+    def refuse(self, numbers: list[int], text: str, stay: bool = False) -> None:
+        """Tell who waits for these jobs that they are not kept; those that ``stay`` are kept as they were before."""
         self.refuse_waiting(set(numbers), text.encode("utf-8", "replace"))
-        self.batches.unkeep(numbers)
+        if not stay:
+            self.batches.unkeep(numbers)
 
     # --- metadata of others ---
 
