@@ -12,6 +12,7 @@ from gearfast.broker.life cimport Moved, Submission
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.party cimport Party
 from gearfast.broker.peer cimport Peer, Report
+from gearfast.broker.schedules cimport Schedule
 from gearfast.broker.functions cimport Function, Worker
 from gearfast.ground.slice cimport Slice
 
@@ -64,6 +65,11 @@ cdef class Broker(Leaving):
 
     # --- clients ---
     cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** job) noexcept nogil
+    # A schedule instead of a job: `wanted` has a cron in its policy, and a date.
+    cdef Submitted submit_schedule(self, const Submission* wanted, double now, Job** job) noexcept nogil
+    # One more job of a schedule. False: it was skipped.
+    cdef bint fire(self, Schedule* schedule, double now) noexcept nogil
+    cdef Job* come_of(self, Schedule* schedule, const Submission* wanted, double now) noexcept nogil
     cdef bint ruled(self, const Function* function, Submission* wanted, double now) noexcept nogil
     cdef bint join(self, Job** found, Peer client, const Submission* wanted, double now) noexcept nogil
     # A client has asked for a job that has ended, and is remembered: how it ended, with an empty result.
@@ -74,8 +80,8 @@ cdef class Broker(Leaving):
     cdef Slice reason_of(self, Slice function) noexcept nogil        # why it is paused or drained
     cdef Job* find_unique(self, Slice unique) noexcept nogil
     cdef bint cancel(self, uint64_t number) noexcept nogil
-    # A priority below 0, and a time below 0, stay as they are; a time of 0 is at once.
-    cdef Moved move(self, uint64_t number, int priority, double due, double now) noexcept nogil
+    # A priority below 0, a time below 0, and an empty function stay as they are; a time of 0 is at once.
+    cdef Moved move(self, uint64_t number, Slice function, int priority, double due, double now) noexcept nogil
     # --- workers ---  (NULL, and False: there is no memory)
     cdef Worker* worker_of(self, Peer peer) noexcept nogil
     cdef bint can_do(self, Peer worker, Slice function, int64_t timeout) noexcept nogil
@@ -90,6 +96,7 @@ cdef class Broker(Leaving):
                            const char* body, size_t size, double now) noexcept nogil
     # --- time ---
     cdef void pass_time(self, double now, double wall) noexcept nogil
+    cdef void look_at_clock(self, double now, double wall) noexcept nogil
     cdef bint pass_over(self, double now) noexcept nogil
     cdef void wake_opened(self, double now) noexcept nogil
     # Seconds until time has something to do again; infinity if nothing is due ever.

@@ -196,9 +196,15 @@ class Broker(Leaving):
         """
 
     def move_job(
-        self, handle: bytes, *, priority: int | None = ..., due: float | None = ..., now: float = ...
+        self,
+        handle: bytes,
+        *,
+        function: bytes | None = ...,
+        priority: int | None = ...,
+        due: float | None = ...,
+        now: float = ...,
     ) -> Moved:
-        """Give a job that does not run another priority, or another time (seconds since 1970; 0: at once).
+        """Give a job that waits another function, priority, or time (seconds since 1970; 0: at once).
 
         It takes its place in its lane like one that was submitted at this moment. Raises ValueError for a priority or
         a time that cannot be.

@@ -9,12 +9,14 @@ from libc.stdint cimport uint8_t, uint16_t
 from libc.string cimport memchr, memcpy, strlen
 
 from gearfast.broker.listing cimport delayed_rows, figure_rows, function_rows, job_figures, job_rows, moment_of
-from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, SUBMITTED, TIMED_OUT, Kind
+from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, SKIPPED, SUBMITTED, TIMED_OUT, Kind
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
 from gearfast.protocol.handle cimport HANDLE_ROOM
-from gearfast.broker.job cimport DEAD, DELAYED, ENDED, NOT_THERE, RETRYING, RUNNING, Run
+from gearfast.broker.job cimport (
+    DEAD, DELAYED, ENDED, NOT_THERE, RETRYING, RUNNING, SCHEDULED, Run, job_payload, job_policy, job_reducer, job_unique,
+)
 from gearfast.broker.keeping cimport is_background
-from gearfast.broker.life cimport BATCH, IS_BURIED, MOVED, NO_SUCH_JOB, RUNS, STAYS, TOO_LONG
+from gearfast.broker.life cimport BATCH, IS_BURIED, IS_SCHEDULE, MOVED, NO_SUCH_JOB, RUNS, STAYS, TOO_LONG
 from gearfast.broker.lost cimport lost_expects, lost_has, lost_remember
 from gearfast.broker.jobtable cimport jobtable_find, jobtable_scan
 from gearfast.broker.party cimport holds
@@ -28,8 +30,9 @@ from gearfast.broker.functions cimport (
 )
 from gearfast.broker.rotation cimport PRIORITIES, rotation_to_end
 from gearfast.broker.rulebook cimport DRAINED
-from gearfast.broker.rules cimport retries_of
-from gearfast.protocol.parameters cimport AT, DELAY, DUPLICATE, PRIORITY, Parameters
+from gearfast.broker.rules cimport retries_of, rule_of
+from gearfast.broker.schedules cimport schedules_date, schedules_pop_due, schedules_undate
+from gearfast.protocol.parameters cimport AT, DELAY, DUPLICATE, OVERLAP, PRIORITY, Parameters
 from gearfast.broker.unique cimport unique_find, unique_find_anywhere, unique_hash, unique_key
 
 from gearfast.broker.life import Moved as MovedName
@@ -135,6 +138,70 @@ cdef class Broker(Leaving):
         out[0] = job
         return CREATED
 
+    cdef Submitted submit_schedule(self, const Submission* wanted, double now, Job** out) noexcept nogil:
+        cdef Function* function = functions_get(&self.functions, wanted.function)
+        cdef Submission ruled = wanted[0]
+        cdef Schedule* schedule
+        if function == NULL:
+            return NO_MEMORY
+        if function.rules != NULL and not self.ruled(function, &ruled, now):
+            return IS_DRAINED
+        if self.handles.last >= self.handles.ceiling:
+            return NO_NUMBERS
+        if self.crowded:
+            return NO_MEMORY_LEFT
+        schedule = self.schedule(function, &ruled, self.handles.last + 1, now)
+        if schedule == NULL:
+            return NO_MEMORY
+        out[0] = schedule.job
+        schedules_date(&self.schedules, schedule, wanted.due)
+        if schedule.job.number <= self.handles.last:
+            return COALESCED
+        self.handles.last += 1
+        return CREATED
+
+    cdef bint fire(self, Schedule* schedule, double now) noexcept nogil:
+        cdef Job* job = schedule.job
+        cdef const Job* last = self.find(schedule.run)
+        cdef const Parameters* overlap = rule_of(job, OVERLAP)
+        cdef Function* function = <Function*>job.home
+        cdef Submission wanted = Submission(function.name, job_unique(job), job_reducer(job), job_payload(job), job_policy(job).text,
+                                            job.priority, True, 0, False, PRIORITY)
+        cdef bint runs = last != NULL and last.state < DEAD and not (overlap != NULL and overlap.queues)
+        if not runs and not (function.rules != NULL and not self.ruled(function, &wanted, now)):
+            job = self.come_of(schedule, &wanted, now)
+            if job != NULL:
+                schedule.run = job.number
+                schedule.runs += 1
+                return True
+        schedule.skipped += 1
+        self.happened(SKIPPED, schedule.job)
+        return False
+
+    cdef Job* come_of(self, Schedule* schedule, const Submission* wanted, double now) noexcept nogil:
+        """NULL: there is no room for another job, or it is one already that somebody has submitted."""
+        cdef Function* function = <Function*>schedule.job.home
+        cdef Slice key = unique_key(wanted.unique, wanted.payload)
+        cdef uint64_t hash = unique_hash(key) if key.size > 0 else 0
+        cdef const Job* same = NULL
+        cdef Job* job
+        if key.size > 0:
+            same = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
+        if same != NULL and same.number != schedule.run:
+            return NULL
+        if 0 < function.limit[wanted.priority] <= function.total or self.handles.last >= self.handles.ceiling or self.crowded:
+            return NULL
+        job = self.create(function, wanted, self.handles.last + 1, now)
+        if job == NULL:
+            return NULL
+        self.handles.last += 1
+        self.happened(SUBMITTED, job)
+        if not self.bind(job, None, wanted, key.size > 0 and same == NULL, hash, now):
+            return NULL
+        if job.state != DELAYED:
+            self.enqueue(job, now)
+        return job
+
     cdef bint ruled(self, const Function* function, Submission* wanted, double now) noexcept nogil:
         """Ask for what holds for all jobs of the function, as far as this one does not ask for something else."""
         cdef const Parameters* rules = &function.rules.asked
@@ -188,21 +255,29 @@ cdef class Broker(Leaving):
 
     cdef bint cancel(self, uint64_t number) noexcept nogil:
         cdef Job* job = self.find(number)
-        if job == NULL or job.state == ENDED:
+        if job == NULL or job.state >= ENDED:
             return False
         self.happened(CANCELLED, job)
         self.forgive_holder(job)
         self.fail(job)
         return True
 
-    cdef Moved move(self, uint64_t number, int priority, double due, double now) noexcept nogil:
+    cdef Moved move(self, uint64_t number, Slice name, int priority, double due, double now) noexcept nogil:
         cdef Job* job = self.find(number)
+        cdef Function* function
         if job == NULL or job.state == ENDED:
             return NO_SUCH_JOB
         if job.state == RUNNING:
             return RUNS
         if job.state == DEAD:
             return IS_BURIED
+        if job.state == SCHEDULED:
+            return IS_SCHEDULE
+        if name.size > 0:
+            function = functions_get(&self.functions, name)
+            if function == NULL:
+                return STAYS
+            self.rehome(job, function)
         if self.replace(job, job.priority if priority < 0 else <uint8_t>priority, due, now):
             return MOVED
         return STAYS
@@ -338,14 +413,19 @@ cdef class Broker(Leaving):
         cdef int left
         cdef Job* job
         cdef Run* run
-        self.latest = now
-        self.ahead = wall - now
+        cdef Schedule* schedule
+        self.look_at_clock(now, wall)
         for left in range(BATCH):
             job = <Job*>heap_pop_due(&self.delayed, wall)
             if job == NULL:
                 break
             (<Function*>job.home).delayed[job.priority] -= 1
             self.enqueue(job, now)
+        for left in range(BATCH):
+            schedule = schedules_pop_due(&self.schedules, wall)
+            if schedule == NULL:
+                break
+            self.fire(schedule, now)
         for left in range(BATCH):
             job = <Job*>heap_pop_due(&self.retrying, now)
             if job == NULL:
@@ -379,6 +459,13 @@ cdef class Broker(Leaving):
             self.take_back(<Party*>self.leaving.next.owner, now)
         functions_forget(&self.functions, now, self.function_rest)
 
+    cdef void look_at_clock(self, double now, double wall) noexcept nogil:
+        """Of the dates of schedules, some may be too far away when the wall clock was set back."""
+        if wall - now < self.ahead - 1 and self.schedules.count > 0:
+            schedules_undate(&self.schedules)
+        self.latest = now
+        self.ahead = wall - now
+
     cdef bint pass_over(self, double now) noexcept nogil:
         """Another sleeper for what one was woken for that has not grabbed in time; False: there is none such."""
         cdef Worker* worker
@@ -406,10 +493,10 @@ cdef class Broker(Leaving):
     cpdef double wait(self, double now, double wall) noexcept nogil:
         cdef double soonest = min(heap_soonest(&self.deadlines), heap_soonest(&self.retrying))
         soonest = min(soonest, min(heap_soonest(&self.expiring), heap_soonest(&self.ended))) - now
-        soonest = min(soonest, heap_soonest(&self.delayed) - wall)
+        soonest = min(soonest, min(heap_soonest(&self.delayed), heap_soonest(&self.schedules.due)) - wall)
         if not ring_empty(&self.functions.woken):
             soonest = min(soonest, (<Worker*>self.functions.woken.next.owner).woken_at + self.wakeup_grace - now)
-        self.ahead = wall - now
+        self.look_at_clock(now, wall)
         if not (ring_empty(&self.leaving) and ring_empty(&self.forgotten) and ring_empty(&self.functions.opened)):
             return 0.0
         return max(min(soonest, functions_forgets(&self.functions) - now), 0.0)
@@ -490,7 +577,7 @@ cdef class Broker(Leaving):
         cdef Job* job = self.find(self.handles.parse(handle, len(handle)))
         return None if job == NULL else job_figures(job, moment_of(job, &self.delayed, &self.retrying))
 
-    def move_job(self, bytes handle not None, *, priority=None, due=None, double now=0.0):
+    def move_job(self, bytes handle not None, *, bytes function=None, priority=None, due=None, double now=0.0):
         cdef int wanted = -1 if priority is None else priority
         cdef double when = -1 if due is None else due
         if priority is not None and not 0 <= wanted < PRIORITIES:
@@ -498,7 +585,7 @@ cdef class Broker(Leaving):
         if due is not None and not 0 <= when < INFINITY:
             raise ValueError(f"the due time of a job cannot be {due}")
         self.enter()
-        moved = self.move(self.handles.parse(handle, len(handle)), wanted, when, now)
+        moved = self.move(self.handles.parse(handle, len(handle)), slice_of(function or b""), wanted, when, now)
         self.rest()
         return MovedName(moved)
 

@@ -23,9 +23,10 @@ cpdef enum Kind:
     KICKED = 13                   # it was buried, and its tries begin anew
     DISCARDED = 14                # it was buried, and is gone
     EXPIRED = 15                  # no worker has started it in time; it has ended
+    SKIPPED = 16                  # a schedule was due, and its last run had not ended, or no job could be made
 
 cdef enum:
-    KINDS = 16
+    KINDS = 17
 
 cdef class Events:
     cdef public unsigned int wanted       # a bit for each kind that somebody listens to

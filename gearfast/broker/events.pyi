@@ -39,6 +39,8 @@ class Kind(IntEnum):
     """It was buried, and is gone: by an administrator, or because there were too many."""
     EXPIRED = 15
     """No worker has started it within its ttl; it has ended."""
+    SKIPPED = 16
+    """A schedule was due, and its last run had not ended, or no job could be made. The number is the schedule's."""
 
 @disjoint_base
 class Events:

@@ -28,7 +28,8 @@ cdef struct Function:
     size_t limit[PRIORITIES]      # of `total`, for a new job of that priority; 0: none
     Lane dead                     # jobs that have used up their tries, oldest first; none of `total`
     size_t dead_bytes             # of them
-    size_t others                 # all jobs that nobody has to do: those, and ended ones that are remembered
+    size_t schedules
+    size_t others                 # all jobs that nobody has to do: dead, ended and remembered, schedules
     Rules* rules                  # what holds for its jobs unless they ask for something else; NULL: nothing
     bint paused                   # its lanes fill, and nobody is told; not counted among `busy`
     Ring opened                   # in the ring of those, when it was paused and is not any more

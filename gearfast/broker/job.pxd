@@ -24,6 +24,7 @@ cdef enum State:
     RETRYING = 4          # in the heap of what is tried again later
     DEAD = 5              # among its function's dead letters
     ENDED = 6             # in the heap of what is remembered for a while, so that its unique id stays taken
+    SCHEDULED = 7         # no job itself: others come of it (schedules.pxd)
 
 cdef enum Flag:
     OWNS_UNIQUE = 1       # it is what a submit with this unique id finds
@@ -43,6 +44,7 @@ cdef union Place:         # which of them holds is told by the job's state
     Link lane
     size_t due            # its position in the heap
     Run* run
+    void* schedule
 
 cdef struct Past:         # of a job that has failed; all times are monotonic seconds
     double submitted

@@ -1,5 +1,6 @@
 """The record of a job, and the three lanes in which jobs of one function wait."""
 
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from gearfast.ground.pool cimport pool_give, pool_take
@@ -59,6 +60,8 @@ cdef void job_dispose(Job* job) noexcept nogil:
         pool_give(waiter, sizeof(Waiter))
     if job.state == RUNNING:
         pool_give(job.place.run, sizeof(Run))
+    elif job.state == SCHEDULED:
+        free(job.place.schedule)
     job_free(job)
 
 

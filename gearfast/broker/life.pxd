@@ -17,6 +17,7 @@ from gearfast.broker.peer cimport Peer, Report
 from gearfast.broker.policy cimport Policies, Policy
 from gearfast.ground.ring cimport Ring
 from gearfast.broker.functions cimport Ability, Function, Functions, functions_push
+from gearfast.broker.schedules cimport Schedule, Schedules
 from gearfast.ground.slice cimport Slice
 from gearfast.broker.unique cimport Uniques
 
@@ -38,7 +39,9 @@ cdef enum:
 cdef struct Restored:             # what a store has kept besides
     uint64_t number
     uint16_t attempts
-    uint8_t state                 # QUEUED or DELAYED, or DEAD
+    uint8_t state                 # QUEUED, or DEAD, ENDED, SCHEDULED
+    uint64_t run                  # of a schedule: number of its last job
+    double fired                  # and when it was due last, wall clock
     double submitted              # all times are monotonic seconds; 0: it is not known
     double started
     double failed
@@ -55,6 +58,7 @@ cpdef enum Moved:
     RUNS = 2                      # a worker has it
     STAYS = 3                     # there is no memory for it to be due later
     IS_BURIED = 4                 # it has used up its tries
+    IS_SCHEDULE = 5               # it is no job itself
 
 cdef class Life:
     cdef readonly Handles handles
@@ -85,6 +89,7 @@ cdef class Life:
     cdef public bint crowded      # no further jobs: there is little memory left for them
     cdef readonly size_t running  # jobs in workers' hands
     cdef readonly size_t unkept   # jobs that are no background jobs
+    cdef Schedules schedules
     cdef readonly size_t dead     # jobs that have used up their tries
     cdef size_t others            # all jobs that nobody has to do
     cdef double latest            # monotonic seconds, when time passed last
@@ -110,6 +115,7 @@ cdef class Life:
     cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil
     # Without memory the job ends.
     cdef bint bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash, double now) noexcept nogil
+    cdef bint restore_schedule(self, Job* job, const Submission* wanted, const Restored* kept) noexcept nogil
     cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash) noexcept nogil
     cdef bint restore(self, const Submission* wanted, const Restored* kept, double now) noexcept nogil
     cdef inline bint wait_for(self, Job* job, Peer client) noexcept nogil:
@@ -138,6 +144,9 @@ cdef class Life:
     cdef bint is_spent(self, const Job* job) noexcept nogil         # it has had all its tries
     # A job that no worker has; a time below 0 stays as it is. False: there is no memory, and it is QUEUED.
     cdef bint replace(self, Job* job, uint8_t priority, double due, double now) noexcept nogil
+    # It becomes one of another function, found by its unique id there unless another one is.
+    cdef void rehome(self, Job* job, Function* function) noexcept nogil
+    cdef void claim(self, Job* job) noexcept nogil
     cdef void abandon(self, Job* job) noexcept nogil
     cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil
     cdef void fail(self, Job* job) noexcept nogil
@@ -148,6 +157,10 @@ cdef class Life:
     # --- dead letters, and unique ids that stay taken ---
     cdef void finish(self, Job* job, bint failed, double now) noexcept nogil        # it has ended, and its clients know
     cdef bint remember(self, Job* job, bint failed, double seconds, double now) noexcept nogil
+    # --- schedules ---
+    # One for each function and unique id; it has no date yet. NULL: there is no memory.
+    cdef Schedule* schedule(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil
+    cdef void unschedule(self, Job* job) noexcept nogil
     cdef void rest_aside(self, Job* job) noexcept nogil
     cdef void rest_no_more(self, Job* job) noexcept nogil
     cdef void end_failed(self, Job* job, double now) noexcept nogil

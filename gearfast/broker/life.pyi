@@ -19,6 +19,8 @@ class Moved(IntEnum):
     """There is no memory for it to be due later; it is queued."""
     IS_BURIED = 4
     """It has used up its tries."""
+    IS_SCHEDULE = 5
+    """It is no job itself: others come of it."""
 
 @disjoint_base
 class Life:

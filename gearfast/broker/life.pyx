@@ -27,11 +27,11 @@ from libc.stdint cimport uint16_t
 from libc.string cimport strlen
 
 from gearfast.ground.allocator cimport give_memory_back, keep_memory
-from gearfast.broker.events cimport ABANDONED, BURIED, DISCARDED, EXPIRED, KICKED, LOST, REQUEUED, STARTED, WOKEN
+from gearfast.broker.events cimport ABANDONED, BURIED, CANCELLED, DISCARDED, EXPIRED, KICKED, LOST, REQUEUED, STARTED, WOKEN
 from gearfast.ground.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove, heap_when
 from gearfast.ground.index cimport index_close, index_open, keyed_hash
 from gearfast.broker.job cimport (
-    DEAD, DELAYED, ENDED, EXPIRES, HAS_POLICY, NOT_THERE, NOWHERE, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, job_expiry, job_free,
+    DEAD, DELAYED, ENDED, EXPIRES, HAS_POLICY, NOT_THERE, NOWHERE, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, SCHEDULED, job_expiry, job_free,
     job_new, job_payload, job_policy, job_size, job_unique, lane_push, lane_remove,
 )
 from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_replace, keeping_restore
@@ -50,6 +50,9 @@ from gearfast.broker.functions cimport (
     Worker, function_has_work, functions_close, functions_get, functions_open, functions_rest, functions_take, functions_use, functions_wake,
 )
 from gearfast.broker.rules cimport backoff_of, dead_most, dead_most_bytes, is_free, may_expire, retries_of, rule_of, timeout_of
+from gearfast.broker.schedules cimport (
+    schedules_add, schedules_close, schedules_find, schedules_open, schedules_remove,
+)
 from gearfast.broker.unique cimport (
     unique_find, unique_give_up, unique_hash, unique_key, unique_take, uniques_close, uniques_open,
 )
@@ -89,6 +92,7 @@ cdef class Life:
         heap_open(&self.retrying)
         self.dice = keyed_hash(b"jitter", 6) | 1
         if not (jobtable_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies) and functions_open(&self.functions)
+                and schedules_open(&self.schedules)
                 and index_open(&self.waiters)):
             raise MemoryError("no memory for a broker")
         self.functions.forget_at = 0 if function_rest < INFINITY else INFINITY
@@ -106,6 +110,7 @@ cdef class Life:
         heap_close(&self.delayed)
         heap_close(&self.deadlines)
         heap_close(&self.expiring)
+        schedules_close(&self.schedules)
         heap_close(&self.ended)
         heap_close(&self.retrying)
 
@@ -201,12 +206,28 @@ cdef class Life:
         if kept.state == DEAD:
             self.inter(job)
             return True
+        if kept.state == SCHEDULED:
+            return self.restore_schedule(job, wanted, kept)
         if kept.state == ENDED:
             return self.restore_ended(job, wanted, unique, hash)
         if not self.bind(job, None, wanted, unique, hash, 0):
             return False
         if job.state != DELAYED:
             self.enqueue(job, 0)
+        return True
+
+    cdef bint restore_schedule(self, Job* job, const Submission* wanted, const Restored* kept) noexcept nogil:
+        cdef Schedule* schedule = NULL
+        if job_policy(job) != NULL and schedules_find(&self.schedules, <Function*>job.home, wanted.unique) == NULL:
+            schedule = schedules_add(&self.schedules, job)
+        if schedule == NULL:
+            self.release(job)
+            return False
+        schedule.due = wanted.due
+        schedule.fired = kept.fired
+        schedule.run = kept.run
+        (<Function*>job.home).schedules += 1
+        self.rest_aside(job)
         return True
 
     cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash) noexcept nogil:
@@ -391,6 +412,34 @@ cdef class Life:
             self.enqueue(job, now)
         self.outbox.gather_again(job, now)
 
+    cdef void rehome(self, Job* job, Function* function) noexcept nogil:
+        cdef Function* before = <Function*>job.home
+        cdef bint queued = job.state == QUEUED
+        if queued:
+            displace(self, job)
+        else:
+            before.delayed[job.priority] -= 1
+            function.delayed[job.priority] += 1
+        unique_give_up(&self.uniques, job)
+        job.home = &function.lanes
+        function.total += 1
+        functions_use(&self.functions, function)
+        before.total -= 1
+        functions_rest(&self.functions, before)
+        self.claim(job)
+        if queued:
+            functions_push(&self.functions, job)
+
+    cdef void claim(self, Job* job) noexcept nogil:
+        """It is found by its unique id, unless another one is."""
+        cdef Slice key = unique_key(job_unique(job), job_payload(job))
+        cdef uint64_t hash
+        if key.size == 0:
+            return
+        hash = unique_hash(key)
+        if unique_find(&self.uniques, <Function*>job.home, job_unique(job), job_payload(job), hash) == NULL:
+            unique_take(&self.uniques, job, hash)
+
     cdef void abandon(self, Job* job) noexcept nogil:
         """Its last client is gone, and it is no background job."""
         if job.state == RUNNING:
@@ -499,6 +548,41 @@ cdef class Life:
         self.dead += 1
         self.rest_aside(job)
 
+    # --- schedules ---
+
+    cdef Schedule* schedule(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
+        cdef Schedule* before = schedules_find(&self.schedules, function, wanted.unique)
+        cdef Schedule* schedule
+        cdef Job* job
+        if before != NULL:                         # the same one, with its handle and its last run
+            job = self.make(function, wanted, before.job.number, now)
+            if job == NULL:
+                return NULL
+            keeping_replace(job, before.job)
+            self.take_place(before.job, job)
+            job.state = SCHEDULED
+            job.place.schedule = before
+            before.job = job
+            self.outbox.gather_again(job, now)
+            return before
+        job = self.create(function, wanted, number, now)
+        if job == NULL:
+            return NULL
+        schedule = schedules_add(&self.schedules, job)
+        if schedule == NULL:
+            self.release(job)
+            return NULL
+        function.schedules += 1
+        self.rest_aside(job)
+        if self.outbox.on and not self.keep(job, now):
+            self.release(job)
+            return NULL
+        return schedule
+
+    cdef void unschedule(self, Job* job) noexcept nogil:
+        self.happened(CANCELLED, job)
+        self.release(job)
+
     cdef void rest_aside(self, Job* job) noexcept nogil:
         cdef Function* function = <Function*>job.home
         function.total -= 1
@@ -527,16 +611,10 @@ cdef class Life:
 
     cdef void kick(self, Job* job, double now) noexcept nogil:
         """It is found by its unique id again, unless another one is by now."""
-        cdef Function* function = <Function*>job.home
-        cdef Slice key = unique_key(job_unique(job), job_payload(job))
-        cdef uint64_t hash
         self.happened(KICKED, job)
         displace(self, job)
         job.attempts = 0
-        if key.size > 0:
-            hash = unique_hash(key)
-            if unique_find(&self.uniques, function, job_unique(job), job_payload(job), hash) == NULL:
-                unique_take(&self.uniques, job, hash)
+        self.claim(job)
         self.enqueue(job, now)
         self.outbox.gather_again(job, now)
 
@@ -568,6 +646,10 @@ cdef inline void displace(Life self, Job* job) noexcept nogil:
     elif job.state == ENDED:
         if job.place.due != NOT_THERE:
             heap_remove(&self.ended, job.place.due)
+        self.rest_no_more(job)
+    elif job.state == SCHEDULED:
+        schedules_remove(&self.schedules, job)
+        (<Function*>job.home).schedules -= 1
         self.rest_no_more(job)
     job.state = NOWHERE
 

@@ -17,7 +17,7 @@ cdef enum:
     MIN_ROWS = 64           # rows one slice has room for
     MAX_ROWS = 1000
 
-cdef tuple STATES = ("queued", "delayed", "running", "nowhere", "retrying", "buried", "ended")
+cdef tuple STATES = ("queued", "delayed", "running", "nowhere", "retrying", "buried", "ended", "scheduled")
 
 
 cdef tuple function_rows(const Index* functions, object start, int most):
@@ -42,7 +42,7 @@ cdef tuple figure_row(const Function* function):
     cdef const Lane* lane = function.lanes.lane
     return (function.name.data[:function.name.size], function.total, function.running, function.workers,
             lane[0].count, lane[1].count, lane[2].count, function.delayed[0] + function.delayed[1] + function.delayed[2],
-            function.dead.count, function.dead_bytes, 0)
+            function.dead.count, function.dead_bytes, function.schedules)
 
 
 cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int most):

@@ -12,6 +12,7 @@ from gearfast.plugins.answers import OK, shown
 from gearfast.plugins.deadletters import DeadLetters
 from gearfast.plugins.jobs import Jobs
 from gearfast.plugins.policies import Policies
+from gearfast.plugins.schedules import Schedules
 from gearfast.server.commands import END, Answer, unknown_command
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Admin:
         Jobs(server)
         DeadLetters(server)
         Policies(server)
+        Schedules(server)
 
     async def stop(self) -> None:
         """Nothing is held."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from gearfast.broker.job import Priority
 from gearfast.broker.life import Moved
+from gearfast.broker.timetable import Timetable
 from gearfast.plugins.answers import (
     OK,
     Row,
@@ -43,6 +44,7 @@ class Jobs:
     def __init__(self, server: "Server") -> None:
         """Add them. Raises ConfigError when one is there already."""
         self.broker = server.broker
+        self.timetable = Timetable(server.broker)
         self.slice = server.config.answer_slice
         add = server.commands.add
         add("show job", self.show, "HANDLE", "all of one job: its state, when it is due, its parameters")
@@ -57,8 +59,8 @@ class Jobs:
         add(
             "move",
             self.move,
-            "HANDLE [priority=...] [due=...]",
-            "gives a job another priority or time: due=20m, or a moment",
+            "HANDLE [function=...] [priority=...] [due=...]",
+            "gives a job another function, priority or time: due=20m, or a moment",
         )
 
     def show(self, words: list[bytes], session: "Session") -> Answer:
@@ -117,19 +119,25 @@ class Jobs:
         """``run now HANDLE``."""
         if len(words) != 3 or words[1].lower() != b"now":
             return usage("run now HANDLE")
+        fired = self.timetable.run(words[2], monotonic())
+        if fired is not None:
+            return OK if fired else error("SKIPPED", "its last run has not ended, or no job can be made of it")
         return self.moved(words[2], self.broker.move_job(words[2], due=0.0, now=monotonic()))
 
     def move(self, words: list[bytes], session: "Session") -> Answer:
         """``move HANDLE priority=... due=...``."""
         if len(words) < 3:
-            return usage("move HANDLE [priority=high|normal|low] [due=20m|due=MOMENT]")
+            return usage("move HANDLE [function=NAME] [priority=high|normal|low] [due=20m|due=MOMENT]")
+        function: bytes | None = None
         priority: int | None = None
         due: float | None = None
         for word in words[2:]:
             try:
                 if b";" in word:
                     return not_one(word)
-                if word.startswith(b"due=") and due is None:
+                if word.startswith(b"function=") and function is None and word != b"function=":
+                    function = word.removeprefix(b"function=")
+                elif word.startswith(b"due=") and due is None:
                     due = due_of(word.removeprefix(b"due="))
                 elif word.startswith(b"priority=") and priority is None:
                     priority = int(parameters.read(word)["priority"])
@@ -137,7 +145,8 @@ class Jobs:
                     return not_one(word)
             except ValueError as mistake:
                 return error("INVALID_PARAMETER", str(mistake))
-        return self.moved(words[1], self.broker.move_job(words[1], priority=priority, due=due, now=monotonic()))
+        moved = self.broker.move_job(words[1], function=function, priority=priority, due=due, now=monotonic())
+        return self.moved(words[1], moved)
 
     def moved(self, handle: bytes, how: Moved) -> bytes:
         """Answer a move."""
@@ -145,6 +154,8 @@ class Jobs:
             return unknown(handle)
         if how == Moved.RUNS:
             return error("JOB_RUNS", "a worker has it already")
+        if how == Moved.IS_SCHEDULE:
+            return error("IS_SCHEDULE", "it is a schedule: submit it again for another time, or cancel schedule")
         if how == Moved.IS_BURIED:
             return error("JOB_IS_BURIED", f"it has used up its tries: kick job {read(handle)} makes it a job again")
         if how == Moved.STAYS:
@@ -190,7 +201,7 @@ def delayed_row(due: float, row: DelayedRow) -> Row:
 
 def not_one(word: bytes) -> bytes:
     """Say that this is no part of a move."""
-    return error("INVALID_ARGUMENTS", f"'{read(word)}' is not priority= or due=, once each")
+    return error("INVALID_ARGUMENTS", f"'{read(word)}' is not function=, priority= or due=, once each")
 
 
 def due_of(text: bytes) -> float:

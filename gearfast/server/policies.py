@@ -119,7 +119,7 @@ class Policies:
     # --- what is said at run time ---
 
     def set(self, pattern: bytes, changes: Mapping[str, str]) -> None:
-        """Say these values of a pattern; an empty one takes back what was said. Raises ValueError that names the key."""
+        """Say these values of a pattern; an empty one takes back what was said. Raises ValueError, by its key."""
         keys = parameters.keys(for_function=True)
         for key, value in changes.items():
             if value:

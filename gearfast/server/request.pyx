@@ -6,13 +6,13 @@ from libc.string cimport memchr, memcpy
 
 from gearfast.broker.broker cimport ASLEEP, HAS_WORK, Broker, Slept
 from gearfast.protocol.handle cimport HANDLE_ROOM
-from gearfast.broker.job cimport DEAD, HIGH, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
+from gearfast.broker.job cimport DEAD, HIGH, SCHEDULED, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
 from gearfast.broker.life cimport Submission
 from gearfast.protocol.packet cimport (
     CAN_DO, CAN_DO_TIMEOUT, CANT_DO, ECHO_REQ, ECHO_RES, GET_STATUS, GET_STATUS_UNIQUE, GRAB_JOB, GRAB_JOB_ALL,
     GRAB_JOB_UNIQ, JOB_ASSIGN, JOB_ASSIGN_ALL, JOB_ASSIGN_UNIQ, LAST_TYPE, NO_JOB, NOOP, OPTION_REQ, OPTION_RES,
     PRE_SLEEP, RESET_ABILITIES, SET_CLIENT_ID, STATUS_RES, STATUS_RES_UNIQUE, SUBMIT_JOB, SUBMIT_JOB_BG,
-    SUBMIT_JOB_EPOCH, SUBMIT_JOB_HIGH, SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_LOW, SUBMIT_JOB_LOW_BG, SUBMIT_REDUCE_JOB,
+    SUBMIT_JOB_EPOCH, SUBMIT_JOB_HIGH, SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_LOW, SUBMIT_JOB_LOW_BG, SUBMIT_JOB_SCHED, SUBMIT_REDUCE_JOB,
     SUBMIT_REDUCE_JOB_BACKGROUND, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
     Packet, PacketType,
 )
@@ -20,7 +20,7 @@ from gearfast.protocol.parameters cimport AT, ParameterTexts
 from gearfast.broker.peer cimport COMPLETE, DATA, EXCEPTION, FAIL, STATUS, WARNING, Report
 from gearfast.broker.functions cimport Function
 from gearfast.server.session cimport Handler, Row, Service, Session, need
-from gearfast.server.submit cimport submission, submit
+from gearfast.server.submit cimport submission, submit, submit_sched
 from gearfast.ground.slice cimport Slice
 
 from gearfast import config
@@ -187,6 +187,11 @@ cdef int on_submit_epoch(Session session, const Packet* packet, const Row* row) 
     return submit(session, &wanted)
 
 
+cdef int on_submit_sched(Session session, const Packet* packet, const Row* row) except -1:
+    cdef Submission wanted = submission(packet, row)
+    return submit_sched(session, &wanted, tuple([slice.data[:slice.size] for slice in packet.argument[2:7]]))
+
+
 cdef int on_submit_reduce(Session session, const Packet* packet, const Row* row) except -1:
     cdef Submission wanted = submission(packet, row)
     wanted.reducer = packet.argument[2]
@@ -198,7 +203,7 @@ cdef int on_submit_reduce(Session session, const Packet* packet, const Row* row)
 cdef int send_status(Session session, uint32_t type, Slice asked, const Job* job) except -1:
     cdef char figures[64]
     cdef uint32_t numerator = 0, denominator = 0
-    cdef bint known = job != NULL and job.state < DEAD
+    cdef bint known = job != NULL and (job.state < DEAD or job.state == SCHEDULED)
     cdef bint running = known and job.state == RUNNING
     cdef int size
     cdef char* at
@@ -274,6 +279,7 @@ submits(SUBMIT_JOB_BG, on_submit, NORMAL, True)
 submits(SUBMIT_JOB_HIGH_BG, on_submit, HIGH, True)
 submits(SUBMIT_JOB_LOW_BG, on_submit, LOW, True)
 submits(SUBMIT_JOB_EPOCH, on_submit_epoch, NORMAL, True)
+submits(SUBMIT_JOB_SCHED, on_submit_sched, NORMAL, True)
 submits(SUBMIT_REDUCE_JOB, on_submit_reduce, NORMAL, False)
 submits(SUBMIT_REDUCE_JOB_BACKGROUND, on_submit_reduce, NORMAL, True)
 reports(WORK_DATA, on_report, DATA, b"Job does not exist on server")
@@ -291,4 +297,5 @@ on(OPTION_REQ, on_option)
 def answer_requests(Service service not None, str timeout_unit not None="ms", bint submit_parameters=True):
     service.table = TABLE
     service.timeout_unit = UNITS[timeout_unit]
-    service.texts = ParameterTexts() if submit_parameters else None
+    service.texts = ParameterTexts()
+    service.takes_parameters = submit_parameters

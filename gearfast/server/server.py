@@ -16,6 +16,7 @@ from gearfast.broker.events import Kind
 from gearfast.config import Config, default_handle_prefix
 from gearfast.errors import ConfigError, ListenError, StoreError
 from gearfast.logs import NOTICE
+from gearfast.server.calendar import Calendar
 from gearfast.server.commands import Commands
 from gearfast.server.door import Door, origin_of, turn_away
 from gearfast.server.drain import Drain
@@ -92,6 +93,8 @@ class Server:
         self.writer = None if store is None else Writer(store, self.broker, config, partial(refuse_jobs, self.service))
         self.policies = Policies(self.broker, config.policy)
         """What holds for the jobs of functions, and who says so."""
+        self.calendar = Calendar(self.broker)
+        self.service.date = self.calendar.date_soon
         self.started: list[Plugin] = []
         self.handed = handed_over(listeners)
         self.listeners: list[socket.socket] = []
@@ -136,6 +139,7 @@ class Server:
             if self.writer is not None:
                 await self.replay(self.writer)
             self.policies.start(*self.remembered())
+            self.calendar.date_soon()
             for plugin in self.plugins:
                 await plugin.start(self)
                 self.started.append(plugin)

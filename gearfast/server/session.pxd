@@ -31,7 +31,8 @@ cdef class Service:                       # what all sessions of one server shar
     cdef readonly dict sessions           # by serial number, oldest first
     cdef readonly uint64_t opened         # sessions so far
     cdef const Row* table                 # by packet type; no handler: INVALID_COMMAND
-    cdef ParameterTexts texts             # None: names of functions are read as they are
+    cdef ParameterTexts texts
+    cdef bint takes_parameters            # names of functions may have some behind a semicolon
     cdef int64_t timeout_unit             # milliseconds of 1 in CAN_DO_TIMEOUT
     cdef object admin                     # (session, line) -> bytes, an iterator of bytes, or None to close; never raises
     cdef readonly Notes notes
@@ -45,6 +46,8 @@ cdef class Service:                       # what all sessions of one server shar
     cdef size_t store_backlog
     cdef readonly size_t largest          # bytes of a job that the store takes
     cdef public object write              # has the store take what is gathered for it
+
+    cdef public object date               # gives dates to schedules that have none
 
     cdef inline int tell_store(self) except -1:          # at the end of every turn
         if self.broker.has_news() and self.write is not None:    # while the store still starts there is none yet

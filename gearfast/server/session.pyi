@@ -35,6 +35,8 @@ class Service:
         """Every connection by its serial number, the oldest first."""
     write: Callable[[], None] | None
     """Has the store take what is gathered for it; called at the end of a turn."""
+    date: Callable[[], None] | None
+    """Gives dates to schedules that have none; called at the end of a turn."""
     @property
     def largest(self) -> int:
         """Bytes of a background job that the store takes."""

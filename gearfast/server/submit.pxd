@@ -10,3 +10,5 @@ cdef inline Submission submission(const Packet* packet, const Row* row) noexcept
                       row.priority, row.background, 0, False, 0)
 
 cdef int submit(Session session, Submission* wanted) except -1
+# `fields`: of the packet, as bytes.
+cdef int submit_sched(Session session, Submission* wanted, tuple fields) except -1

@@ -6,28 +6,56 @@ from gearfast.broker.broker cimport IS_DRAINED, NO_MEMORY, NO_MEMORY_LEFT, NO_NU
 from gearfast.broker.job cimport ENDED, Job
 from gearfast.protocol.packet cimport JOB_CREATED
 from gearfast.protocol.parameters cimport (
-    AT, DELAY, FOR_CLIENT, PRIORITY, Mistake, Parameters, Remembered, key_name, lasting, what_is_wrong,
+    AT, CRON, DELAY, FOR_CLIENT, PRIORITY, Mistake, Parameters, Remembered, key_name, lasting, what_is_wrong,
 )
 from gearfast.server.fenced cimport send_after_store
 from gearfast.server.session cimport Service
 
 from gearfast import config, logs
+from gearfast.protocol.cron import check, next_after, of_packet
 
 cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
 
 
 cdef int submit(Session session, Submission* wanted) except -1:
+    cdef Slice cron = Slice(NULL, 0)
+    if session.service.takes_parameters and has_parameters(session, wanted) and not take_parameters(session, wanted, &cron):
+        return 0
+    return hand_over(session, wanted, cron)
+
+
+cdef int submit_sched(Session session, Submission* wanted, tuple fields) except -1:
+    """As if its cron were the first of its parameters."""
+    cdef Slice name = wanted.function, cron = Slice(NULL, 0)
+    cdef const char* semicolon = NULL
+    cdef bytes whole
+    try:
+        text = of_packet(*fields)
+    except ValueError as error:
+        return session.refuse(b"INVALID_PARAMETER", f"{error}".encode())
+    if session.service.takes_parameters and has_parameters(session, wanted):
+        semicolon = <const char*>memchr(name.data, c";", name.size)
+    size = name.size if semicolon == NULL else <size_t>(semicolon - name.data)
+    whole = b"%b;cron=%b%b" % (name.data[:size], text.encode(), name.data[size:name.size])
+    wanted.function = Slice(<const char*>whole, len(whole))
+    if not take_parameters_behind(session, wanted, size, &cron):
+        return 0
+    return hand_over(session, wanted, cron)
+
+
+cdef int hand_over(Session session, Submission* wanted, Slice cron) except -1:
     cdef Service service = session.service
     cdef Job* job = NULL
     cdef Submitted submitted
-    if service.texts is not None and has_parameters(session, wanted) and not take_parameters(session, wanted):
-        return 0
     wanted.due = max(wanted.due, 0.0)
     if wanted.unique.size > MAX_UNIQUE or wanted.reducer.size > MAX_UNIQUE:
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
     if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > service.largest:
         return session.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % service.largest)
-    submitted = service.broker.submit(session, wanted, service.now, &job)
+    if cron.size > 0:
+        submitted = service.broker.submit_schedule(wanted, service.now, &job)
+    else:
+        submitted = service.broker.submit(session, wanted, service.now, &job)
     if submitted == NO_MEMORY:
         return session.refuse(b"QUEUE_ERROR", b"no memory for another job")
     if submitted == IS_DRAINED:
@@ -68,11 +96,14 @@ cdef inline bint has_parameters(Session session, const Submission* wanted) noexc
             and not session.service.broker.knows(name))
 
 
-cdef bint take_parameters(Session session, Submission* wanted) except -1:
+cdef bint take_parameters(Session session, Submission* wanted, Slice* cron) except -1:
     """Out of the function's name, into the submission. False: there is a mistake in them, and the client is told."""
     cdef const char* semicolon = <const char*>memchr(wanted.function.data, c";", wanted.function.size)
-    cdef size_t size = semicolon - wanted.function.data
-    cdef Slice text = Slice(semicolon + 1, wanted.function.size - size - 1)
+    return take_parameters_behind(session, wanted, semicolon - wanted.function.data, cron)
+
+
+cdef bint take_parameters_behind(Session session, Submission* wanted, size_t size, Slice* cron) except -1:
+    cdef Slice text = Slice(wanted.function.data + size + 1, wanted.function.size - size - 1)
     cdef Mistake mistake
     cdef const Remembered* remembered = session.service.texts.read(text, &mistake)
     cdef const Parameters* found
@@ -90,6 +121,9 @@ cdef bint take_parameters(Session session, Submission* wanted) except -1:
         wanted.priority = found.priority
     if not wanted.background and found.given & ~FOR_CLIENT:
         return refuse(session, f"{key_name(found.given & ~FOR_CLIENT)} is for background jobs: a client waits for this one")
+    if found.given & CRON:
+        cron[0] = found.cron
+        return date(session, wanted, found)
     if not found.given & (DELAY | AT):
         return True
     if wanted.due != 0:                            # or it was one that has passed
@@ -98,6 +132,22 @@ cdef bint take_parameters(Session session, Submission* wanted) except -1:
     if due > session.service.clock.wall():
         wanted.due = due
     return True
+
+
+cdef bint date(Session session, Submission* wanted, const Parameters* found) except -1:
+    """When the schedule fires first."""
+    cdef double wall = session.service.clock.wall()
+    try:
+        text, zone = as_text(found.cron), as_text(found.tz)
+        check(text, zone)
+        wanted.due = next_after(text, zone, wall)
+    except ValueError as error:
+        return refuse(session, f"{error}")
+    return True
+
+
+cdef str as_text(Slice slice):
+    return slice.data[:slice.size].decode("ascii", "replace")
 
 
 cdef bint refuse(Session session, str why) except -1:

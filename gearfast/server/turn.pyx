@@ -63,6 +63,7 @@ cdef class Turn:
             raise MemoryError("no memory for the receive buffer")
         service.broker.aftermath = self
         self.begin()
+        service.broker.wait(service.now, service.clock.wall())         # so that it knows by how much the clocks differ
 
     def __dealloc__(self):
         free(self.buffer)
@@ -147,6 +148,8 @@ cdef class Turn:
         self.memory.watch()
         try:
             self.service.tell_store()
+            if not ring_empty(&self.service.broker.schedules.undated) and self.service.date is not None:
+                self.service.date()
             if self.service.notes.has_news():
                 self.service.notes.tell()
         except Exception as error:

@@ -30,9 +30,7 @@ HASTE = 16
 class Attempts:
     """Between the batches and the store: how long a write may take, who is refused, and when."""
 
-    def __init__(
-        self, store: Store, batches: Batches, config: Config, refuse: Callable[..., None]
-    ) -> None:
+    def __init__(self, store: Store, batches: Batches, config: Config, refuse: Callable[..., None]) -> None:
         """``refuse`` tells who waits for these jobs that they are not kept, and why; with True behind it, that a change
         of theirs is not kept yet.
         """

@@ -56,11 +56,11 @@ class Batches:
         """The store has this job, and does not take what has changed of it: so be it."""
     def count_out(self, size: int) -> None:
         """A job of ``size`` bytes, which stands in no line, does not wait any more."""
-    def overdue(self, before: float) -> tuple[list[int], list[tuple[int, int]]]:
+    def overdue(self, before: float) -> tuple[list[int], list[tuple[int, int]], list[int]]:
         """Take out of their lines what has waited since ``before`` (monotonic seconds).
 
-        Returns the numbers of jobs that the store does not have, and number and bytes of jobs of which it has an
-        earlier state.
+        Returns the numbers of jobs that the store does not have, number and bytes of jobs of which it has an earlier
+        state, and numbers of those among the latter whose clients wait for their change.
         """
     def unkeep(self, numbers: list[int]) -> None:
         """These jobs are no background jobs any more; those nobody waits for end."""

@@ -6,7 +6,8 @@ from libc.string cimport memcmp
 
 from gearfast.ground.clock cimport monotonic_time, wall_time
 from gearfast.ground.heap cimport heap_when
-from gearfast.broker.job cimport ENDED, RETRYING
+from gearfast.broker.job cimport ENDED, RETRYING, SCHEDULED
+from gearfast.broker.schedules cimport Schedule
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport PRIORITIES
@@ -161,6 +162,8 @@ cdef class Batches:
         """By the clock that goes on while no server runs."""
         if job.state == RETRYING:
             return heap_when(&self.broker.retrying, job.place.due) + self.ahead
+        if job.state == SCHEDULED:
+            return (<const Schedule*>job.place.schedule).due
         if job.state == ENDED:
             return heap_when(&self.broker.ended, job.place.due) + self.ahead
         return self.broker.due_of(job)

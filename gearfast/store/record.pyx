@@ -7,8 +7,9 @@ version 2 it is as many bytes as it takes, seven bits in each, the lowest first,
 
 from libc.stdint cimport uint8_t, uint64_t
 
-from gearfast.broker.job cimport DEAD, ENDED, HAS_PAST, HAS_POLICY, QUEUED, job_payload, job_policy, job_reducer, job_unique
+from gearfast.broker.job cimport DEAD, HAS_PAST, HAS_POLICY, QUEUED, SCHEDULED, job_payload, job_policy, job_reducer, job_unique
 from gearfast.broker.past cimport last_error, submitted_at
+from gearfast.broker.schedules cimport Schedule
 from gearfast.ground.slice cimport Slice
 
 from gearfast.store.contract import StoredJob
@@ -22,7 +23,9 @@ cdef enum:
     STARTED = 4
     FAILED = 5
     ERROR = 6
-    STATE = 7             # DEAD or ENDED, in one byte; the others are told by the other fields
+    FIRED = 8             # of a schedule: like SUBMITTED, when it was due last
+    RUN = 9               # and the number of its last job, eight bytes, the lowest first
+    STATE = 7             # DEAD, ENDED or SCHEDULED, in one byte; the others are told by the other fields
 
 cdef object new_tuple = tuple.__new__
 
@@ -51,6 +54,9 @@ cdef bytes rest_of(const Job* job, double ahead):
             fields.append(moment(STARTED, job.history.past.started + ahead))
         fields.append(moment(FAILED, job.history.past.failed + ahead))
         fields.append(field(ERROR, last_error(job)))
+    if job.state == SCHEDULED:
+        fields.append(moment(FIRED, (<const Schedule*>job.place.schedule).fired))
+        fields.append(bytes((RUN, 8)) + (<const Schedule*>job.place.schedule).run.to_bytes(8, "little"))
     if job.state >= DEAD:
         fields.append(bytes((STATE, 1, job.state)))
     return b"".join(fields)
@@ -81,11 +87,15 @@ cdef inline void put_moment(char* at, char tag, double when) noexcept nogil:
 
 
 cdef double moment_in(Slice value) noexcept nogil:
+    return number_in(value) / 1e6
+
+
+cdef uint64_t number_in(Slice value) noexcept nogil:
     cdef uint64_t read = 0
     cdef int place
     for place in range(8):
         read |= <uint64_t><unsigned char>value.data[place] << (8 * place)
-    return read / 1e6
+    return read
 
 
 cdef int read_more(bytes more, Submission* wanted, Restored* kept, double ahead) except -1:
@@ -94,7 +104,8 @@ cdef int read_more(bytes more, Submission* wanted, Restored* kept, double ahead)
     cdef Slice value
     cdef int version, tag
     wanted.reducer = wanted.policy = kept.error = Slice(NULL, 0)
-    kept.submitted = kept.started = kept.failed = 0
+    kept.submitted = kept.started = kept.failed = kept.fired = 0
+    kept.run = 0
     kept.state = QUEUED
     if at == end:
         return 0
@@ -122,7 +133,7 @@ cdef bint take(int tag, Slice value, Submission* wanted, Restored* kept, double 
         wanted.policy = value
     elif tag == ERROR:
         kept.error = value
-    elif tag == STATE and value.size == 1 and DEAD <= value.data[0] <= ENDED:
+    elif tag == STATE and value.size == 1 and DEAD <= value.data[0] <= SCHEDULED:
         kept.state = <uint8_t>value.data[0]
     elif value.size != 8:
         return False
@@ -132,6 +143,10 @@ cdef bint take(int tag, Slice value, Submission* wanted, Restored* kept, double 
         kept.started = moment_in(value) - ahead
     elif tag == FAILED:
         kept.failed = moment_in(value) - ahead
+    elif tag == FIRED:
+        kept.fired = moment_in(value)
+    elif tag == RUN:
+        kept.run = number_in(value)
     else:
         return False
     return True

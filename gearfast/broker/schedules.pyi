@@ -1,0 +1,1 @@
+"""Jobs that come again and again. There is nothing here for Python."""

@@ -1,0 +1,56 @@
+"""The calendar of a server: gives schedules the date when they fire next (protocol/cron.py), a few at a time."""
+
+import asyncio
+import logging
+import math
+from time import monotonic, time
+from typing import Final
+
+from gearfast.broker.broker import Broker
+from gearfast.broker.timetable import Timetable
+from gearfast.protocol.cron import next_after
+
+log = logging.getLogger("gearfast")
+
+SOME: Final = 50
+"""Dates given between two turns of the loop: one costs some twenty microseconds, a rare one a millisecond."""
+DAY: Final = 25 * 3600.0
+"""Seconds by which a clock may be set back without anything firing twice."""
+
+
+class Calendar:
+    """Dates for the schedules of a broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.timetable = Timetable(broker)
+        self.waits = False
+
+    def date_soon(self) -> None:
+        """There are schedules without a date."""
+        if not self.waits:
+            self.waits = True
+            asyncio.get_running_loop().call_soon(self.date_some)
+
+    def date_some(self) -> None:
+        """Give some of them one, and come again if there are more."""
+        self.waits = False
+        now = time()
+        undated = self.timetable.undated(SOME + 1)
+        for number, cron, zone, due, fired, catches_up in undated[:SOME]:
+            missed = fired < due <= now
+            self.timetable.date(
+                number, now if missed and catches_up else following(cron, zone, fired, now), monotonic()
+            )
+        if len(undated) > SOME:
+            self.date_soon()
+
+
+def following(cron: bytes, zone: bytes, fired: float, now: float) -> float:
+    """Return when it fires next; what it has fired for is over, though the clock was set back since."""
+    after = max(now, fired) if fired - now < DAY else now
+    try:
+        return next_after(cron.decode(), zone.decode(), after)
+    except ValueError as error:
+        log.error("A schedule does not fire any more: %s", error)
+        return math.inf
