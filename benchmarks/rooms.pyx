@@ -8,12 +8,13 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from gearfast.broker.broker cimport ASLEEP, CREATED, TAKEN, Broker
+from gearfast.broker.broker cimport ASLEEP, TAKEN, Broker
+from gearfast.broker.submits cimport CREATED
 from gearfast.protocol.handle cimport Handles
 from gearfast.ground.heap cimport Heap, heap_close, heap_open, heap_pop_due, heap_push
 from gearfast.ground.index cimport Index, Node, index_add, index_chain, index_close, index_open, index_remove, keyed_hash
 from gearfast.broker.job cimport Job, Lanes, job_free, job_new, lane_push, lane_remove
-from gearfast.broker.life cimport Submission
+from gearfast.broker.estate cimport Submission
 from gearfast.protocol.packet cimport JOB_ASSIGN, JOB_CREATED, READY, Packet, PacketReader, PacketWriter
 from gearfast.broker.peer cimport COMPLETE, Peer
 from gearfast.ground.slice cimport Slice

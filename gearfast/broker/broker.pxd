@@ -7,23 +7,14 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport Job
-from gearfast.broker.leaving cimport Leaving
-from gearfast.broker.life cimport Moved, Submission
+from gearfast.broker.submits cimport Submits
+from gearfast.broker.life cimport Moved
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.party cimport Party
 from gearfast.broker.peer cimport Peer, Report
 from gearfast.broker.schedules cimport Schedule
 from gearfast.broker.functions cimport Function, Worker
 from gearfast.ground.slice cimport Slice
-
-cpdef enum Submitted:
-    CREATED = 0
-    COALESCED = 1                 # it is the job that has this unique id already
-    QUEUE_FULL = 2
-    NO_NUMBERS = 3                # until the store is back
-    NO_MEMORY_LEFT = 4            # for further jobs
-    NO_MEMORY = 5                 # the system gave none
-    IS_DRAINED = 6                # an operator wants no more jobs of this function
 
 cdef enum Slept:
     ASLEEP = 0
@@ -45,7 +36,7 @@ cdef class Aftermath:             # what there is to do when the broker rests ag
     cdef void rest_soon(self) noexcept        # have the broker rest, from its own thread, when no peer is served
 
 @cython.final
-cdef class Broker(Leaving):
+cdef class Broker(Submits):
     cdef Aftermath aftermath      # or None
     cdef bint working
     cdef unsigned long thread     # whose it is; 0: nobody's yet
@@ -63,18 +54,6 @@ cdef class Broker(Leaving):
     cdef inline bint has_news(self) noexcept nogil:
         return self.outbox.has_news() or (self.handles.last > self.outbox.crowd and not self.outbox.busy)
 
-    # --- clients ---
-    cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** job) noexcept nogil
-    # A schedule instead of a job: `wanted` has a cron in its policy, and a date.
-    cdef Submitted submit_schedule(self, const Submission* wanted, double now, Job** job) noexcept nogil
-    # One more job of a schedule. False: it was skipped.
-    cdef bint fire(self, Schedule* schedule, double now) noexcept nogil
-    cdef Job* come_of(self, Schedule* schedule, const Submission* wanted, double now) noexcept nogil
-    cdef bint ruled(self, const Function* function, Submission* wanted, double now) noexcept nogil
-    cdef bint join(self, Job** found, Peer client, const Submission* wanted, double now) noexcept nogil
-    # A client has asked for a job that has ended, and is remembered: how it ended, with an empty result.
-    cdef void tell_ended(self, Peer client, const Job* job) noexcept nogil
-    cdef Job* find(self, uint64_t number) noexcept nogil
     cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil    # as index_scan; up to MIN_SCAN of all jobs
     cdef bint knows(self, Slice function) noexcept nogil    # somebody uses it, or did lately
     cdef Slice reason_of(self, Slice function) noexcept nogil        # why it is paused or drained
@@ -98,7 +77,6 @@ cdef class Broker(Leaving):
     cdef void pass_time(self, double now, double wall) noexcept nogil
     cdef void look_at_clock(self, double now, double wall) noexcept nogil
     cdef bint pass_over(self, double now) noexcept nogil
-    cdef void wake_opened(self, double now) noexcept nogil
     # Seconds until time has something to do again; infinity if nothing is due ever.
     cpdef double wait(self, double now, double wall) noexcept nogil
 

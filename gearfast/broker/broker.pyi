@@ -23,27 +23,10 @@ from typing import final
 
 from typing_extensions import disjoint_base
 
-from gearfast.broker.leaving import Leaving
 from gearfast.broker.life import Moved
 from gearfast.broker.peer import Peer
-
-class Submitted(IntEnum):
-    """What became of a submission."""
-
-    CREATED = 0
-    """It is a new job."""
-    COALESCED = 1
-    """It is the job that has this unique id already (protocol section 3.2)."""
-    QUEUE_FULL = 2
-    """It was refused: its function has as many jobs as it may have (protocol section 3.9)."""
-    NO_NUMBERS = 3
-    """It was refused: all numbers that the store knows to be in use are in use, and it is away."""
-    NO_MEMORY_LEFT = 4
-    """The server is short of memory: see ``crowded``."""
-    NO_MEMORY = 5
-    """The system gave none."""
-    IS_DRAINED = 6
-    """It was refused: an operator wants no more jobs of its function."""
+from gearfast.broker.submits import Submits
+from gearfast.broker.submits import Submitted as Submitted
 
 class Reported(IntEnum):
     """What became of a worker's report."""
@@ -68,7 +51,7 @@ class Aftermath:
     """Whoever has something to do when a broker rests again, since it has told peers something."""
 
 @final
-class Broker(Leaving):
+class Broker(Submits):
     """All jobs of one server, from their submission to their end.
 
     ``handle_prefix`` stands before the colon in every handle (see `gearfast.protocol.handle.Handles`).
@@ -108,7 +91,7 @@ class Broker(Leaving):
     ) -> Broker: ...
     @property
     def job_count(self) -> int:
-        """Jobs that are delayed, queued or running."""
+        """Jobs that are delayed, queued, running, or wait for their next try; dead letters are none."""
 
     @property
     def delayed_count(self) -> int:
@@ -211,4 +194,4 @@ class Broker(Leaving):
         """
 
     def cancel_job(self, handle: bytes) -> bool:
-        """End a job in whatever state, and tell its clients FAIL. False if there is no such job."""
+        """End a job in whatever state, and tell its clients FAIL. False if there is none such: a dead letter, too."""

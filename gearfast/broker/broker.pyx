@@ -5,41 +5,35 @@ The way of a job from state to state is told in life.pyx, what becomes of a peer
 
 cimport cython
 from libc.math cimport INFINITY
-from libc.stdint cimport uint8_t, uint16_t
-from libc.string cimport memchr, memcpy, strlen
+from libc.stdint cimport uint16_t, uint8_t
 
-from gearfast.broker.listing cimport delayed_rows, figure_rows, function_rows, job_figures, job_rows, moment_of
-from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, SKIPPED, SUBMITTED, TIMED_OUT, Kind
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
-from gearfast.protocol.handle cimport HANDLE_ROOM
-from gearfast.broker.job cimport (
-    DEAD, DELAYED, ENDED, NOT_THERE, RETRYING, RUNNING, SCHEDULED, Run, job_payload, job_policy, job_reducer, job_unique,
-)
-from gearfast.broker.keeping cimport is_background
-from gearfast.broker.life cimport BATCH, IS_BURIED, IS_SCHEDULE, MOVED, NO_SUCH_JOB, RUNS, STAYS, TOO_LONG
-from gearfast.broker.lost cimport lost_expects, lost_has, lost_remember
-from gearfast.broker.jobtable cimport jobtable_find, jobtable_scan
-from gearfast.broker.party cimport holds
-from gearfast.broker.past cimport past_note
-from gearfast.broker.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, tell
 from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave
+from gearfast.broker.estate cimport BATCH
+from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, TIMED_OUT, Kind
 from gearfast.broker.functions cimport (
     Ability, Function, functions_ability, functions_can_do, functions_cant_do, functions_drop, functions_find,
     functions_find_folded, functions_forget, functions_forgets, functions_get, functions_limit, functions_next,
     functions_rouse, functions_sleep, functions_use, worker_is_woken, worker_new,
 )
+from gearfast.broker.job cimport DEAD, ENDED, NOT_THERE, RUNNING, SCHEDULED, Run
+from gearfast.broker.jobtable cimport jobtable_scan
+from gearfast.broker.keeping cimport is_background
+from gearfast.broker.life cimport IS_BURIED, IS_SCHEDULE, MOVED, NO_SUCH_JOB, RUNS, STAYS
+from gearfast.broker.listing cimport delayed_rows, figure_rows, function_rows, job_figures, job_rows, moment_of
+from gearfast.broker.lost cimport lost_expects, lost_has, lost_remember
+from gearfast.broker.party cimport holds
+from gearfast.broker.past cimport TOO_LONG, past_note, words_of_report
+from gearfast.broker.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, tell
 from gearfast.broker.rotation cimport PRIORITIES, rotation_to_end
-from gearfast.broker.rulebook cimport DRAINED
-from gearfast.broker.rules cimport retries_of, rule_of
-from gearfast.broker.schedules cimport schedules_date, schedules_pop_due, schedules_undate
-from gearfast.protocol.parameters cimport AT, DELAY, DUPLICATE, OVERLAP, PRIORITY, Parameters
-from gearfast.broker.unique cimport unique_find, unique_find_anywhere, unique_hash, unique_key
+from gearfast.broker.rules cimport retries_of
+from gearfast.broker.schedules cimport schedules_pop_due, schedules_undate
+from gearfast.broker.unique cimport unique_find_anywhere
 
+from gearfast.broker.submits import Submitted
 from gearfast.broker.life import Moved as MovedName
 
 cdef Kind[3] ENDS = [COMPLETED, FAILED, RAISED]       # of a job, by the report
-
-cdef const char* FAILURE = b"its worker said WORK_FAIL"
 
 
 cdef extern from "pythread.h":
@@ -55,7 +49,7 @@ cdef class Aftermath:
 
 
 @cython.final
-cdef class Broker(Leaving):
+cdef class Broker(Submits):
     cdef int belongs_here(self) except -1:
         cdef unsigned long thread = PyThread_get_thread_ident()
         if self.thread == 0:
@@ -100,146 +94,6 @@ cdef class Broker(Leaving):
 
     # --- clients ---
 
-    cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** out) noexcept nogil:
-        cdef Function* function = functions_get(&self.functions, wanted.function)
-        cdef Slice key = unique_key(wanted.unique, wanted.payload)
-        cdef uint64_t hash = 0
-        cdef Job* job
-        cdef Submission ruled
-        if function == NULL:
-            return NO_MEMORY
-        if function.rules != NULL:
-            ruled = wanted[0]
-            if not self.ruled(function, &ruled, now):
-                return IS_DRAINED
-            wanted = &ruled
-        if key.size > 0:
-            hash = unique_hash(key)
-            job = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
-            if job != NULL:
-                out[0] = job
-                return COALESCED if self.join(out, client, wanted, now) else NO_MEMORY
-        if 0 < function.limit[wanted.priority] <= function.total:
-            return QUEUE_FULL
-        if self.handles.last >= self.handles.ceiling:
-            return NO_NUMBERS
-        if self.crowded:
-            return NO_MEMORY_LEFT
-        job = self.create(function, wanted, self.handles.last + 1, now)
-        if job == NULL:
-            return NO_MEMORY
-        self.handles.last += 1
-        self.happened(SUBMITTED, job)
-        if key.size > 0 or not wanted.background or wanted.due > 0 or self.outbox.on:
-            if not self.bind(job, client, wanted, key.size > 0, hash, now):
-                return NO_MEMORY
-        if job.state != DELAYED:
-            self.enqueue(job, now)
-        out[0] = job
-        return CREATED
-
-    cdef Submitted submit_schedule(self, const Submission* wanted, double now, Job** out) noexcept nogil:
-        cdef Function* function = functions_get(&self.functions, wanted.function)
-        cdef Submission ruled = wanted[0]
-        cdef Schedule* schedule
-        if function == NULL:
-            return NO_MEMORY
-        if function.rules != NULL and not self.ruled(function, &ruled, now):
-            return IS_DRAINED
-        if self.handles.last >= self.handles.ceiling:
-            return NO_NUMBERS
-        if self.crowded:
-            return NO_MEMORY_LEFT
-        schedule = self.schedule(function, &ruled, self.handles.last + 1, now)
-        if schedule == NULL:
-            return NO_MEMORY
-        out[0] = schedule.job
-        schedules_date(&self.schedules, schedule, wanted.due)
-        if schedule.job.number <= self.handles.last:
-            return COALESCED
-        self.handles.last += 1
-        return CREATED
-
-    cdef bint fire(self, Schedule* schedule, double now) noexcept nogil:
-        cdef Job* job = schedule.job
-        cdef const Job* last = self.find(schedule.run)
-        cdef const Parameters* overlap = rule_of(job, OVERLAP)
-        cdef Function* function = <Function*>job.home
-        cdef Submission wanted = Submission(function.name, job_unique(job), job_reducer(job), job_payload(job), job_policy(job).text,
-                                            job.priority, True, 0, False, PRIORITY)
-        cdef bint runs = last != NULL and last.state < DEAD and not (overlap != NULL and overlap.queues)
-        if not runs and not (function.rules != NULL and not self.ruled(function, &wanted, now)):
-            job = self.come_of(schedule, &wanted, now)
-            if job != NULL:
-                schedule.run = job.number
-                schedule.runs += 1
-                return True
-        schedule.skipped += 1
-        self.happened(SKIPPED, schedule.job)
-        return False
-
-    cdef Job* come_of(self, Schedule* schedule, const Submission* wanted, double now) noexcept nogil:
-        """NULL: there is no room for another job, or it is one already that somebody has submitted."""
-        cdef Function* function = <Function*>schedule.job.home
-        cdef Slice key = unique_key(wanted.unique, wanted.payload)
-        cdef uint64_t hash = unique_hash(key) if key.size > 0 else 0
-        cdef const Job* same = NULL
-        cdef Job* job
-        if key.size > 0:
-            same = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
-        if same != NULL and same.number != schedule.run:
-            return NULL
-        if 0 < function.limit[wanted.priority] <= function.total or self.handles.last >= self.handles.ceiling or self.crowded:
-            return NULL
-        job = self.create(function, wanted, self.handles.last + 1, now)
-        if job == NULL:
-            return NULL
-        self.handles.last += 1
-        self.happened(SUBMITTED, job)
-        if not self.bind(job, None, wanted, key.size > 0 and same == NULL, hash, now):
-            return NULL
-        if job.state != DELAYED:
-            self.enqueue(job, now)
-        return job
-
-    cdef bint ruled(self, const Function* function, Submission* wanted, double now) noexcept nogil:
-        """Ask for what holds for all jobs of the function, as far as this one does not ask for something else."""
-        cdef const Parameters* rules = &function.rules.asked
-        if function.rules.gate == DRAINED:
-            return False
-        if rules.given & PRIORITY and not wanted.given & PRIORITY:
-            wanted.priority = rules.priority
-        if rules.given & DELAY and not wanted.given & (DELAY | AT) and wanted.background:
-            wanted.due = now + self.ahead + rules.delay
-        if rules.given & DUPLICATE and not wanted.given & DUPLICATE:
-            wanted.replaces = rules.replaces
-        return True
-
-    cdef bint join(self, Job** found, Peer client, const Submission* wanted, double now) noexcept nogil:
-        """One more who wants what is a job already (protocol section 3.3)."""
-        cdef Job* job = found[0]
-        if job.state == ENDED:
-            return True
-        if not wanted.background:
-            return self.wait_for(job, client)
-        if wanted.replaces and job.state <= RETRYING and job.state != RUNNING and job.waiters == NULL:
-            found[0] = self.supersede(job, wanted, now)
-            return found[0] != NULL
-        return is_background(job) or self.keep(job, now)
-
-    cdef void tell_ended(self, Peer client, const Job* job) noexcept nogil:
-        cdef char text[HANDLE_ROOM]
-        cdef Slice handle = self.handles.spell(job.number)
-        memcpy(text, handle.data, handle.size)
-        text[handle.size] = 0
-        if job.attempts > 0:
-            client.notify(FAIL, job.number, NULL, 0, 1)
-        else:
-            client.notify(COMPLETE, job.number, text, handle.size + 1, 1)
-
-    cdef Job* find(self, uint64_t number) noexcept nogil:
-        return jobtable_find(&self.jobs, number)
-
     cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil:
         return jobtable_scan(&self.jobs, cursor, found, MIN_SCAN)
 
@@ -255,7 +109,7 @@ cdef class Broker(Leaving):
 
     cdef bint cancel(self, uint64_t number) noexcept nogil:
         cdef Job* job = self.find(number)
-        if job == NULL or job.state >= ENDED:
+        if job == NULL or job.state >= DEAD:       # it has ended, or is none: an administrator has other words for it
             return False
         self.happened(CANCELLED, job)
         self.forgive_holder(job)
@@ -365,14 +219,14 @@ cdef class Broker(Leaving):
         if party == NULL:
             return UNKNOWN
         held = job != NULL and holds(party, job)
-        if not held and (job == NULL or job.state >= DEAD or not lost_has(&party.lost, number)):
+        if not held and (job == NULL or job.state > DEAD or not lost_has(&party.lost, number)):
             return LATE if lost_expects(&party.lost, number, kind == FAIL, kind >= COMPLETE) else UNKNOWN
         retries = retries_of(job) if kind >= FAIL and is_background(job) else -1
         if retries >= 0:
             if not held:                           # it is tried by another one: that this one has failed changes nothing
                 lost_expects(&party.lost, number, kind == FAIL, True)
                 return LATE
-            past_note(job, job.place.run.started, now, said(kind, body, size))
+            past_note(job, job.place.run.started, now, words_of_report(kind == EXCEPTION, body, size))
             job.attempts += job.attempts < <uint16_t>-1
             if job.attempts <= retries:
                 self.try_again(job, party, kind, now)
@@ -480,16 +334,6 @@ cdef class Broker(Leaving):
             self.wake_for(woken_for, 1, now)
         return True
 
-    cdef void wake_opened(self, double now) noexcept nogil:
-        """A function that was paused has work: one sleeper for each job, some of them at a time."""
-        cdef Function* function = <Function*>self.functions.opened.next.owner
-        cdef size_t some = min(function.to_wake, <size_t>BATCH), before = self.steps
-        if some > 0:
-            self.wake_for(function, <int>some, now)
-        function.to_wake -= some
-        if function.to_wake == 0 or self.steps - before < some:
-            ring_leave(&function.opened)
-
     cpdef double wait(self, double now, double wall) noexcept nogil:
         cdef double soonest = min(heap_soonest(&self.deadlines), heap_soonest(&self.retrying))
         soonest = min(soonest, min(heap_soonest(&self.expiring), heap_soonest(&self.ended))) - now
@@ -510,7 +354,7 @@ cdef class Broker(Leaving):
 
     @property
     def job_count(self):
-        return self.jobs.count
+        return self.jobs.count - self.others
 
     @property
     def delayed_count(self):
@@ -598,11 +442,3 @@ cdef class Broker(Leaving):
 
 cdef inline Slice slice_of(bytes data):
     return Slice(<const char*>data, len(data))
-
-
-cdef Slice said(Report kind, const char* body, size_t size) noexcept nogil:
-    """What a worker says of its failure: behind the handle."""
-    cdef const char* nul = <const char*>memchr(body, 0, size) if kind == EXCEPTION and size > 0 else NULL
-    if nul == NULL:
-        return Slice(FAILURE, strlen(FAILURE))
-    return Slice(nul + 1, size - (nul + 1 - body))

@@ -32,7 +32,8 @@ class Kind(IntEnum):
     WOKEN = 11
     """A worker was woken for a function; there is no job."""
     BURIED = 12
-    """It has used up its tries, and is kept: a dead letter. FAILED, RAISED or LOST came before."""
+    """It has used up its tries, and is kept: a dead letter. FAILED, RAISED or LOST came before; KICKED, DISCARDED, or
+    COMPLETED by a worker that had lost it, may follow."""
     KICKED = 13
     """It was buried, and is a job again, with a fresh set of tries."""
     DISCARDED = 14

@@ -126,8 +126,8 @@ cdef void functions_sleep(Functions* functions, Worker* worker) noexcept nogil
 cdef Function* functions_rouse(Functions* functions, Worker* worker) noexcept nogil
 # The worker to wake for `function`, marked as woken; NULL if none sleeps.
 cdef Worker* functions_wake(Functions* functions, Function* function, double now) noexcept nogil
-# What the book says of it now. False: there is no memory, and it stays as it was.
-cdef bint functions_rule(Functions* functions, Function* function) noexcept nogil
+# There is work in a lane that was empty, or closed: all that can do it are to look there.
+cdef void functions_mark(Functions* functions, Function* function, int priority) noexcept nogil
 cdef bint function_has_work(const Function* function) noexcept nogil
 # The abilities of a worker in the order in which they are looked at: start at 0; NULL is the end.
 cdef Ability* worker_ability(const Worker* worker, uint32_t* at) noexcept nogil

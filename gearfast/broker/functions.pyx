@@ -123,9 +123,10 @@ cdef Function* new_function(Functions* functions, Slice name, uint64_t hash) noe
         ring_open(&function.parked[priority], NULL)
     index_add(&functions.names, &function.node, hash)
     join_namesakes(functions, function)
-    if not functions_rule(functions, function):
+    if not rulebook_find(&functions.book, function.name, &function.rules):
         functions_drop(functions, function)
         return NULL
+    function.paused = function.rules != NULL and function.rules.gate == PAUSED
     functions_lay_off(functions, function)               # until it is used
     return function
 
@@ -220,34 +221,6 @@ cdef bint function_has_work(const Function* function) noexcept nogil:
         if function.lanes.lane[priority].count > 0:
             return True
     return False
-
-
-cdef bint functions_rule(Functions* functions, Function* function) noexcept nogil:
-    cdef Rules* rules
-    if not rulebook_find(&functions.book, function.name, &rules):
-        return False
-    free(function.rules)
-    function.rules = rules
-    set_paused(functions, function, rules != NULL and rules.gate == PAUSED)
-    return True
-
-
-cdef void set_paused(Functions* functions, Function* function, bint paused) noexcept nogil:
-    cdef int priority
-    if function.paused == paused:
-        return
-    function.paused = paused
-    for priority in range(PRIORITIES):
-        if function.lanes.lane[priority].count == 0:
-            continue
-        if paused:
-            functions.busy[priority] -= 1
-        else:
-            mark(functions, function, priority)
-    ring_leave(&function.opened)
-    if not paused and function_has_work(function):
-        ring_append(&functions.opened, &function.opened)
-        function.to_wake = function.lanes.lane[0].count + function.lanes.lane[1].count + function.lanes.lane[2].count
 
 
 # --- workers and what they can do ---
@@ -371,10 +344,10 @@ cdef void functions_push(Functions* functions, Job* job) noexcept nogil:
     job.state = QUEUED
     if not lane_push(&function.lanes.lane[job.priority], job) or function.paused:
         return
-    mark(functions, function, job.priority)
+    functions_mark(functions, function, job.priority)
 
 
-cdef void mark(Functions* functions, Function* function, int priority) noexcept nogil:
+cdef void functions_mark(Functions* functions, Function* function, int priority) noexcept nogil:
     """There is work in a lane: all that can do it are to look there."""
     cdef Ring* parked = &function.parked[priority]
     cdef Ability* ability

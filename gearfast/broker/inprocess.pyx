@@ -5,9 +5,10 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
-from gearfast.broker.broker cimport ASLEEP, NO_MEMORY, NO_ROOM_TO_SLEEP, QUEUE_FULL
+from gearfast.broker.broker cimport ASLEEP, NO_ROOM_TO_SLEEP
+from gearfast.broker.submits cimport NO_MEMORY, QUEUE_FULL
 from gearfast.broker.job cimport DEAD, ENDED, RUNNING, Job, job_payload, job_unique
-from gearfast.broker.life cimport Submission
+from gearfast.broker.estate cimport Submission
 from gearfast.broker.peer cimport DATA, EXCEPTION, FAIL, STATUS
 from gearfast.broker.functions cimport Function
 from gearfast.ground.slice cimport Slice

@@ -4,9 +4,10 @@ from gearfast.broker.functions cimport (
     Ability, Function, Worker, ability_free, functions_cant_do, functions_rouse, is_place, worker_free,
 )
 from gearfast.broker.job cimport Job, Run
-from gearfast.broker.life cimport BATCH, GONE, HANDED_BACK
+from gearfast.broker.estate cimport BATCH
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.party cimport detach, party_free
+from gearfast.broker.past cimport GONE, HANDED_BACK
 from gearfast.ground.ring cimport ring_append, ring_append_all, ring_empty, ring_leave
 
 

@@ -1,56 +1,14 @@
 # ROOM 3  LIFE   the life of a job: every way from one of its states to another.
-#
-# It knows no bytes on a wire, no socket, no clock (the time is an argument) and no event loop.
-# Whoever takes part is a Peer (peer.pxd), as a client, as a worker, or as both.
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t
 
-from gearfast.broker.events cimport Events, Kind
-from gearfast.protocol.handle cimport Handles
-from gearfast.ground.heap cimport Heap
-from gearfast.ground.index cimport Index
-from gearfast.broker.job cimport EXPIRES, Job, Run
-from gearfast.broker.outbox cimport Outbox
-from gearfast.broker.jobtable cimport JobTable
-from gearfast.broker.party cimport Party, attach
-from gearfast.broker.peer cimport Peer, Report
-from gearfast.broker.policy cimport Policies, Policy
-from gearfast.ground.ring cimport Ring
-from gearfast.broker.functions cimport Ability, Function, Functions, functions_push
-from gearfast.broker.schedules cimport Schedule, Schedules
-from gearfast.ground.slice cimport Slice
-from gearfast.broker.unique cimport Uniques
-
-cdef struct Submission:
-    Slice function
-    Slice unique
-    Slice reducer
-    Slice payload
-    Slice policy                  # as it was given; empty: none
-    uint8_t priority
-    bint background
-    double due                    # wall clock seconds; 0: at once
-    bint replaces                 # a job with the same unique id that waits
-    uint32_t given                # of which keys its client has spoken (parameters.pxd)
-
-cdef enum:
-    BATCH = 1000          # events of one kind that are dealt with together, so that a great many of them starve nobody
-
-cdef struct Restored:             # what a store has kept besides
-    uint64_t number
-    uint16_t attempts
-    uint8_t state                 # QUEUED, or DEAD, ENDED, SCHEDULED
-    uint64_t run                  # of a schedule: number of its last job
-    double fired                  # and when it was due last, wall clock
-    double submitted              # all times are monotonic seconds; 0: it is not known
-    double started
-    double failed
-    Slice error
-
-cdef enum Loss:                   # how a worker loses a job
-    GONE = 0                      # it is not there any more
-    HANDED_BACK = 1               # it says that it cannot do it
-    TOO_LONG = 2                  # it has not done it in time
+from gearfast.broker.aside cimport Aside
+from gearfast.broker.estate cimport Restored, Submission
+from gearfast.broker.functions cimport Ability, Function
+from gearfast.broker.job cimport Job, Run
+from gearfast.broker.party cimport Party
+from gearfast.broker.past cimport Loss
+from gearfast.broker.peer cimport Report
 
 cpdef enum Moved:
     MOVED = 0
@@ -60,113 +18,26 @@ cpdef enum Moved:
     IS_BURIED = 4                 # it has used up its tries
     IS_SCHEDULE = 5               # it is no job itself
 
-cdef class Life:
-    cdef readonly Handles handles
-    cdef readonly Outbox outbox
-    cdef readonly Events events
-    cdef JobTable jobs
-    cdef Uniques uniques
-    cdef Policies policies
-    cdef Functions functions
-    cdef Index waiters            # clients that wait for one job together
-    cdef Ring parties             # of the peers that take part
-    cdef Ring leaving             # parties of which something is still to be taken
-    cdef Ring forgotten           # parties whose peers Python has forgotten, and that nothing was taken from yet
-    cdef Heap delayed             # jobs, by wall clock
-    cdef Heap retrying            # jobs, by monotonic clock
-    cdef uint64_t dice            # for the jitter of their waits
-    cdef Heap deadlines           # runs, by monotonic clock
-    cdef Heap expiring            # jobs that no worker has started yet, by monotonic clock
-    cdef Heap ended               # jobs that are remembered for their unique ids, by monotonic clock
-    cdef readonly size_t held_bytes       # of all jobs
-    cdef size_t most_bytes                # the most of it since free memory was last given back
-    cdef size_t memory_step
-    cdef size_t steps             # what walks over jobs and peers have taken so far
-    cdef int job_retries, worker_wakeup, remembered_results
-    cdef double wakeup_grace, function_rest
-    cdef public bint closing      # the server ends: its workers are not to blame for what they lose
-    cdef public bint draining     # it ends soon, and another one goes on with what is in the store
-    cdef public bint crowded      # no further jobs: there is little memory left for them
-    cdef readonly size_t running  # jobs in workers' hands
-    cdef readonly size_t unkept   # jobs that are no background jobs
-    cdef Schedules schedules
-    cdef readonly size_t dead     # jobs that have used up their tries
-    cdef size_t others            # all jobs that nobody has to do
-    cdef double latest            # monotonic seconds, when time passed last
-    cdef double ahead             # by how many seconds the wall clock was ahead of those
-
-    # Nothing is handed out any more, since nobody waits for a job that is in no store.
-    cdef inline bint withholds(self) noexcept nogil:
-        return self.draining and self.unkept == 0
-    # The server may end.
-    cdef inline bint is_idle(self) noexcept nogil:
-        return self.jobs.count == self.others or (self.withholds() and self.running == 0)
-
-    cdef inline void happened(self, Kind kind, const Job* job) noexcept nogil:
-        self.events.note(kind, job, (<Function*>job.home).name)
-
-    cdef Party* party_of(self, Peer peer) noexcept nogil        # NULL, and False below: there is no memory
-    # Numbers go on above `last`. Raises ValueError if the prefix is too long.
-    cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1
-    cdef double due_of(self, const Job* job) noexcept nogil         # wall clock seconds; 0: it is not delayed
+cdef class Life(Aside):
     # --- its begin ---
-    # A job that is nowhere and that nobody knows. NULL, and below too: there is no memory.
-    cdef Job* make(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil
-    cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil
-    # Without memory the job ends.
-    cdef bint bind(self, Job* job, Peer client, const Submission* wanted, bint unique, uint64_t hash, double now) noexcept nogil
-    cdef bint restore_schedule(self, Job* job, const Submission* wanted, const Restored* kept) noexcept nogil
-    cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash) noexcept nogil
     cdef bint restore(self, const Submission* wanted, const Restored* kept, double now) noexcept nogil
-    cdef inline bint wait_for(self, Job* job, Peer client) noexcept nogil:
-        cdef Party* party = self.party_of(client) if client.party == NULL else client.party
-        return party != NULL and attach(&self.waiters, job, party)
-    cdef bint keep(self, Job* job, double now) noexcept nogil       # it is a background job, and the store is to know
-    cdef void unmake(self, Job* job) noexcept nogil
     cdef void unkeep(self, Job* job) noexcept nogil                 # the store did not take it
     # --- its way from state to state ---
-    cdef inline void enqueue(self, Job* job, double now) noexcept nogil:
-        functions_push(&self.functions, job)
-        if job.flags & EXPIRES:
-            self.expire_later(job, now)
-        if self.functions.sleeping > 0:
-            self.wake_for(<Function*>job.home, self.worker_wakeup, now)
-    cdef void expire_later(self, Job* job, double now) noexcept nogil
-    cdef void expire(self, Job* job) noexcept nogil
-    cdef void take_place(self, Job* job, Job* other) noexcept nogil
-    cdef void wake_for(self, Function* function, int most, double now) noexcept nogil
     cdef bint start(self, Job* job, Ability* ability, double now) noexcept nogil
-    cdef void stop(self, Run* run) noexcept nogil
     cdef void forgive_holder(self, Job* job) noexcept nogil
     cdef void requeue(self, Run* run, Loss loss, double now) noexcept nogil
+    cdef bint is_spent(self, const Job* job) noexcept nogil         # it has had all its tries
     # A worker failed, or was lost: it is tried again, perhaps later.
     cdef void retry(self, Job* job, double now) noexcept nogil
-    cdef bint is_spent(self, const Job* job) noexcept nogil         # it has had all its tries
+    cdef void expire(self, Job* job) noexcept nogil
     # A job that no worker has; a time below 0 stays as it is. False: there is no memory, and it is QUEUED.
     cdef bint replace(self, Job* job, uint8_t priority, double due, double now) noexcept nogil
-    # It becomes one of another function, found by its unique id there unless another one is.
-    cdef void rehome(self, Job* job, Function* function) noexcept nogil
-    cdef void claim(self, Job* job) noexcept nogil
-    cdef void abandon(self, Job* job) noexcept nogil
-    cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil
-    cdef void fail(self, Job* job) noexcept nogil
-    cdef void release(self, Job* job) noexcept nogil
     # With another payload, time and priority, and a fresh set of tries; it waits, and no client for it. Returns what it is now;
     # NULL: there is no memory, and it is as it was.
     cdef Job* supersede(self, Job* job, const Submission* wanted, double now) noexcept nogil
-    # --- dead letters, and unique ids that stay taken ---
-    cdef void finish(self, Job* job, bint failed, double now) noexcept nogil        # it has ended, and its clients know
-    cdef bint remember(self, Job* job, bint failed, double seconds, double now) noexcept nogil
-    # --- schedules ---
-    # One for each function and unique id; it has no date yet. NULL: there is no memory.
-    cdef Schedule* schedule(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil
-    cdef void unschedule(self, Job* job) noexcept nogil
-    cdef void rest_aside(self, Job* job) noexcept nogil
-    cdef void rest_no_more(self, Job* job) noexcept nogil
-    cdef void end_failed(self, Job* job, double now) noexcept nogil
-    # It has used up its tries: kept, and its clients are told no more.
-    cdef void bury(self, Job* job, double now) noexcept nogil
-    cdef void inter(self, Job* job) noexcept nogil
-    cdef void trim(self, Function* function) noexcept nogil
-    cdef void discard(self, Job* job) noexcept nogil
-    cdef void kick(self, Job* job, double now) noexcept nogil        # tries begin anew
+    # It becomes one of another function, found by its unique id there unless another one is.
+    cdef void rehome(self, Job* job, Function* function) noexcept nogil
+    # --- its end ---
+    cdef void abandon(self, Job* job) noexcept nogil
+    cdef void note_result(self, Job* job, Party* party, Report kind) noexcept nogil
+    cdef void fail(self, Job* job) noexcept nogil

@@ -4,9 +4,7 @@ from enum import IntEnum
 
 from typing_extensions import disjoint_base
 
-from gearfast.broker.events import Events
-from gearfast.broker.outbox import Outbox
-from gearfast.protocol.handle import Handles
+from gearfast.broker.aside import Aside
 
 class Moved(IntEnum):
     """What became of a job that was to be moved."""
@@ -23,46 +21,5 @@ class Moved(IntEnum):
     """It is no job itself: others come of it."""
 
 @disjoint_base
-class Life:
-    """All jobs of one server. Use `gearfast.broker.broker.Broker`, which is one."""
-
-    closing: bool
-    """The server ends: what a worker loses now counts as no attempt."""
-    crowded: bool
-    """No further jobs are taken, as there is little memory left for them. Set from outside; False at first."""
-    @property
-    def held_bytes(self) -> int:
-        """Bytes of all jobs."""
-    draining: bool
-    """The server ends soon, and another one goes on with what is in the store: nothing is handed out any more unless
-    somebody waits for a job that is no background job."""
-    @property
-    def running(self) -> int:
-        """Jobs in workers' hands."""
-    @property
-    def dead(self) -> int:
-        """Jobs that have used up their tries, and are kept for somebody to look at."""
-    @property
-    def unkept(self) -> int:
-        """Jobs that are no background jobs: somebody waits for them, or a worker does one for nobody."""
-    @property
-    def outbox(self) -> Outbox:
-        """What a store has yet to be told."""
-    @property
-    def events(self) -> Events:
-        """What happens to jobs, counted and written down."""
-    @property
-    def handles(self) -> Handles:
-        """The maker of this broker's handles."""
-
-    def __new__(
-        cls,
-        handle_prefix: bytes = ...,
-        *,
-        job_retries: int = ...,
-        worker_wakeup: int = ...,
-        wakeup_grace: float = ...,
-        remembered_results: int = ...,
-        memory_step: int = ...,
-        function_rest: float = ...,
-    ) -> Life: ...
+class Life(Aside):
+    """Every way of a job from one of its states to another. Use `gearfast.broker.broker.Broker`, which is one."""

@@ -2,7 +2,8 @@
 
 from libc.stdlib cimport calloc, free
 
-from gearfast.broker.functions cimport function_of_node, functions_rule
+from gearfast.broker.functions cimport function_of_node
+from gearfast.broker.gate cimport gate_follow
 from gearfast.broker.rulebook cimport DRAINED, OPEN, PAUSED, UNSAID, Gate, Rule, RuleBook
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
 from gearfast.ground.slice cimport Slice
@@ -50,7 +51,7 @@ cdef class Rulings:
         self.broker.enter()
         count = index_scan(&self.broker.functions.names, &cursor, found, SOME)
         for at in range(count):
-            done = functions_rule(&self.broker.functions, function_of_node(found[at])) and done
+            done = gate_follow(&self.broker.functions, function_of_node(found[at])) and done
         self.broker.rest()
         if not done:
             raise MemoryError("no memory for the rules of a function")

@@ -93,7 +93,7 @@ class DeadLetters:
             "attempts": attempts,
             "submitted": moment(on_the_wall(submitted)),
             "first started": moment(on_the_wall(started)) if started else None,
-            "last failed": moment(on_the_wall(failed)),
+            "last failed": moment(on_the_wall(failed)) if failed else None,
             "last error": last,
             "payload": payload[:SHOWN],
         }
@@ -140,7 +140,7 @@ def dead_row(row: DeadRow) -> Row:
     """``failed, handle, attempts, bytes, function, unique, error``."""
     handle, function, _, unique, size, attempts, _, _, failed, last = row
     return {
-        "failed": moment(on_the_wall(failed)),
+        "failed": moment(on_the_wall(failed)) if failed else None,
         "handle": handle,
         "attempts": attempts,
         "bytes": size,

@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from gearfast.broker.broker import Broker
 from gearfast.broker.rulings import Rulings
@@ -22,7 +22,7 @@ from gearfast.server.policyfile import read_policy_file
 
 log = logging.getLogger("gearfast")
 
-Gate = Literal["open", "paused", "drained"]
+Gate: TypeAlias = Literal["open", "paused", "drained"]
 RULES: Final = "rules"
 """Names what was said at run time in a store's metadata."""
 MOST_BYTES: Final = 60_000

@@ -7,7 +7,7 @@ from libc.string cimport memchr, memcpy
 from gearfast.broker.broker cimport ASLEEP, HAS_WORK, Broker, Slept
 from gearfast.protocol.handle cimport HANDLE_ROOM
 from gearfast.broker.job cimport DEAD, HIGH, SCHEDULED, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
-from gearfast.broker.life cimport Submission
+from gearfast.broker.estate cimport Submission
 from gearfast.protocol.packet cimport (
     CAN_DO, CAN_DO_TIMEOUT, CANT_DO, ECHO_REQ, ECHO_RES, GET_STATUS, GET_STATUS_UNIQUE, GRAB_JOB, GRAB_JOB_ALL,
     GRAB_JOB_UNIQ, JOB_ASSIGN, JOB_ASSIGN_ALL, JOB_ASSIGN_UNIQ, LAST_TYPE, NO_JOB, NOOP, OPTION_REQ, OPTION_RES,

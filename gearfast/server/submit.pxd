@@ -1,6 +1,6 @@
 # SUBMIT   what a submit packet asks for, its parameters included, and what it is answered.
 
-from gearfast.broker.life cimport Submission
+from gearfast.broker.estate cimport Submission
 from gearfast.ground.slice cimport Slice
 from gearfast.protocol.packet cimport Packet
 from gearfast.server.session cimport Row, Session

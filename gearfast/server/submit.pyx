@@ -2,7 +2,7 @@
 
 from libc.string cimport memchr
 
-from gearfast.broker.broker cimport IS_DRAINED, NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Submitted
+from gearfast.broker.submits cimport IS_DRAINED, NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Submitted
 from gearfast.broker.job cimport ENDED, Job
 from gearfast.protocol.packet cimport JOB_CREATED
 from gearfast.protocol.parameters cimport (

@@ -16,7 +16,7 @@ from gearfast.broker.keeping cimport (
     Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,
     is_replaced, keeping_leave, keeping_look_for, keeping_promise, keeping_replaced, keeping_stored, keeping_take,
 )
-from gearfast.broker.life cimport Restored, Submission
+from gearfast.broker.estate cimport Restored, Submission
 from gearfast.broker.line cimport Line, line_at
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.store.record cimport read_more, record_of

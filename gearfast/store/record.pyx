@@ -27,6 +27,8 @@ cdef enum:
     RUN = 9               # and the number of its last job, eight bytes, the lowest first
     STATE = 7             # DEAD, ENDED or SCHEDULED, in one byte; the others are told by the other fields
 
+cdef double LATEST = 1e13     # seconds since 1970, of which the microseconds fit
+
 cdef object new_tuple = tuple.__new__
 
 
@@ -78,7 +80,7 @@ cdef bytes moment(char tag, double when):
 
 
 cdef inline void put_moment(char* at, char tag, double when) noexcept nogil:
-    cdef uint64_t left = <uint64_t>(max(when, 0.0) * 1e6 + 0.5)
+    cdef uint64_t left = <uint64_t>(min(max(when, 0.0), LATEST) * 1e6 + 0.5)
     cdef int place
     at[0] = tag
     at[1] = 8
@@ -163,3 +165,13 @@ cdef bint read_size(const unsigned char** at, const unsigned char* end, bint is_
             return size[0] <= <size_t>(end - at[0])
         shift += 7
     return False
+
+
+def tells_the_past_only(bytes more not None):
+    cdef Submission wanted
+    cdef Restored kept
+    try:
+        read_more(more, &wanted, &kept, 0)
+    except ValueError:
+        return False
+    return wanted.reducer.size == 0 and wanted.policy.size == 0 and kept.state != DEAD

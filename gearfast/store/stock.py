@@ -9,6 +9,7 @@ from gearfast.errors import StoreError
 from gearfast.ground.clock import wall
 from gearfast.logs import NOTICE
 from gearfast.store.contract import StoredJob
+from gearfast.store.record import tells_the_past_only
 
 log = logging.getLogger("gearfast")
 
@@ -57,9 +58,9 @@ def job_of(row: StockRow, number: int) -> StoredJob:
 def row_of(job: StoredJob) -> StockRow:
     """Return our job as a row of gearmand's, with nothing in it None. Raises StoreError when it cannot be one.
 
-    The number of attempts is lost: gearmand keeps none.
+    The number of attempts is lost, and so are the time of its submit and its last error: gearmand keeps none.
     """
-    if job.more:
+    if not tells_the_past_only(job.more):
         raise StoreError("it has something that gearmand does not store, such as a reducer")
     if b"\0" in job.function or b"\0" in job.unique:
         raise StoreError("its function name or its unique id has a NUL byte in it")

@@ -77,7 +77,8 @@ FUNCTION = re.compile(
 DOORS = {
     *("belongs_here", "enter", "rest", "broker_rests", "rest_soon", "forget", "adopt_handles", "drop"),  # broker, life
     *("function_rows", "job_rows", "function_row", "job_row", "of"),  # what an administrator sees
-    *("delayed_rows", "delayed_row", "job_figures", "holder_of", "dead_row"),
+    *("delayed_rows", "delayed_row", "job_figures", "holder_of", "dead_row", "figure_rows", "figure_row"),
+    *("schedule_row", "zone_of", "key_name"),
     *("what_is_wrong", "shown"),  # the words of an ERROR
     *(
         "cursor_number",

@@ -158,7 +158,7 @@ class BrokerModelAndStore(BrokerAndModel):
     @rule(age=st.sampled_from([0.0, 0.5, 2.0]))
     def some_have_waited_too_long(self, age: float) -> None:
         """Whether a batch is being written or not."""
-        numbers, changes = self.batches.overdue(self.now - age)
+        numbers, changes, _ = self.batches.overdue(self.now - age)
         for number, _ in changes:
             self.lone.setdefault(number, False)
         numbers += [number for number, waits in self.lone.items() if waits and number not in numbers]

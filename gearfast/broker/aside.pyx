@@ -1,0 +1,174 @@
+"""Jobs that nobody has to do: dead letters, ended ones whose unique ids stay taken, and schedules."""
+
+from libc.math cimport INFINITY
+from libc.stdint cimport uint64_t
+
+from gearfast.ground.heap cimport heap_pop_due, heap_push
+from gearfast.ground.slice cimport Slice
+from gearfast.protocol.parameters cimport UNIQUE_TTL, Parameters
+from gearfast.broker.estate cimport BATCH
+from gearfast.broker.events cimport BURIED, CANCELLED, DISCARDED, KICKED
+from gearfast.broker.functions cimport Function
+from gearfast.broker.job cimport (
+    DEAD, ENDED, OWNS_UNIQUE, SCHEDULED, Job, job_payload, job_policy, job_unique, lane_push,
+)
+from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_replace
+from gearfast.broker.party cimport detach
+from gearfast.broker.past cimport dead_size, submitted_at
+from gearfast.broker.rules cimport dead_most, dead_most_bytes, retries_of, rule_of
+from gearfast.broker.schedules cimport Schedule, schedules_add, schedules_find
+from gearfast.broker.unique cimport unique_give_up, unique_hash, unique_key, unique_take
+
+cdef enum:
+    MOST_ENDED = 100_000          # jobs that are remembered for their unique ids; those that would go first go first
+
+
+cdef class Aside(Estate):
+    # --- dead letters ---
+
+    cdef void bury(self, Job* job, double now) noexcept nogil:
+        cdef Function* function = <Function*>job.home
+        self.happened(BURIED, job)
+        self.displace(job)
+        while job.waiters != NULL:
+            detach(&self.waiters, job.waiters)
+        unique_give_up(&self.uniques, job)
+        self.inter(job)
+        self.outbox.gather_again(job, now)
+        self.trim(function)
+
+    cdef void inter(self, Job* job) noexcept nogil:
+        """Behind the others of its function; from now on it is no job that anybody has to do."""
+        cdef Function* function = <Function*>job.home
+        lane_push(&function.dead, job)
+        job.state = DEAD
+        function.dead_bytes += dead_size(job)
+        self.dead += 1
+        self.rest_aside(job)
+
+    cdef void trim(self, Function* function) noexcept nogil:
+        """The oldest leave first, those that came with the last one at once: so there is never much to do."""
+        cdef int left
+        for left in range(BATCH):
+            if function.dead.count <= dead_most(function) and function.dead_bytes <= dead_most_bytes(function):
+                return
+            self.discard(function.dead.head)
+
+    cdef void discard(self, Job* job) noexcept nogil:
+        self.happened(DISCARDED, job)
+        self.release(job)
+
+    cdef void kick(self, Job* job, double now) noexcept nogil:
+        """It is found by its unique id again, unless another one is by now."""
+        self.happened(KICKED, job)
+        self.displace(job)
+        job.attempts = 0
+        self.claim(job)
+        self.enqueue(job, now)
+        self.outbox.gather_again(job, now)
+
+    cdef void end_failed(self, Job* job, double now) noexcept nogil:
+        """It has failed for good, and its clients know."""
+        if is_background(job) and retries_of(job) >= 0:
+            self.bury(job, now)
+        else:
+            self.finish(job, True, now)
+
+    # --- unique ids that stay taken ---
+
+    cdef void finish(self, Job* job, bint failed, double now) noexcept nogil:
+        cdef const Parameters* rule = rule_of(job, UNIQUE_TTL) if job.flags & OWNS_UNIQUE else NULL
+        if rule == NULL or rule.unique_ttl <= 0 or not self.remember(job, failed, rule.unique_ttl, now):
+            self.release(job)
+
+    cdef bint remember(self, Job* job, bint failed, double seconds, double now) noexcept nogil:
+        """Without all that is needed to do it. False: there is no memory."""
+        cdef Submission wanted = Submission(Slice(NULL, 0), job_unique(job), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), job.priority)
+        cdef Slice key = unique_key(job_unique(job), job_payload(job))
+        cdef uint64_t hash = unique_hash(key)
+        cdef Job* ended
+        cdef bint kept
+        if key.data != job_unique(job).data:       # its payload is its unique id
+            wanted.payload = key
+        ended = self.make(<Function*>job.home, &wanted, job.number, submitted_at(job))
+        if ended == NULL:
+            return False
+        if not heap_push(&self.ended, now + seconds, job.number, ended, &ended.place.due):
+            self.unmake(ended)
+            return False
+        self.displace(job)
+        while job.waiters != NULL:
+            detach(&self.waiters, job.waiters)
+        unique_give_up(&self.uniques, job)
+        kept = is_background(job)
+        self.unkept -= not kept
+        ended.kept = job.kept
+        keeping_begin(ended)                       # nobody waits for it
+        ended.state = ENDED
+        ended.attempts = failed
+        self.take_place(job, ended)
+        unique_take(&self.uniques, ended, hash)
+        self.rest_aside(ended)
+        if kept:
+            self.outbox.gather_again(ended, now)
+        if self.ended.count > MOST_ENDED:
+            self.release(<Job*>heap_pop_due(&self.ended, INFINITY))
+        return True
+
+    cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash) noexcept nogil:
+        if unique and heap_push(&self.ended, wanted.due - self.ahead, job.number, job, &job.place.due):
+            job.state = ENDED
+            unique_take(&self.uniques, job, hash)
+            self.rest_aside(job)
+        else:
+            self.release(job)
+        return True
+
+    # --- schedules ---
+
+    cdef Schedule* schedule(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
+        cdef Schedule* before = schedules_find(&self.schedules, function, wanted.unique)
+        cdef Schedule* schedule
+        cdef Job* job
+        if before != NULL:                         # the same one, with its handle and its last run
+            job = self.make(function, wanted, before.job.number, now)
+            if job == NULL:
+                return NULL
+            keeping_replace(job, before.job)
+            self.take_place(before.job, job)
+            job.state = SCHEDULED
+            job.place.schedule = before
+            before.job = job
+            self.outbox.gather_again(job, now)
+            return before
+        job = self.create(function, wanted, number, now)
+        if job == NULL:
+            return NULL
+        schedule = schedules_add(&self.schedules, job)
+        if schedule == NULL:
+            self.release(job)
+            return NULL
+        function.schedules += 1
+        self.rest_aside(job)
+        if self.outbox.on and not self.keep(job, now):
+            self.release(job)
+            return NULL
+        return schedule
+
+    cdef void unschedule(self, Job* job) noexcept nogil:
+        self.happened(CANCELLED, job)
+        self.release(job)
+
+    cdef bint restore_schedule(self, Job* job, const Submission* wanted, const Restored* kept) noexcept nogil:
+        cdef Schedule* schedule = NULL
+        if job_policy(job) != NULL and schedules_find(&self.schedules, <Function*>job.home, wanted.unique) == NULL:
+            schedule = schedules_add(&self.schedules, job)
+        if schedule == NULL:
+            self.release(job)
+            return False
+        schedule.due = wanted.due
+        schedule.fired = kept.fired
+        schedule.run = kept.run
+        (<Function*>job.home).schedules += 1
+        self.rest_aside(job)
+        return True

@@ -1,0 +1,1 @@
+"""Functions follow the rules. There is nothing here for Python."""
