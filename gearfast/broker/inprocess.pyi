@@ -53,7 +53,8 @@ class InProcessPeer(Peer):
         with unique ``b"-"`` one with the same payload. An empty unique id or key joins nothing.
 
         ``parameters`` are asked of the job for all its life: ``retries``, ``backoff``, ``timeout``, such as
-        ``b"retries=3;backoff=fixed:10s"``. Raises ValueError for a mistake in them.
+        ``b"retries=3;backoff=fixed:10s"``. Raises ValueError for a mistake in them. With ``cron`` among them it is a
+        schedule, which is due first at ``due``; without that it waits for a date (`gearfast.broker.timetable`).
 
         Unless ``background``, this peer hears what the worker reports. ``due`` is wall clock time
         in seconds; 0 or less is at once. The default priority is 1 (normal).

@@ -23,7 +23,7 @@ cdef enum:
     WAKE = -1
 
 cdef size_t MAX_PAYLOAD = 0xFFFFFFFF
-cdef set LASTING_KEYS = {"retries", "backoff", "timeout", "ttl", "unique_ttl", "duplicate", "graceful"}
+cdef set LASTING_KEYS = {"retries", "backoff", "timeout", "ttl", "unique_ttl", "duplicate", "graceful", "cron", "tz", "overlap", "catchup"}
 
 cdef tuple KINDS = tuple(ReportName)
 
@@ -104,22 +104,26 @@ cdef class InProcessPeer(Peer):
         wanted.background = background
         wanted.due = due
         wanted.given = AT if due > 0 else 0
-        wanted.replaces = parameter_texts.read(parameters).get("duplicate") == "replace" if parameters else False
+        asked = parameter_texts.read(parameters) if parameters else {}
+        wanted.replaces = asked.get("duplicate") == "replace"
         if not 0 <= priority <= 2:
             raise ValueError(f"a priority is 0 (high), 1 (normal) or 2 (low), not {priority}")
         if len(unique) > 64:
             raise ValueError(f"a unique id has at most 64 bytes, not {len(unique)}")
-        if due > 0 and not background:
+        if (due > 0 or "cron" in asked) and not background:
             raise ValueError("only a background job can be due later")
         if not due < float("inf"):
             raise ValueError(f"the due time of a job cannot be {due}")
-        if parameters and not all_lasting(parameters):
+        if not asked.keys() <= LASTING_KEYS:
             raise ValueError(f"a job keeps {", ".join(sorted(LASTING_KEYS))}; give it another time or priority by due and priority")
         if len(payload) > MAX_PAYLOAD:
             raise ValueError(f"a payload has less than 4 GiB, not {len(payload)} bytes")
         self.broker.enter()
         try:
-            submitted = self.broker.submit(self, &wanted, now, &job)
+            if "cron" in asked:
+                submitted = self.broker.submit_schedule(&wanted, now, &job)
+            else:
+                submitted = self.broker.submit(self, &wanted, now, &job)
             if submitted == NO_MEMORY:
                 raise MemoryError("no memory for another job")
             if submitted >= QUEUE_FULL:
@@ -236,8 +240,3 @@ cdef object status_of(Job* job):
     if job.state != RUNNING:
         return False, 0, 0, job.waiting
     return True, job.place.run.numerator, job.place.run.denominator, job.waiting
-
-
-cdef bint all_lasting(bytes parameters) except -1:
-    """Raises ValueError for a mistake in them."""
-    return parameter_texts.read(parameters).keys() <= LASTING_KEYS

@@ -2,8 +2,6 @@
 
 from enum import IntEnum
 
-from typing_extensions import disjoint_base
-
 from gearfast.broker.aside import Aside
 
 class Moved(IntEnum):
@@ -20,6 +18,5 @@ class Moved(IntEnum):
     IS_SCHEDULE = 5
     """It is no job itself: others come of it."""
 
-@disjoint_base
 class Life(Aside):
     """Every way of a job from one of its states to another. Use `gearfast.broker.broker.Broker`, which is one."""

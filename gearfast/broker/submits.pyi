@@ -2,8 +2,6 @@
 
 from enum import IntEnum
 
-from typing_extensions import disjoint_base
-
 from gearfast.broker.leaving import Leaving
 
 class Submitted(IntEnum):
@@ -24,6 +22,5 @@ class Submitted(IntEnum):
     IS_DRAINED = 6
     """It was refused: an operator wants no more jobs of its function."""
 
-@disjoint_base
 class Submits(Leaving):
     """A broker's. Use `gearfast.broker.broker.Broker`, which is one."""

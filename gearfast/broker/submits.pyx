@@ -111,7 +111,8 @@ cdef class Submits(Leaving):
         if schedule == NULL:
             return NO_MEMORY
         out[0] = schedule.job
-        schedules_date(&self.schedules, schedule, wanted.due)
+        if wanted.due > 0:
+            schedules_date(&self.schedules, schedule, wanted.due)
         if schedule.job.number <= self.handles.last:
             return COALESCED
         self.handles.last += 1

@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple
 
 from gearfast.broker.broker import Broker
 from gearfast.broker.rulings import Rulings
@@ -22,7 +22,6 @@ from gearfast.server.policyfile import read_policy_file
 
 log = logging.getLogger("gearfast")
 
-Gate: TypeAlias = Literal["open", "paused", "drained"]
 RULES: Final = "rules"
 """Names what was said at run time in a store's metadata."""
 MOST_BYTES: Final = 60_000
@@ -36,7 +35,7 @@ class Said:
 
     values: dict[str, str] = field(default_factory=dict)
     """By their keys, as submit parameters are written."""
-    gate: Gate | None = None
+    gate: Literal["open", "paused", "drained"] | None = None
     reason: bytes = b""
 
 
@@ -89,7 +88,7 @@ class Policies:
         self.follow()
         log.log(NOTICE, "The policy file %s was read again", self.path)
 
-    def rules(self) -> list[tuple[bytes, bytes, Gate | None, bytes]]:
+    def rules(self) -> list[tuple[bytes, bytes, Literal["open", "paused", "drained"] | None, bytes]]:
         """Return all of them, the weakest first, as the broker takes them."""
         of_file = [(pattern, text_of(self.file[pattern]), None, b"") for pattern in sorted(self.file, key=strength)]
         return of_file + [

@@ -88,7 +88,6 @@ DOORS = {
         "status_of",
         "packet_tuple",
         "error",
-        "all_lasting",
     ),  # for Python
     "release_collector",
 }

@@ -25,6 +25,9 @@ from typing import Any
 
 import gearfast
 from gearfast import Broker, Config, InProcessPeer
+from gearfast.broker.deadletters import DeadLetters
+from gearfast.broker.rulings import Rulings
+from gearfast.broker.timetable import Timetable
 from gearfast.server.outlet import Outlet
 from gearfast.server.request import answer_requests
 from gearfast.server.secure import TlsTransport
@@ -124,6 +127,22 @@ def batches() -> Batches:
     return made
 
 
+def rulings() -> Rulings:
+    """With rules that a function follows."""
+    made = Rulings(worker().broker)
+    made.set([(b"f*", b"retries=3", "paused", b"why")])
+    made.apply(0)
+    return made
+
+
+def timetable() -> Timetable:
+    """With a schedule that has a date, and one that has none."""
+    peer = worker()
+    for unique, due in ((b"a", 1e9), (b"b", 0.0)):
+        peer.submit(b"f", b"x", unique, background=True, due=due, parameters=b"cron=* * * * *")
+    return Timetable(peer.broker)
+
+
 def turn() -> Turn:
     """Ends of turns that nobody calls."""
     return Turn(service(), Loop(), Config())  # type: ignore[arg-type]
@@ -163,6 +182,9 @@ MADE: dict[str, Callable[[], Any]] = {
     "InProcessPeer": worker,
     "Outbox": lambda: Broker().outbox,
     "Batches": batches,
+    "DeadLetters": lambda: DeadLetters(worker().broker),
+    "Rulings": rulings,
+    "Timetable": timetable,
     "ConfigError": lambda: gearfast.ConfigError("text"),
     "Memory": lambda: turn().memory,
     "Notes": lambda: service().notes,
@@ -180,6 +202,9 @@ MADE: dict[str, Callable[[], Any]] = {
 GIVEN: dict[str, Callable[[], list[Any]]] = {
     "InProcessPeer": lambda: [Broker()],
     "Batches": lambda: [Broker()],
+    "DeadLetters": lambda: [Broker()],
+    "Rulings": lambda: [Broker()],
+    "Timetable": lambda: [Broker()],
     "Notes": lambda: [quiet_log(), Broker()],
     "Service": lambda: [Broker(), Config(), quiet_log()],
     "Session": lambda: [service(), Outlet(), 3, b"unix"],
