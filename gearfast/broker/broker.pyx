@@ -16,7 +16,7 @@ from gearfast.broker.functions cimport (
     functions_find_folded, functions_forget, functions_forgets, functions_get, functions_limit, functions_next,
     functions_rouse, functions_sleep, functions_use, worker_is_woken, worker_new,
 )
-from gearfast.broker.job cimport DEAD, ENDED, NOT_THERE, RUNNING, SCHEDULED, Run
+from gearfast.broker.job cimport DEAD, ENDED, NOT_THERE, OWNS_UNIQUE, RUNNING, SCHEDULED, Run
 from gearfast.broker.jobtable cimport jobtable_scan
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.life cimport IS_BURIED, IS_SCHEDULE, MOVED, NO_SUCH_JOB, RUNS, STAYS
@@ -239,8 +239,10 @@ cdef class Broker(Submits):
             self.happened(ENDS[kind - <int>COMPLETE], job)
             if retries >= 0:
                 self.bury(job, now)
-            else:
+            elif job.flags & OWNS_UNIQUE:
                 self.finish(job, kind >= FAIL, now)
+            else:
+                self.release(job)
         elif job.waiters == NULL and not is_background(job):
             self.abandon(job)                      # its clients do not listen any more
         return TAKEN

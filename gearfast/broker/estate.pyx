@@ -105,32 +105,14 @@ cdef class Estate:
     # --- its begin ---
 
     cdef Job* make(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
-        cdef Policy* policy = NULL
-        cdef Job* job
-        if wanted.policy.size > 0:
-            policy = policy_take(&self.policies, wanted.policy)
-            if policy == NULL:
-                return NULL
-        job = job_new(wanted.unique, wanted.reducer, wanted.payload, policy, may_expire(function, policy))
-        if job == NULL:
-            if policy != NULL:
-                policy_give(&self.policies, policy)
-            return NULL
-        job.home = &function.lanes
-        job.history.submitted = now
-        job.priority = wanted.priority
-        job.number = number
-        job.state = NOWHERE
-        return job
+        return made(self, function, wanted, number, now)
 
     cdef void unmake(self, Job* job) noexcept nogil:
-        if job.flags & HAS_POLICY:
-            policy_give(&self.policies, job_policy(job))
-        job_free(job)
+        unmade(self, job)
 
     cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
         """Known by its number, and one of its function's."""
-        cdef Job* job = self.make(function, wanted, number, now) if jobtable_reserve(&self.jobs, number) else NULL
+        cdef Job* job = made(self, function, wanted, number, now) if jobtable_reserve(&self.jobs, number) else NULL
         if job == NULL:
             return NULL
         if wanted.background:
@@ -275,7 +257,7 @@ cdef class Estate:
         function.total -= 1
         functions_rest(&self.functions, function)
         self.held_bytes -= job_size(job)
-        self.unmake(job)
+        unmade(self, job)
         if self.most_bytes - self.held_bytes > self.memory_step:     # in steps: a spike is not given back in one pause
             self.most_bytes = self.held_bytes
             give_memory_back()
@@ -314,3 +296,29 @@ cdef inline void rise(Estate self, Job* job) noexcept nogil:
     function.dead_bytes -= dead_size(job)
     self.dead -= 1
     self.rest_no_more(job)
+
+
+cdef inline Job* made(Estate self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
+    cdef Policy* policy = NULL
+    cdef Job* job
+    if wanted.policy.size > 0:
+        policy = policy_take(&self.policies, wanted.policy)
+        if policy == NULL:
+            return NULL
+    job = job_new(wanted.unique, wanted.reducer, wanted.payload, policy, may_expire(function, policy))
+    if job == NULL:
+        if policy != NULL:
+            policy_give(&self.policies, policy)
+        return NULL
+    job.home = &function.lanes
+    job.history.submitted = now
+    job.priority = wanted.priority
+    job.number = number
+    job.state = NOWHERE
+    return job
+
+
+cdef inline void unmade(Estate self, Job* job) noexcept nogil:
+    if job.flags & HAS_POLICY:
+        policy_give(&self.policies, job_policy(job))
+    job_free(job)

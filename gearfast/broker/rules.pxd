@@ -6,7 +6,7 @@ from gearfast.broker.functions cimport Function
 from gearfast.broker.job cimport HAS_POLICY, Job, job_policy
 from gearfast.broker.policy cimport Policy
 from gearfast.broker.rulebook cimport Rules
-from gearfast.protocol.parameters cimport Parameters
+from gearfast.protocol.parameters cimport TTL, Parameters
 
 # Of one key (Given): NULL, if nobody has asked for anything.
 cdef inline const Parameters* rule_of(const Job* job, uint32_t key) noexcept nogil:
@@ -20,7 +20,9 @@ cdef int retries_of(const Job* job) noexcept nogil
 # Whether what its worker hands back in order is no try.
 cdef bint is_free(const Job* job) noexcept nogil
 # Whether a job with this policy, or NULL, fails when no worker starts it in time.
-cdef bint may_expire(const Function* function, const Policy* policy) noexcept nogil
+cdef inline bint may_expire(const Function* function, const Policy* policy) noexcept nogil:
+    return ((policy != NULL and policy.asked.given & TTL != 0)
+            or (function.rules != NULL and function.rules.asked.given & TTL != 0))
 # Seconds that its worker may have it, `seconds` being what the worker has said; infinity: as long as it takes.
 cdef double timeout_of(const Job* job, double seconds) noexcept nogil
 # Of a function's dead letters, and of their bytes.

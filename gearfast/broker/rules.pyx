@@ -20,10 +20,6 @@ cdef bint is_free(const Job* job) noexcept nogil:
     return rule != NULL and rule.free
 
 
-cdef bint may_expire(const Function* function, const Policy* policy) noexcept nogil:
-    return (policy != NULL and policy.asked.given & TTL != 0) or has(function, TTL)
-
-
 cdef double timeout_of(const Job* job, double seconds) noexcept nogil:
     cdef const Parameters* rule = rule_of(job, TIMEOUT)
     if rule != NULL and (seconds <= 0 or rule.timeout < seconds):

@@ -2,6 +2,7 @@
 #
 # Entries know their place (`position`), so that any of them can leave at once.
 
+from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 
 cdef struct Entry:
@@ -24,4 +25,5 @@ cdef void* heap_pop_due(Heap* heap, double now) noexcept nogil
 cdef inline double heap_when(const Heap* heap, size_t position) noexcept nogil:
     return heap.entries[position].when
 # When the soonest is due; infinity if there is none.
-cdef double heap_soonest(const Heap* heap) noexcept nogil
+cdef inline double heap_soonest(const Heap* heap) noexcept nogil:
+    return heap.entries[0].when if heap.count > 0 else INFINITY

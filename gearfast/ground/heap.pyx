@@ -90,7 +90,3 @@ cdef void* heap_pop_due(Heap* heap, double now) noexcept nogil:
     cdef void* item = heap.entries[0].item
     heap_remove(heap, 0)
     return item
-
-
-cdef double heap_soonest(const Heap* heap) noexcept nogil:
-    return heap.entries[0].when if heap.count > 0 else INFINITY
