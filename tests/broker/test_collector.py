@@ -1,6 +1,7 @@
 """Python's collector may end a forgotten peer at any allocation, and no walk over its jobs is harmed by that."""
 
 import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -172,3 +173,20 @@ def test_the_one_who_was_woken_is_forgotten_before_it_grabs(broker: Broker) -> N
     assert broker.cancel_job(told)
     assert client.held is None
     assert next_one.wakes == 1
+
+
+def test_a_worker_that_is_forgotten_together_with_its_broker_gives_its_job_back() -> None:
+    """The collector may clear the broker first: what it is made of is there until its last peer has gone."""
+    gc.collect()
+    gc.disable()
+    broker = Broker(b"H:test")
+    worker = Forgetful(broker)
+    worker.can_do(b"f")
+    submitted(worker, b"f", background=True)
+    assert grabbed(worker)
+    gone = weakref.ref(worker)
+    circle: list[object] = [broker, worker]
+    circle.append(circle)
+    del broker, worker, circle
+    gc.collect()
+    assert gone() is None

@@ -54,7 +54,7 @@ def test_a_job_that_failed_is_tried_again_as_often_as_it_may(kind: Report) -> No
         assert play.fail(kind) == Reported.TAKEN
         assert play.state == "queued"
     assert play.fail(kind) == Reported.TAKEN
-    assert play.state is GONE
+    assert play.state == "buried"
     assert play.broker.job_count == 0
 
 
@@ -77,7 +77,7 @@ def test_it_waits_between_two_tries_longer_each_time() -> None:
         play.wait(0.001)
         assert play.state == "queued"
     play.fail()
-    assert play.state is GONE
+    assert play.state == "buried"
 
 
 def test_jitter_is_a_part_of_the_wait_from_a_half_on() -> None:
@@ -114,7 +114,7 @@ def test_lost_workers_count_as_tries_and_wait_as_well() -> None:
         play.wait(1.0)
     assert play.grab()
     play.worker.disconnect(play.now)
-    assert play.state is GONE
+    assert play.state == "buried"
 
 
 @pytest.mark.parametrize(

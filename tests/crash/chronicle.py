@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gearfast.store.contract import StoredJob
+from tests.support.records import REDUCER, fields
 
 SERIAL_SIZE = 8
 """Bytes at the beginning of a payload that make it the only one of its kind; shorter ones have none."""
@@ -46,10 +47,9 @@ class Submit:
 
     def is_stored_as(self, job: StoredJob) -> bool:
         """Whether the store holds what was asked for."""
-        more = b"\x01\x01" + bytes([len(self.reducer)]) + self.reducer if self.reducer else b""
-        same = (self.function, self.unique, self.payload, self.priority, more)
+        same = (self.function, self.unique, self.payload, self.priority, self.reducer)
         due = job.due == self.due or (job.due == 0 and self.due <= time.time())
-        return due and same == (job.function, job.unique, job.payload, job.priority, job.more)
+        return due and same == (job.function, job.unique, job.payload, job.priority, reducer_of(job))
 
 
 @dataclass(eq=False, slots=True)
@@ -287,8 +287,7 @@ class Chronicle:
         self.barrier = self.highest = 0
         for job in stored:
             names = (job.function, job.unique, job.payload)
-            reducer = job.more[3:]
-            wish = Submit(*names, priority=job.priority, due=int(job.due), reducer=reducer, number=job.number)
+            wish = Submit(*names, priority=job.priority, due=int(job.due), reducer=reducer_of(job), number=job.number)
             self.jobs[job.number] = Job(job.number, content=wish, acknowledged=self.tick(), losses=job.attempts)
         self.highest = max(found, default=0)
         self.met = list(self.jobs.values())
@@ -333,3 +332,8 @@ class Chronicle:
         job.holder = None
         job.acknowledged = job.acknowledged or self.tick()  # who looks into the store knows of it
         job.answers.clear()
+
+
+def reducer_of(job: StoredJob) -> bytes:
+    """The name of its reducer, empty if there is none."""
+    return dict(fields(job.more)).get(REDUCER, b"")

@@ -67,9 +67,19 @@ def test_the_longer_name_has_the_line_whatever_its_case_and_its_spaces() -> None
     assert commands.answer(session, b"show  jobs") == b"2 show jobs"
     assert commands.answer(session, b"show other") == b"1 show other"
     assert commands.answer(session, b"jobs") == b"ERR UNKNOWN_COMMAND Unknown+server+commandjobs\r\n"
+
+
+def test_a_word_too_many_closes_the_connection_where_stock_does_so() -> None:
+    """At the sixth one, for a command that says so and for one that nobody knows; a plugin's own says what is wrong."""
+    commands = Commands()
+    commands.add("show", answer(b"1 "), most=5)
+    commands.add("show jobs", answer(b"2 "))
+    session: Any = None
+    assert commands.answer(session, b"show a b c d") == b"1 show a b c d"
     assert commands.answer(session, b"show a b c d e") is None
-    assert commands.answer(session, b"hide a b c d e") is None
-    assert commands.answer(session, b"show jobs b c d e") == b"2 show jobs b c d e"
+    assert commands.answer(session, b"show jobs b c d e f") == b"2 show jobs b c d e f"
+    assert commands.answer(session, b"other b c d e") == b"ERR UNKNOWN_COMMAND Unknown+server+commandother\r\n"
+    assert commands.answer(session, b"other b c d e f") is None
 
 
 def test_without_any_command_a_line_closes_the_connection() -> None:
