@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gearfast.broker.broker import Broker
+from gearfast.broker.deadletters import DeadLetters
 from gearfast.broker.inprocess import InProcessPeer
 from gearfast.broker.peer import Report
 from tests.support import model
@@ -63,6 +64,7 @@ class BrokerAndModel(RuleBasedStateMachine):
             wakeup_grace=GRACE,
             remembered_results=remembered_results,
         )
+        self.letters = DeadLetters(self.broker)
         self.peers = [InProcessPeer(self.broker) for _ in range(PEERS)]
         self.model.peers = [model.Peer() for _ in range(PEERS)]
         self.was_held: list[list[int]] = [[] for _ in range(PEERS)]
@@ -71,9 +73,11 @@ class BrokerAndModel(RuleBasedStateMachine):
         return self.peers[number], self.model.peers[number]
 
     def handle(self, pick: int) -> bytes:
-        """Most often of a job that there is, else of one that was, or of none."""
+        """Most often of a job that there is, else of one that is buried, of one that was, or of none."""
         if pick < 9 and self.model.jobs:
             return self.model.jobs[pick % len(self.model.jobs)].handle
+        if pick == 10 and self.model.buried:
+            return self.model.buried[self.model.numbers % len(self.model.buried)].handle
         if pick == 11:
             return b"H:other:1"
         return b"%s:%d" % (PREFIX, max(self.model.numbers - pick + 9, 0))
@@ -227,9 +231,9 @@ class BrokerAndModel(RuleBasedStateMachine):
 
     @rule(number=peers)
     def forget(self, number: int) -> None:
-        """A peer that is forgotten disconnects at the beginning of time: it cannot ask for it."""
+        """A peer that is forgotten disconnects at the time of the last tick: it cannot ask for another."""
         self.peers[number] = InProcessPeer(self.broker)
-        self.model.disconnect(self.model.peers[number], 0.0)
+        self.model.disconnect(self.model.peers[number], self.model.latest)
         self.model.peers[number] = model.Peer()
 
     # --- time ---
@@ -260,6 +264,57 @@ class BrokerAndModel(RuleBasedStateMachine):
         assert self.broker.move_job(handle, priority=priority, due=due, now=self.now) is self.model.move(
             handle, priority, due, self.now
         )
+
+    @rule(
+        number=peers, name=workable, unique=uniques, why=st.sampled_from([b"", b"why", b"x" * 5000]), lost=st.booleans()
+    )
+    def fail_for_good(self, number: int, name: bytes, unique: bytes, why: bytes, lost: bool) -> None:
+        """A job with one try, and a worker that says why it failed, or leaves."""
+        self.submit_to_be_tried_again(number, name, unique, Asked(0))
+        self.can_do(number, name, 0)
+        for _ in range(3):
+            self.grab(number)
+            if lost:
+                self.cant_do(number, name)
+                self.can_do(number, name, 0)
+            elif why:
+                self.tell(number, 0, Report.EXCEPTION, why)
+            else:
+                self.tell(number, 0, Report.FAIL, b"")
+
+    @rule(pick=picks)
+    def kick_one(self, pick: int) -> None:
+        handle = self.handle(10 if pick < 9 else pick)
+        job = self.model.find_buried(handle)
+        assert self.letters.kick_job(handle, self.now) is (job is not None)
+        if job is not None:
+            self.kicked(job)
+
+    @rule(name=functions, most=st.sampled_from([0, 1, 2, 100]))
+    def kick(self, name: bytes, most: int) -> None:
+        """The oldest first."""
+        jobs = self.model.buried_of(name)[:most]
+        assert self.letters.kick(name, most, self.now) == len(jobs)
+        for job in jobs:
+            self.kicked(job)
+
+    def kicked(self, job: model.Job) -> None:
+        self.model.kick(job, self.now)
+
+    @rule(pick=picks)
+    def delete(self, pick: int) -> None:
+        handle = self.handle(10 if pick < 9 else pick)
+        job = self.model.find_buried(handle)
+        assert self.letters.discard_job(handle) is (job is not None)
+        if job is not None:
+            self.model.buried.remove(job)
+
+    @rule(name=functions, most=st.sampled_from([0, 1, 1, 100]))
+    def purge(self, name: bytes, most: int) -> None:
+        jobs = self.model.buried_of(name)[:most]
+        assert self.letters.discard(name, most) == len(jobs)
+        for job in jobs:
+            self.model.buried.remove(job)
 
     @rule(name=workable, limits=st.tuples(*[st.sampled_from([0, 0, 2, 5])] * 3))
     def limit(self, name: bytes, limits: tuple[int, int, int]) -> None:
@@ -299,9 +354,28 @@ class BrokerAndModel(RuleBasedStateMachine):
         assert (self.broker.delayed_count, self.broker.soonest) == (len(later), min(later, default=math.inf))
 
     @invariant()
+    def the_same_jobs_are_buried(self) -> None:
+        buried = self.model.buried
+        assert self.broker.dead == len(self.letters) == len(buried)
+        cursor, rows = self.letters.scan(0)
+        assert (cursor, sorted(rows)) == (0, sorted(job.dead_row for job in buried))
+        for name in (b"f", b"g"):
+            assert self.letters.count(name) == len(self.model.buried_of(name))
+        for job in self.model.jobs:
+            assert self.letters.show(job.handle) is None
+        for job in buried:
+            assert self.letters.show(job.handle) == (*job.dead_row, job.payload)
+
+    @invariant()
     def whoever_asks_is_told_the_same(self) -> None:
         for job in self.model.jobs:
             assert self.peers[0].status(job.handle) == job.status
+            shown = self.broker.show_job(job.handle)
+            assert shown is not None
+            holder = None if job.holder is None else self.peers[self.model.peers.index(job.holder)]
+            assert (shown[5], *shown[10:13]) == (job.attempts, job.submitted, holder, job.error)
+        for job in self.model.buried:
+            assert self.peers[0].status(job.handle) is None
         for unique in (b"u", b"p"):
             assert self.peers[0].status_unique(unique) in self.model.status_unique(unique)
 

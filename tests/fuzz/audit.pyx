@@ -6,19 +6,23 @@ from libc.string cimport memset
 
 from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Cursor, Node, index_scan
-from gearfast.broker.job cimport DELAYED, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, Job, Run, Waiter, job_size
+from gearfast.broker.job cimport (
+    DEAD, DELAYED, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, Job, Lane, Run, Waiter, job_size,
+)
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_find, jobtable_scan
 from gearfast.broker.party cimport Party
+from gearfast.broker.past cimport dead_size
 from gearfast.ground.ring cimport Ring, ring_empty
 from gearfast.broker.functions cimport Ability, Function, Functions, Worker, function_of_node, is_place, worker_is_woken
 from gearfast.broker.rotation cimport PRIORITIES
+from gearfast.broker.rules cimport dead_most, dead_most_bytes
 
 from tests.fuzz.complaint cimport complain
 
 cdef struct Tally:                # of one function, or of all
     Function* function
-    size_t jobs, queued, delayed, running
+    size_t jobs, queued, delayed, running, dead, dead_bytes
     size_t delayed_in[PRIORITIES]
     size_t abilities, called
 
@@ -78,19 +82,20 @@ cdef void open_tallies(Functions* functions) noexcept:
     hold(tallied == functions.names.count, "functions: the index counts wrong")
 
 
-cdef size_t lane_length(const Function* function, int priority) noexcept:
-    cdef Job* job = function.lanes.lane[priority].head
+cdef size_t lane_length(const Function* function, const Lane* lane, int state) noexcept:
+    cdef Job* job = lane.head
     cdef Job* before = NULL
     cdef size_t length = 0
     while job != NULL:
         hold(job.place.lane.prev == before, "a lane is broken")
-        hold(job.state == QUEUED, "a job in a lane is not queued")
-        hold(job.home == &function.lanes and job.priority == priority, "a job is in the wrong lane")
+        hold(job.state == state, "a job in a lane is not queued, or not buried")
+        hold(job.home == &function.lanes, "a job is in another function's lane")
+        hold(state == DEAD or lane == &function.lanes.lane[job.priority], "a job is in the wrong lane")
         length += 1
         before = job
         job = job.place.lane.next
-    hold(function.lanes.lane[priority].tail == before, "a lane has lost its end")
-    hold(function.lanes.lane[priority].count == length, "a lane counts wrong")
+    hold(lane.tail == before, "a lane has lost its end")
+    hold(lane.count == length, "a lane counts wrong")
     return length
 
 
@@ -107,14 +112,18 @@ cdef void audit_functions(Functions* functions) noexcept:
         tally = tallies + at
         function = tally.function
         queued = 0
-        rests = not function.wanted and function.total == 0 and function.workers == 0
+        rests = not function.wanted and function.total == 0 and function.workers == 0 and function.dead.count == 0
         for priority in range(PRIORITIES):
             busy[priority] += function.lanes.lane[priority].count > 0
-            queued += lane_length(function, priority)
+            queued += lane_length(function, &function.lanes.lane[priority], QUEUED)
             hold(function.delayed[priority] == tally.delayed_in[priority], "a function counts delayed jobs wrong")
             ring_length(&function.parked[priority])
             rests = rests and function.limit[priority] == 0
         hold(queued == tally.queued, "a queued job is in no lane")
+        hold(lane_length(function, &function.dead, DEAD) == tally.dead, "a buried job is not in its function's lane")
+        hold(function.dead_bytes == tally.dead_bytes, "a function counts the bytes of its buried jobs wrong")
+        hold(function.dead.count <= dead_most(function), "a function keeps too many buried jobs")
+        hold(function.dead_bytes <= dead_most_bytes(function), "a function keeps too many bytes of buried jobs")
         hold(function.total == tally.jobs, "a function counts its jobs wrong")
         hold(function.running == tally.running, "a function counts running jobs wrong")
         hold(function.workers == tally.abilities, "a function counts its workers wrong")
@@ -158,7 +167,7 @@ cdef size_t audit_waiters(const Job* job, Sums* sums) noexcept:
 
 cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
     cdef Tally* tally = tally_of(job.home)
-    tally.jobs += 1
+    tally.jobs += job.state != DEAD
     hold(jobtable_find(&broker.jobs, job.number) == job, "a job is not found by its number")
     hold(0 < job.number <= broker.handles.last, "a job has a number that was not given out")
     hold(audit_waiters(job, sums) == job.waiting, "a job counts wrong how often it is waited for")
@@ -178,6 +187,11 @@ cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
         tally.running += 1
         hold(job.place.run.job == job, "a run has another job")
         hold((<Ability*>job.place.run.ability).function == <Function*>job.home, "a job is run as another function's")
+    elif job.state == DEAD:
+        tally.dead += 1
+        tally.dead_bytes += dead_size(job)
+        hold(is_background(job) and job.waiters == NULL, "somebody waits for a buried job, or it is no background job")
+        hold(not job.flags & OWNS_UNIQUE, "a buried job is found by its unique id")
     else:
         complain("a job is nowhere")
     hold(job.waiters != NULL or is_background(job) or job.state == RUNNING, "a job is kept for nobody")
@@ -187,7 +201,7 @@ cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
 cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
     cdef Job* found[MIN_SCAN]
     cdef Cursor cursor = Cursor(0, 0)
-    cdef size_t jobs = 0, bytes = 0, unkept = 0, owners = 0, delayed = 0, retrying = 0, running = 0
+    cdef size_t jobs = 0, bytes = 0, unkept = 0, owners = 0, delayed = 0, retrying = 0, running = 0, dead = 0
     cdef int count, at
     while True:
         count = jobtable_scan(&broker.jobs, &cursor, found, MIN_SCAN)
@@ -199,6 +213,7 @@ cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
             delayed += found[at].state == DELAYED
             retrying += found[at].state == RETRYING
             running += found[at].state == RUNNING
+            dead += found[at].state == DEAD
         jobs += count
         if cursor.hash == 0 and cursor.node == 0:
             break
@@ -210,6 +225,7 @@ cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
     hold(delayed == broker.delayed.count, "delayed jobs are counted wrong")
     hold(retrying == broker.retrying.count, "jobs that are to be tried again are counted wrong")
     hold(running == broker.running, "running jobs are counted wrong")
+    hold(dead == broker.dead, "buried jobs are counted wrong")
     hold(sums.indexed == broker.waiters.count, "waiters are counted wrong")
     audit_heap(&broker.delayed)
     audit_heap(&broker.deadlines)
@@ -307,4 +323,4 @@ cdef void audit_empty(Broker broker) noexcept:
     hold(broker.uniques.keys.count == 0 and broker.uniques.texts.count == 0, "unique ids are left over")
     hold(broker.delayed.count + broker.deadlines.count + broker.retrying.count == 0, "something is still to be due")
     hold(broker.held_bytes == 0, "bytes of jobs are left over")
-    hold(broker.unkept == 0 and broker.running == 0, "a count of jobs is left over")
+    hold(broker.unkept == 0 and broker.running == 0 and broker.dead == 0, "a count of jobs is left over")

@@ -9,17 +9,23 @@ cdef enum:
 
 ctypedef const char* Text
 
-# `%` stands for a word: of the first sixteen a function's name, of the others a handle
+# `%` stands for a word
 cdef Text[COMMANDS] TEXTS = [
     b"status\n", b"status\r\n", b"workers\n", b"prioritystatus\n", b"show jobs\n", b"show unique jobs\n",
     b"create function %\n", b"drop function %\n", b"drop function %\n", b"maxqueue %\n", b"maxqueue % 1\n",
     b"maxqueue % 1 2 3\n", b"maxqueue % 0 0 1\n", b"version\n", b"verbose\n", b"\n",
+    b"kick %\n", b"kick % 1\n", b"purge %\n", b"buried % 2\n",
     b"cancel job %\n", b"cancel job %\n", b"cancel job %\n", b"cancel job %\n", b"Cancel Job %\n", b"cancel job % %\n",
     b"cancel %\n", b"show %\n", b"one two three four %\n", b"one two three four five %\n", b"getpid\n", b"show\n",
     b"create %\n", b"workers % %\n", b" status\n", b"drop function % %\n",
     b"show delayed\n", b"show delayed 3\n", b"show job %\n", b"run now %\n", b"run now %\n", b"move % due=1m\n",
     b"move % due=1s priority=high\n", b"move % priority=low\n",
+    b"buried\n", b"buried --json\n", b"show buried %\n", b"show buried % --json\n", b"kick job %\n", b"kick job %\n",
+    b"Delete Job %\n", b"delete %\n", b"kick job % two three four five\n",
 ]
+
+
+cdef Text[6] OURS = [b"buried", b"run", b"move", b"kick", b"purge", b"delete"]
 
 
 cdef bint is_word(Slice word, const char* text) noexcept nogil:
@@ -49,17 +55,35 @@ cdef int split_words(Slice line, Slice* words) noexcept nogil:
     return count
 
 
+cdef bint is_of_ours(Slice word) noexcept nogil:
+    """A command that stock does not have: a line that is too long for it is told so."""
+    cdef Text name
+    for name in OURS:
+        if is_word(word, name):
+            return True
+    return False
+
+
+cdef bint is_table(const Slice* words, int count) noexcept nogil:
+    """Of ours: up to a dot, or one line that says what is wrong."""
+    if is_word(words[0], b"buried"):
+        return True
+    if count < 2 or not is_word(words[0], b"show"):
+        return False
+    return is_word(words[1], b"delayed") or is_word(words[1], b"job") or is_word(words[1], b"buried")
+
+
 cdef Owed answer_to(Slice line) noexcept nogil:
     cdef Slice words[MAX_WORDS + 1]
     cdef int count = split_words(line, words)
-    if count > MAX_WORDS:
+    if is_table(words, count):
+        return ANSWER
+    if count > MAX_WORDS and not is_of_ours(words[0]):
         return NOTHING
     if is_word(words[0], b"status") or is_word(words[0], b"prioritystatus") or is_word(words[0], b"workers"):
         return LINES
     if is_word(words[0], b"help") or (count == 2 and is_word(words[0], b"show") and is_word(words[1], b"memory")):
         return LINES
-    if count > 1 and is_word(words[0], b"show") and (is_word(words[1], b"delayed") or is_word(words[1], b"job")):
-        return ANSWER
     if is_word(words[0], b"show") and is_word(words[count - 1], b"jobs"):
         if count == 2 or (count == 3 and is_word(words[1], b"unique")):
             return LINES

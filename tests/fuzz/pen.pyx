@@ -6,7 +6,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset, strlen
 
 from tests.fuzz.buffer cimport buffer_more, buffer_put
 from tests.fuzz.kinds cimport HEADER, LAST_KIND, kind_of, put_big_endian
-from tests.fuzz.lines cimport COMMANDS, line_of
+from tests.fuzz.lines cimport COMMANDS, NAMED, line_of
 from tests.fuzz.script cimport function_name, size_of, times_of, unique_id
 
 cdef enum:
@@ -17,7 +17,7 @@ cdef char PATTERN[LONGEST + PERIOD]
 cdef const char* PREFIX = b"H:fuzz:"
 ctypedef const char* Text
 cdef Text[4] ASKED = [
-    b";retries=2", b";retries=1;backoff=fixed:1s+jitter;timeout=1s", b";delay=1s;priority=high", b";backoff=fixed:x",
+    b";retries=0", b";retries=1;backoff=fixed:1s+jitter;timeout=1s", b";delay=1s;priority=high", b";backoff=fixed:x",
 ]
 cdef uint8_t[16] SUBMITS = [7, 18, 7, 18, 21, 32, 33, 34, 36, 37, 38, 36, 7, 18, 18, 7]
 cdef uint8_t[6] REPORTS = [28, 29, 12, 13, 14, 25]
@@ -181,7 +181,7 @@ cdef void write_line(Buffer* out, const Cell* cell, uint64_t number) noexcept no
     cdef char room[HANDLE_ROOM]
     cdef char text[300]
     cdef Slice word = function_name(cell.b), line
-    if cell.a % COMMANDS >= 16:
+    if cell.a % COMMANDS >= NAMED:
         word = handle_of(number, room)
     elif word.size > 20 or (word.size > 0 and memchr(word.data, c"\n", word.size) != NULL):
         word = Slice(b"f", 1)

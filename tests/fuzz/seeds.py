@@ -24,6 +24,7 @@ MAX_BYTES = 2500
 TOGETHER = 3
 """Scripts in one input."""
 SCENES = 40
+GRAVES = 8
 
 NOW = re.compile(rb"<now([+-]\d+)>")
 START = 4_000_000_000
@@ -85,6 +86,27 @@ def scene(chance: random.Random) -> bytes:
     return b"".join(steps)
 
 
+def graves(chance: random.Random) -> bytes:
+    """Return a play of jobs with few tries, workers who fail, and administrators who look at what is buried."""
+    background = (1, 3, 5, 7, 10, 13, 14)
+    kick, show = range(16, 20), range(44, 53)
+    steps = [bytes((0, chance.randrange(256), chance.randrange(256), chance.randrange(16)))]
+    for _ in range(chance.randrange(20, 60)):
+        steps += [cell(Op.CAN_DO, player, 0, name) for player in (0, 1) for name in range(3)]
+        for _ in range(chance.randrange(1, 4)):
+            how = chance.choice(background) | chance.randrange(2) << 6
+            name = chance.randrange(224, 256) & ~4 | chance.randrange(2)
+            steps.append(cell(Op.SUBMIT, chance.randrange(2, 6), how, name, chance.randrange(80)))
+        worker = chance.randrange(2)
+        steps += [cell(Op.GRAB, worker, c=chance.randrange(10)), cell(Op.TURN, worker, 3)]
+        steps.append(cell(Op.WORK, worker, chance.choice((0, 1, 1)), 0, 1))
+        steps.append(cell(Op.REPORT, worker, chance.choice((4, 5)), chance.randrange(64), chance.randrange(10)))
+        steps.append(cell(Op.LINE, chance.randrange(6), chance.choice([*kick, *show]), *chance.randbytes(2)))
+        if chance.random() < 0.2:
+            steps.append(cell(chance.choice((Op.TIME, Op.LEAVE, Op.COME)), worker, chance.randrange(8)))
+    return b"".join(steps)
+
+
 def seeds() -> Iterator[tuple[str, bytes]]:
     """Yield every seed with its name."""
     short = [script for script in SCRIPTS if len(cells_of(script)) <= MAX_BYTES]
@@ -94,6 +116,8 @@ def seeds() -> Iterator[tuple[str, bytes]]:
     chance = random.Random(4730)
     for number in range(SCENES):
         yield f"scene-{number}", scene(chance)
+    for number in range(GRAVES):
+        yield f"graves-{number}", graves(chance)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from tests.fuzz.script cimport (
 
 import logging
 
+from gearfast.broker.deadletters import DeadLetters
 from gearfast.plugins.admin import Admin
 from gearfast.server.commands import Commands
 from gearfast.server.request import answer_requests
@@ -216,6 +217,7 @@ cdef class Stage:
     cdef int clear(self) except -1:
         cdef Broker broker = self.service.broker
         cdef Player player
+        letters = DeadLetters(broker)
         for player in self.players:
             player.leave(0)
         self.rest()
@@ -235,6 +237,7 @@ cdef class Stage:
             cursor, rows = broker.scan_functions(max(cursor, 0), 1000)
             for row in rows:
                 broker.limit_function(row[0], (0, 0, 0))
+                letters.discard(row[0], letters.count(row[0]))
                 broker.drop_function(row[0])
         self.rest()
         for _ in range(3):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -16,24 +17,48 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from gearfast.broker.broker import Broker
+from gearfast.broker.deadletters import DeadLetters
 from gearfast.broker.outbox import Waits
 from gearfast.store.batches import Batches
 from gearfast.store.contract import StoredJob
 from tests.broker.test_broker_model import BrokerAndModel, asked, peers, picks, uniques, workable
 from tests.support import model
 from tests.support.model import PREFIX, Asked
+from tests.support.records import DEAD, ERROR, FAILED, POLICY, STARTED, STATE, SUBMITTED, fields, seconds
 
 HEAVY = 100
 """Bytes of a job that is a batch by itself: some of them are."""
 EXAMPLES = int(os.environ.get("GEARFAST_MODEL_EXAMPLES", "400"))
 
 
-def stored_form(job: model.Job) -> StoredJob:
-    """What the store should know of a job of the model."""
+def stored_form(job: model.Job) -> tuple[StoredJob, dict[int, bytes | float]]:
+    """What the store should know of a job of the model: its record, and what stands in `more`."""
     due = job.due if job.state == "delayed" else 0.0
-    text = job.asked.text
-    more = bytes((2, 2, len(text))) + text if text else b""
-    return StoredJob(job.number, job.function.name, job.unique, job.priority, due, job.attempts, job.payload, more)
+    more: dict[int, bytes | float] = {
+        POLICY: job.asked.text,
+        SUBMITTED: job.submitted,
+        STARTED: job.started,
+        FAILED: job.failed,
+        ERROR: job.error,
+        STATE: DEAD if job.state == "buried" else b"",
+    }
+    record = StoredJob(job.number, job.function.name, job.unique, job.priority, due, job.attempts, job.payload, b"")
+    return record, {tag: value for tag, value in more.items() if value}
+
+
+def read(job: StoredJob) -> tuple[StoredJob, dict[int, bytes | float]]:
+    """The same of a record; moments as the broker's clock has them, which knows thirty-seconds of a second here."""
+    ahead = time.time() - time.monotonic()
+    more: dict[int, bytes | float] = {}
+    for tag, value in fields(job.more):
+        is_moment = tag in (SUBMITTED, STARTED, FAILED)
+        more[tag] = round((seconds(value) - ahead) * 32) / 32 if is_moment else value
+    return job._replace(more=b""), more
+
+
+def lasting(job: StoredJob, more: dict[int, bytes | float]) -> tuple[StoredJob, dict[int, bytes | float]]:
+    """What an earlier state of it has as well."""
+    return job._replace(attempts=0, due=0.0, priority=0), {tag: more[tag] for tag in (POLICY, SUBMITTED) if tag in more}
 
 
 class BrokerModelAndStore(BrokerAndModel):
@@ -52,8 +77,14 @@ class BrokerModelAndStore(BrokerAndModel):
         self.gone: set[int] = set()  # likewise, to be forgotten
         self.outdated: set[int] = set()  # whose last attempts may never be written
         self.moved: set[int] = set()
+        self.again: set[int] = set()  # kicked, and perhaps not written since
         self.batches = Batches(self.broker)
         self.batches.open(PREFIX, 0, False, HEAVY)
+
+    @property
+    def kept(self) -> list[model.Job]:
+        """What the store is to have."""
+        return [job for job in self.model.jobs + self.model.buried if job.background]
 
     # --- the store at work ---
 
@@ -140,7 +171,7 @@ class BrokerModelAndStore(BrokerAndModel):
         """Or nearly so: some of it may be there again, as it was, or though it had been forgotten."""
         self.store = {number: job for number, job in self.store.items() if kept and number % 4 < kept}
         self.batches.doubt(True)
-        assert not any(self.batches.is_stored(job.number) for job in self.model.jobs if job.background)
+        assert not any(self.batches.is_stored(job.number) for job in self.kept)
         while self.batches.promise():
             pass
 
@@ -155,6 +186,11 @@ class BrokerModelAndStore(BrokerAndModel):
         """Without a wait between tries: its end is told to the store by the machine's own clocks."""
         super().submit_to_be_tried_again(number, name, unique, replace(asked, backoff=0.0))
 
+    def kicked(self, job: model.Job) -> None:
+        """Told of at once, and written with the next batch."""
+        super().kicked(job)
+        self.again.add(job.number)
+
     @rule(age=st.sampled_from([0.0, 0.5, 2.0]))
     def some_have_waited_too_long(self, age: float) -> None:
         """Whether a batch is being written or not."""
@@ -164,12 +200,14 @@ class BrokerModelAndStore(BrokerAndModel):
         numbers += [number for number, waits in self.lone.items() if waits and number not in numbers]
         for number in numbers:
             self.lone.pop(number, None)
-            job = next((job for job in self.model.jobs if job.number == number and job.background), None)
+            job = next((job for job in self.kept if job.number == number), None)
             if job is None:
                 continue
             assert number not in self.acknowledged
             job.background = False
-            if job.orphan and job.state == "running":
+            if job.state == "buried":
+                self.model.buried.remove(job)
+            elif job.orphan and job.state == "running":
                 job.joinable = False
             elif job.orphan:
                 self.model.jobs.remove(job)
@@ -198,32 +236,32 @@ class BrokerModelAndStore(BrokerAndModel):
                 break
         assert not self.batches.waits
         self.moved = self.moved & self.outdated
-        wanted = {job.number: stored_form(job) for job in self.model.jobs if job.background}
+        self.again = self.again & self.outdated
+        wanted = {job.number: stored_form(job) for job in self.kept}
         assert self.store.keys() == wanted.keys()
-        for number, job in wanted.items():
-            there = self.store[number]
+        for number, (job, more) in wanted.items():
+            there, more_there = read(self.store[number])
             if number in self.outdated:
-                assert there.attempts <= job.attempts
-                job = job._replace(attempts=there.attempts, priority=there.priority, due=there.due)
+                assert there.attempts <= job.attempts or number in self.again
+                assert lasting(there, more_there) == lasting(job, more)
+                continue
             if there.due <= self.wall:  # it is due: when it became so is not written
                 job = job._replace(due=there.due)
-            assert there == job
+            assert (there, more_there) == (job, more)
 
     # --- what is promised at every moment ---
 
     @invariant()
     def what_is_said_to_be_in_the_store_is_there(self) -> None:
         self.acknowledged = set()
-        for job in self.model.jobs:
-            if not job.background:
-                continue
+        for job in self.kept:
             if self.batches.is_promised(job.number):
                 self.acknowledged.add(job.number)
             if self.batches.is_stored(job.number):
-                there = self.store[job.number]
-                wanted = stored_form(job)
-                assert there._replace(attempts=0, due=0, priority=0) == wanted._replace(attempts=0, due=0, priority=0)
-                assert there.attempts <= wanted.attempts
+                there, more_there = read(self.store[job.number])
+                wanted, more = stored_form(job)
+                assert lasting(there, more_there) == lasting(wanted, more)
+                assert there.attempts <= wanted.attempts or job.number in self.again
                 if job.number not in self.moved:
                     assert there.due >= wanted.due
                     assert there.priority == wanted.priority
@@ -240,9 +278,14 @@ class BrokerModelAndStore(BrokerAndModel):
         batches = Batches(other)
         assert batches.restore([jobs[number] for number in sorted(jobs)]) == []
         _, rows = other.scan_jobs(0, 1000)
-        assert {(row[0], row[1], row[4]) for row in rows} == {
-            (b"%s:%d" % (PREFIX, job.number), job.attempts, job.unique) for job in jobs.values()
-        }
+        _, letters = DeadLetters(other).scan(0)
+        alive = {(row[0], row[1], row[4]) for row in rows}
+        buried = {(row[0], row[5], row[3]) for row in letters}
+        wanted: tuple[set[tuple[bytes, int, bytes]], set[tuple[bytes, int, bytes]]] = set(), set()
+        for job in jobs.values():
+            is_buried = (STATE, DEAD) in fields(job.more)
+            wanted[is_buried].add((b"%s:%d" % (PREFIX, job.number), job.attempts, job.unique))
+        assert (alive, buried) == wanted
         batches.open(PREFIX, self.model.numbers, False)
         assert not batches.waits
 

@@ -19,8 +19,12 @@ from gearfast.broker.life import Moved
 from gearfast.broker.peer import Report
 
 PREFIX = b"H:model"
+GONE = b"its worker went away"
+HANDED_BACK = b"its worker handed it back"
+TOO_LONG = b"its worker did not do it in time"
 Heard = tuple[str] | tuple[Report, bytes, bytes | None]
 Status = tuple[bool, int, int, int]
+DeadRow = tuple[bytes, bytes, int, bytes, int, int, float, float, float, bytes]
 
 
 @dataclass(eq=False)
@@ -69,7 +73,7 @@ NOTHING = Asked()
 
 @dataclass(eq=False)
 class Job:
-    """A job that is delayed, queued or running."""
+    """A job that is delayed, queued, running, to be tried again, or buried."""
 
     number: int
     function: Function
@@ -89,6 +93,11 @@ class Job:
     numerator: int = 0
     denominator: int = 0
     asked: Asked = NOTHING
+    submitted: float = 0.0
+    taken_at: float = 0.0
+    started: float = 0.0  # for the first time, if it has failed
+    failed: float = 0.0  # for the last time
+    error: bytes = b""
 
     @property
     def handle(self) -> bytes:
@@ -104,6 +113,17 @@ class Job:
             return False, 0, 0, len(self.waiting)
         return True, self.numerator, self.denominator, len(self.waiting)
 
+    @property
+    def dead_row(self) -> DeadRow:
+        sizes = len(self.payload), self.attempts
+        times = self.submitted, self.started, self.failed
+        return self.handle, self.function.name, self.priority, self.unique, *sizes, *times, self.error
+
+    def note(self, now: float, error: bytes) -> None:
+        """Its worker failed."""
+        self.started = self.started or self.taken_at
+        self.failed, self.error = now, error[:4096]
+
 
 class Model:
     """A broker as the rules have it."""
@@ -115,10 +135,12 @@ class Model:
         self.remembered_results = remembered_results
         self.functions: dict[bytes, Function] = {}
         self.jobs: list[Job] = []
+        self.buried: list[Job] = []  # the oldest first
         self.peers: list[Peer] = []
         self.woken: list[Peer] = []
         self.numbers = 0
         self.events = 0
+        self.latest = 0.0  # when time went on last
 
     # --- looking things up ---
 
@@ -127,6 +149,12 @@ class Model:
 
     def find(self, handle: bytes) -> Job | None:
         return next((job for job in self.jobs if job.handle == handle), None)
+
+    def find_buried(self, handle: bytes) -> Job | None:
+        return next((job for job in self.buried if job.handle == handle), None)
+
+    def buried_of(self, name: bytes) -> list[Job]:
+        return [job for job in self.buried if job.function.name == name]
 
     def queued(self, function: Function, priority: int | None = None) -> list[Job]:
         jobs = [job for job in self.jobs if job.function is function and job.state == "queued"]
@@ -162,6 +190,7 @@ class Model:
             job = Job(self.numbers, function, payload, unique, priority, background, due, "delayed")
             job.joinable = bool(key)
             job.asked = asked
+            job.submitted = now
             self.jobs.append(job)
             if not background:
                 job.waiting.append(client)
@@ -261,11 +290,11 @@ class Model:
         if function is None or function not in peer.abilities:
             return
         woken_for = peer.woken_for
-        self.give_up(peer, [function], now)
+        self.give_up(peer, [function], now, HANDED_BACK)
         if woken_for is function:
             self.wake(function, 1, now)
 
-    def give_up(self, peer: Peer, functions: list[Function], now: float) -> None:
+    def give_up(self, peer: Peer, functions: list[Function], now: float, why: bytes) -> None:
         """Functions, and the jobs of them in its hands: one function after the other, its newest job first."""
         held = self.held(peer)
         for function in functions:
@@ -273,12 +302,12 @@ class Model:
         for function in functions:
             for job in held:
                 if job.function is function:
-                    self.lose(job, now)
+                    self.lose(job, now, why)
 
     def reset_abilities(self, peer: Peer, now: float) -> None:
         asleep = peer.asleep and not peer.woken
         woken_for = self.rouse(peer)
-        self.give_up(peer, list(peer.known), now)
+        self.give_up(peer, list(peer.known), now, HANDED_BACK)
         if woken_for is not None:
             self.wake(woken_for, 1, now)
         peer.asleep = asleep
@@ -302,6 +331,7 @@ class Model:
     def take(self, job: Job, peer: Peer, now: float) -> None:
         self.events += 1
         job.state, job.holder, job.taken_as = "running", peer, self.events
+        job.taken_at = now
         job.numerator = job.denominator = 0
         timeout = peer.timeouts[job.function]
         limits = [limit for limit in (timeout / 1000, job.asked.timeout) if limit > 0]
@@ -313,17 +343,18 @@ class Model:
             peer.lost.pop(0)
 
     def report(self, peer: Peer, handle: bytes, kind: Report, body: bytes, now: float) -> Reported:
-        job = self.find(handle)
+        job = self.find(handle) or self.find_buried(handle)
         if job is None or not (job.holder is peer or (job.number, False) in peer.lost):
             return self.report_on_lost(peer, handle, kind)
         if kind in (Report.FAIL, Report.EXCEPTION) and job.background and job.asked.retries >= 0:
             if job.holder is not peer:
                 return self.report_on_lost(peer, handle, kind)
-            if job.attempts < job.asked.retries:
+            job.note(now, failure(kind, body))
+            job.attempts += 1
+            if job.attempts <= job.asked.retries:
                 if kind == Report.EXCEPTION:
                     self.remember(peer, job.number, True)
                 job.holder, job.deadline = None, 0.0
-                job.attempts += 1
                 self.retry(job, now)
                 return Reported.TAKEN
         self.tell(job, kind, b"" if kind == Report.FAIL else body)
@@ -339,7 +370,20 @@ class Model:
                 self.remember(job.holder, job.number, False)
         if kind == Report.EXCEPTION:
             self.remember(peer, job.number, True)
+        if kind == Report.COMPLETE and job.state == "buried":
+            self.buried.remove(job)
+        elif kind == Report.COMPLETE:
+            self.jobs.remove(job)
+        else:
+            self.end_failed(job)
+
+    def end_failed(self, job: Job) -> None:
+        """It has failed for good, and its clients were told."""
         self.jobs.remove(job)
+        if job.background and job.asked.retries >= 0:
+            job.state, job.holder, job.deadline = "buried", None, 0.0
+            job.waiting, job.joinable = [], False
+            self.buried.append(job)
 
     def report_on_lost(self, peer: Peer, handle: bytes, kind: Report) -> Reported:
         for entry in peer.lost:
@@ -364,7 +408,7 @@ class Model:
         self.tell(job, Report.FAIL, None)
         self.jobs.remove(job)
 
-    def lose(self, job: Job, now: float) -> None:
+    def lose(self, job: Job, now: float, why: bytes) -> None:
         """Its worker lost it."""
         assert job.holder is not None
         self.remember(job.holder, job.number, False)
@@ -372,8 +416,11 @@ class Model:
         job.attempts += 1
         if job.orphan:
             self.jobs.remove(job)
-        elif job.attempts > job.asked.retries if job.asked.retries >= 0 else 0 <= self.job_retries <= job.attempts:
-            self.fail(job)
+            return
+        job.note(now, why)
+        if job.attempts > job.asked.retries if job.asked.retries >= 0 else 0 <= self.job_retries <= job.attempts:
+            self.tell(job, Report.FAIL, None)
+            self.end_failed(job)
         else:
             self.retry(job, now)
 
@@ -395,6 +442,8 @@ class Model:
 
     def move(self, handle: bytes, priority: int | None, due: float | None, now: float) -> Moved:
         job = self.find(handle)
+        if self.find_buried(handle) is not None:
+            return Moved.IS_BURIED
         if job is None:
             return Moved.NO_SUCH_JOB
         if job.holder is not None:
@@ -415,7 +464,7 @@ class Model:
                     job.joinable = False
                 elif job.orphan:
                     self.jobs.remove(job)
-        self.give_up(peer, list(peer.known), now)
+        self.give_up(peer, list(peer.known), now, GONE)
         peer.lost.clear()
         if woken_for is not None:
             self.wake(woken_for, 1, now)
@@ -423,6 +472,7 @@ class Model:
     # --- time ---
 
     def tick(self, now: float, wall: float) -> None:
+        self.latest = now
         due = [job for job in self.jobs if job.state == "delayed" and job.due <= wall]
         for job in sorted(due, key=lambda job: (job.due, job.number)):
             self.enqueue(job, now)
@@ -431,7 +481,7 @@ class Model:
             self.enqueue(job, now)
         late = [job for job in self.jobs if job.deadline > 0 and job.deadline <= now]
         for job in sorted(late, key=lambda job: (job.deadline, job.number)):
-            self.lose(job, now)
+            self.lose(job, now, TOO_LONG)
         while self.woken and self.woken[0].woken_at + self.wakeup_grace <= now:
             woken_for = self.rouse(self.woken[0])
             if woken_for is not None:
@@ -452,7 +502,7 @@ class Model:
             return Dropped.NO_SUCH_FUNCTION
         function = self.functions[names[0]]
         used = any(function in peer.abilities for peer in self.peers)
-        if used or any(job.function is function for job in self.jobs):
+        if used or any(job.function is function for job in self.jobs + self.buried):
             return Dropped.IN_USE
         del self.functions[function.name]
         return Dropped.DROPPED
@@ -484,6 +534,17 @@ class Model:
             return [None]
         return [job.status for job in self.jobs if job.joinable and job.unique == unique] or [None]
 
+    # --- dead letters ---
+
+    def kick(self, job: Job, now: float) -> None:
+        """It is a job again, with all its tries; found by its unique id if no other one is."""
+        self.buried.remove(job)
+        key = job.payload if job.unique == b"-" else job.unique
+        job.joinable = bool(key) and self.twin(job.function, job.payload, job.unique) is None
+        job.attempts = 0
+        self.jobs.append(job)
+        self.enqueue(job, now)
+
     # --- what must never be ---
 
     def forgotten(self) -> list[Function]:
@@ -498,3 +559,10 @@ class Model:
             )
             and not any(peer.woken_for is function for peer in self.peers)
         ]
+
+
+def failure(kind: Report, body: bytes) -> bytes:
+    """What is kept of what a worker says."""
+    if kind == Report.FAIL:
+        return b"its worker said WORK_FAIL"
+    return body or b"its worker said WORK_EXCEPTION, and nothing more"
