@@ -350,7 +350,8 @@ ADMIN = [
         alone=("admin-create-function-empty",),
     ),
     Difference(
-        "`help`, `show memory`, `show delayed`, `show job`, `run now`, `move`, and commands that plugins add",
+        "`help`, `show memory`, `show delayed`, `show job`, `run now`, `move`, `buried`, `kick`, `purge`, "
+        "`delete job`, and commands that plugins add",
         "`ERR UNKNOWN_COMMAND ...`, `ERR UNKNOWN_SHOW_ARGUMENTS`.",
         "An answer; `help` lists all commands.",
         "Who sends them to see them refused.",
