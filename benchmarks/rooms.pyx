@@ -277,7 +277,7 @@ cdef class Brokered(Benchmark):
         self.broker = Broker()
         self.client = Peer()
         self.worker = Peer()
-        self.wanted = Submission(slice_of(FUNCTION), NOTHING, NOTHING, slice_of(PAYLOAD), NOTHING, 1, True, 0, False, 0)
+        self.wanted = Submission(slice_of(FUNCTION), NOTHING, NOTHING, slice_of(PAYLOAD), NOTHING, 1, True, 0, False, 0, NULL)
         self.broker.can_do(self.worker, slice_of(FUNCTION), 0)
         return 0
 

@@ -70,12 +70,13 @@ cdef class Broker(Submits):
     cdef Slept sleep(self, Peer worker) noexcept nogil
     cdef Reported report(self, Peer worker, uint64_t number, Report kind, const char* body, size_t size,
                          double now) noexcept nogil
-    cdef void try_again(self, Job* job, Party* party, Report kind, double now) noexcept nogil
+    cdef Reported report_failure(self, Party* party, Job* job, Report kind, const char* body, size_t size, double now) noexcept nogil
     cdef Reported progress(self, Peer worker, uint64_t number, uint32_t numerator, uint32_t denominator,
                            const char* body, size_t size, double now) noexcept nogil
     # --- time ---
     cdef void pass_time(self, double now, double wall) noexcept nogil
     cdef void look_at_clock(self, double now, double wall) noexcept nogil
+    cdef void moment_came(self, Job* job, double now) noexcept nogil
     cdef bint pass_over(self, double now) noexcept nogil
     # Seconds until time has something to do again; infinity if nothing is due ever.
     cpdef double wait(self, double now, double wall) noexcept nogil

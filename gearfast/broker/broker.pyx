@@ -16,7 +16,7 @@ from gearfast.broker.functions cimport (
     functions_find_folded, functions_forget, functions_forgets, functions_get, functions_limit, functions_next,
     functions_rouse, functions_sleep, functions_use, worker_is_woken, worker_new,
 )
-from gearfast.broker.job cimport DEAD, ENDED, NOT_THERE, OWNS_UNIQUE, RUNNING, SCHEDULED, Run
+from gearfast.broker.job cimport DEAD, ENDED, NOT_THERE, OWNS_UNIQUE, RETRYING, RUNNING, SCHEDULED, Run
 from gearfast.broker.jobtable cimport jobtable_scan
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.life cimport IS_BURIED, IS_SCHEDULE, MOVED, NO_SUCH_JOB, RUNS, STAYS
@@ -90,7 +90,7 @@ cdef class Broker(Submits):
 
     cdef void take_from_forgotten(self) noexcept nogil:
         while not ring_empty(&self.forgotten):
-            self.take_back(<Party*>self.forgotten.next.owner, self.latest)
+            self.take_back(<Party*>self.forgotten.next.owner, self.last_tick)
 
     # --- clients ---
 
@@ -215,31 +215,20 @@ cdef class Broker(Submits):
         cdef Party* party = peer.party
         cdef Job* job = self.find(number)
         cdef bint held
-        cdef int retries
         if party == NULL:
             return UNKNOWN
         held = job != NULL and holds(party, job)
         if not held and (job == NULL or job.state > DEAD or not lost_has(&party.lost, number)):
             return LATE if lost_expects(&party.lost, number, kind == FAIL, kind >= COMPLETE) else UNKNOWN
-        retries = retries_of(job) if kind >= FAIL and is_background(job) else -1
-        if retries >= 0:
-            if not held:                           # it is tried by another one: that this one has failed changes nothing
-                lost_expects(&party.lost, number, kind == FAIL, True)
-                return LATE
-            past_note(job, job.place.run.started, now, words_of_report(kind == EXCEPTION, body, size))
-            job.attempts += job.attempts < <uint16_t>-1
-            if job.attempts <= retries:
-                self.try_again(job, party, kind, now)
-                return TAKEN
+        if kind >= FAIL and is_background(job) and retries_of(job) >= 0:
+            return self.report_failure(party, job, kind, body, size, now)
         if job.waiters != NULL:
             self.steps += tell(&self.waiters, job, kind, body, size)
         if kind >= COMPLETE:
             if not held or kind != COMPLETE:
                 self.note_result(job, party, kind)
             self.happened(ENDS[kind - <int>COMPLETE], job)
-            if retries >= 0:
-                self.bury(job, now)
-            elif job.flags & OWNS_UNIQUE:
+            if job.flags & OWNS_UNIQUE:
                 self.finish(job, kind >= FAIL, now)
             else:
                 self.release(job)
@@ -247,12 +236,24 @@ cdef class Broker(Submits):
             self.abandon(job)                      # its clients do not listen any more
         return TAKEN
 
-    cdef void try_again(self, Job* job, Party* party, Report kind, double now) noexcept nogil:
-        """Its worker says that it failed, and it has tries left: nobody is told."""
+    cdef Reported report_failure(self, Party* party, Job* job, Report kind, const char* body, size_t size,
+                                 double now) noexcept nogil:
+        """A job that is tried as often as it asks: until the last time nobody is told."""
+        if not holds(party, job):                  # it is tried by another one: that this one has failed changes nothing
+            lost_expects(&party.lost, job.number, kind == FAIL, True)
+            return LATE
+        past_note(job, job.place.run.started, now, words_of_report(kind == EXCEPTION, body, size))
+        job.attempts += job.attempts < <uint16_t>-1
         if kind == EXCEPTION:                      # the Perl worker says WORK_FAIL as well
             lost_remember(&party.lost, job.number, True, self.remembered_results)
-        self.stop(job.place.run)
-        self.retry(job, now)
+        if job.attempts <= retries_of(job):
+            self.stop(job.place.run)
+            self.retry(job, now)
+            return TAKEN
+        self.steps += tell(&self.waiters, job, kind, body, size)
+        self.happened(ENDS[kind - <int>COMPLETE], job)
+        self.bury(job, now)
+        return TAKEN
 
     cdef Reported progress(self, Peer peer, uint64_t number, uint32_t numerator, uint32_t denominator,
                            const char* body, size_t size, double now) noexcept nogil:
@@ -268,7 +269,6 @@ cdef class Broker(Submits):
     cdef void pass_time(self, double now, double wall) noexcept nogil:
         cdef int left
         cdef Job* job
-        cdef Run* run
         cdef Schedule* schedule
         self.look_at_clock(now, wall)
         for left in range(BATCH):
@@ -283,29 +283,16 @@ cdef class Broker(Submits):
                 break
             self.fire(schedule, now)
         for left in range(BATCH):
-            job = <Job*>heap_pop_due(&self.retrying, now)
+            job = <Job*>heap_pop_due(&self.moments, now)
             if job == NULL:
                 break
-            (<Function*>job.home).delayed[job.priority] -= 1
-            self.enqueue(job, now)
-        for left in range(BATCH):
-            job = <Job*>heap_pop_due(&self.expiring, now)
-            if job == NULL:
-                break
-            self.expire(job)
+            self.moment_came(job, now)
         for left in range(BATCH):
             job = <Job*>heap_pop_due(&self.ended, now)
             if job == NULL:
                 break
             job.place.due = NOT_THERE
             self.release(job)
-        for left in range(BATCH):
-            run = <Run*>heap_pop_due(&self.deadlines, now)
-            if run == NULL:
-                break
-            run.deadline = 0
-            self.happened(TIMED_OUT, run.job)
-            self.requeue(run, TOO_LONG, now)
         for left in range(BATCH):
             if not self.pass_over(now):
                 break
@@ -315,11 +302,23 @@ cdef class Broker(Submits):
             self.take_back(<Party*>self.leaving.next.owner, now)
         functions_forget(&self.functions, now, self.function_rest)
 
+    cdef void moment_came(self, Job* job, double now) noexcept nogil:
+        """Its place is out of the heap."""
+        if job.state == RUNNING:
+            job.place.run.deadline = 0
+            self.happened(TIMED_OUT, job)
+            self.requeue(job.place.run, TOO_LONG, now)
+        elif job.state == RETRYING:
+            (<Function*>job.home).delayed[job.priority] -= 1
+            self.enqueue(job, now)
+        else:
+            self.expire(job)
+
     cdef void look_at_clock(self, double now, double wall) noexcept nogil:
         """Of the dates of schedules, some may be too far away when the wall clock was set back."""
         if wall - now < self.ahead - 1 and self.schedules.count > 0:
             schedules_undate(&self.schedules)
-        self.latest = now
+        self.last_tick = now
         self.ahead = wall - now
 
     cdef bint pass_over(self, double now) noexcept nogil:
@@ -337,12 +336,14 @@ cdef class Broker(Submits):
         return True
 
     cpdef double wait(self, double now, double wall) noexcept nogil:
-        cdef double soonest = min(heap_soonest(&self.deadlines), heap_soonest(&self.retrying))
-        soonest = min(soonest, min(heap_soonest(&self.expiring), heap_soonest(&self.ended))) - now
-        soonest = min(soonest, min(heap_soonest(&self.delayed), heap_soonest(&self.schedules.due)) - wall)
+        cdef double soonest = min(heap_soonest(&self.moments), heap_soonest(&self.ended)) - now
+        if self.delayed.count > 0 or self.schedules.count > 0:
+            soonest = min(soonest, min(heap_soonest(&self.delayed), heap_soonest(&self.schedules.due)) - wall)
         if not ring_empty(&self.functions.woken):
             soonest = min(soonest, (<Worker*>self.functions.woken.next.owner).woken_at + self.wakeup_grace - now)
-        self.look_at_clock(now, wall)
+        if wall - now < self.ahead - 1:
+            self.look_at_clock(now, wall)
+        self.ahead = wall - now
         if not (ring_empty(&self.leaving) and ring_empty(&self.forgotten) and ring_empty(&self.functions.opened)):
             return 0.0
         return max(min(soonest, functions_forgets(&self.functions) - now), 0.0)
@@ -376,7 +377,7 @@ cdef class Broker(Submits):
         return job_rows(&self.jobs, self.handles, cursor, most)
 
     def scan_delayed(self, cursor, int most):
-        return delayed_rows(&self.jobs, self.handles, &self.delayed, &self.retrying, cursor, most)
+        return delayed_rows(&self.jobs, self.handles, &self.delayed, &self.moments, cursor, most)
 
     def create_function(self, bytes name not None):
         cdef Function* function
@@ -421,7 +422,7 @@ cdef class Broker(Submits):
 
     def show_job(self, bytes handle not None):
         cdef Job* job = self.find(self.handles.parse(handle, len(handle)))
-        return None if job == NULL else job_figures(job, moment_of(job, &self.delayed, &self.retrying))
+        return None if job == NULL else job_figures(job, moment_of(job, &self.delayed, &self.moments))
 
     def move_job(self, bytes handle not None, *, bytes function=None, priority=None, due=None, double now=0.0):
         cdef int wanted = -1 if priority is None else priority

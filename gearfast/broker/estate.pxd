@@ -8,7 +8,7 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Index
 from gearfast.ground.ring cimport Ring
-from gearfast.ground.slice cimport Slice
+from gearfast.ground.slice cimport Slice, same_bytes
 from gearfast.protocol.handle cimport Handles
 from gearfast.broker.events cimport Events, Kind
 from gearfast.broker.functions cimport Function, Functions, functions_push
@@ -32,6 +32,7 @@ cdef struct Submission:
     double due                    # wall clock seconds; 0: at once
     bint replaces                 # a job with the same unique id that waits
     uint32_t given                # of which keys its client has spoken (parameters.pxd)
+    void* home                    # its function, if that was looked up already (functions.pxd); NULL: it was not
 
 cdef enum:
     BATCH = 1000          # events of one kind that are dealt with together, so that a great many of them starve nobody
@@ -60,10 +61,8 @@ cdef class Estate:
     cdef Ring leaving             # parties of which something is still to be taken
     cdef Ring forgotten           # parties whose peers Python has forgotten, and that nothing was taken from yet
     cdef Heap delayed             # jobs, by wall clock
-    cdef Heap retrying            # jobs, by monotonic clock
     cdef uint64_t dice            # for the jitter of their waits
-    cdef Heap deadlines           # runs, by monotonic clock
-    cdef Heap expiring            # jobs that no worker has started yet, by monotonic clock
+    cdef Heap moments             # jobs, by monotonic clock: to be tried again, to be taken from their workers, to expire
     cdef Heap ended               # jobs that are remembered for their unique ids, by monotonic clock
     cdef readonly size_t held_bytes       # of all jobs
     cdef size_t most_bytes                # the most of it since free memory was last given back
@@ -79,7 +78,7 @@ cdef class Estate:
     cdef Schedules schedules
     cdef readonly size_t dead     # jobs that have used up their tries
     cdef size_t others            # all jobs that nobody has to do
-    cdef double latest            # monotonic seconds, when time passed last
+    cdef double last_tick         # monotonic seconds, when time passed last
     cdef double ahead             # by how many seconds the wall clock was ahead of those
 
     # Nothing is handed out any more, since nobody waits for a job that is in no store.
@@ -95,6 +94,10 @@ cdef class Estate:
     cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1
     cdef double due_of(self, const Job* job) noexcept nogil         # wall clock seconds; 0: it is not delayed
     cdef Job* find(self, uint64_t number) noexcept nogil
+    # The function that was looked up last, if it has this name; NULL: it has another one.
+    cdef inline Function* latest(self, Slice name) noexcept nogil:
+        cdef Function* function = self.functions.latest
+        return function if function != NULL and same_bytes(function.name, name) else NULL
     # --- its begin ---
     # A job that is nowhere and that nobody knows. NULL, and below too: there is no memory.
     cdef Job* make(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil

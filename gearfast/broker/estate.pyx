@@ -18,7 +18,7 @@ from gearfast.broker.functions cimport (
     functions_use, functions_wake,
 )
 from gearfast.broker.job cimport (
-    DEAD, DELAYED, ENDED, EXPIRES, HAS_POLICY, NOT_THERE, NOWHERE, QUEUED, RETRYING, RUNNING, SCHEDULED, Job, Run,
+    DEAD, DELAYED, ENDED, EXPIRES, HAS_POLICY, NOT_THERE, NOWHERE, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, SCHEDULED, Job, Run,
     job_expiry, job_free, job_new, job_payload, job_policy, job_size, job_unique, lane_remove,
 )
 from gearfast.broker.jobtable cimport (
@@ -56,10 +56,8 @@ cdef class Estate:
         self.function_rest = function_rest
         keep_memory(memory_step)
         heap_open(&self.delayed)
-        heap_open(&self.deadlines)
-        heap_open(&self.expiring)
+        heap_open(&self.moments)
         heap_open(&self.ended)
-        heap_open(&self.retrying)
         self.dice = keyed_hash(b"jitter", 6) | 1
         if not (jobtable_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies) and functions_open(&self.functions)
                 and schedules_open(&self.schedules)
@@ -78,11 +76,9 @@ cdef class Estate:
         functions_close(&self.functions)
         index_close(&self.waiters)
         heap_close(&self.delayed)
-        heap_close(&self.deadlines)
-        heap_close(&self.expiring)
+        heap_close(&self.moments)
         schedules_close(&self.schedules)
         heap_close(&self.ended)
-        heap_close(&self.retrying)
 
     cdef Party* party_of(self, Peer peer) noexcept nogil:
         if peer.party == NULL:
@@ -201,11 +197,11 @@ cdef class Estate:
         """Unless a worker starts it before: without memory it does not expire."""
         cdef const Parameters* rule = rule_of(job, TTL)
         if rule != NULL and job_expiry(job)[0] == NOT_THERE:
-            heap_push(&self.expiring, max(now, submitted_at(job)) + rule.ttl, job.number, job, job_expiry(job))
+            heap_push(&self.moments, max(now, submitted_at(job)) + rule.ttl, job.number, job, job_expiry(job))
 
     cdef void expire_no_more(self, Job* job) noexcept nogil:
         if job_expiry(job)[0] != NOT_THERE:
-            heap_remove(&self.expiring, job_expiry(job)[0])
+            heap_remove(&self.moments, job_expiry(job)[0])
             job_expiry(job)[0] = NOT_THERE
 
     cdef void stop(self, Run* run) noexcept nogil:
@@ -215,7 +211,7 @@ cdef class Estate:
         self.running -= 1
         ring_leave(&run.of_ability)
         if run.deadline > 0:
-            heap_remove(&self.deadlines, run.position)
+            heap_remove(&self.moments, run.position)
         pool_give(run, sizeof(Run))
 
     cdef void displace(self, Job* job) noexcept nogil:
@@ -247,10 +243,14 @@ cdef class Estate:
     cdef void release(self, Job* job) noexcept nogil:
         """The end, from any state."""
         cdef Function* function = <Function*>job.home
-        take_out(self, job)
+        if job.state == RUNNING:                   # most often
+            self.stop(job.place.run)
+        else:
+            take_out(self, job)
         while job.waiters != NULL:
             detach(&self.waiters, job.waiters)
-        unique_give_up(&self.uniques, job)
+        if job.flags & OWNS_UNIQUE:
+            unique_give_up(&self.uniques, job)
         self.unkept -= not is_background(job)
         self.outbox.forget(job)
         jobtable_remove(&self.jobs, job)
@@ -273,7 +273,7 @@ cdef inline void take_out(Estate self, Job* job) noexcept nogil:
         heap_remove(&self.delayed, job.place.due)
         (<Function*>job.home).delayed[job.priority] -= 1
     elif job.state == RETRYING:
-        heap_remove(&self.retrying, job.place.due)
+        heap_remove(&self.moments, job.place.due)
         (<Function*>job.home).delayed[job.priority] -= 1
     elif job.state == RUNNING:
         self.stop(job.place.run)

@@ -348,7 +348,6 @@ cdef void functions_push(Functions* functions, Job* job) noexcept nogil:
 
 
 cdef void functions_mark(Functions* functions, Function* function, int priority) noexcept nogil:
-    """There is work in a lane: all that can do it are to look there."""
     cdef Ring* parked = &function.parked[priority]
     cdef Ability* ability
     functions.busy[priority] += 1

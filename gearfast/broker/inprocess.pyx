@@ -103,6 +103,7 @@ cdef class InProcessPeer(Peer):
         wanted.priority = priority
         wanted.background = background
         wanted.due = due
+        wanted.home = NULL
         wanted.given = AT if due > 0 else 0
         asked = parameter_texts.read(parameters) if parameters else {}
         wanted.replaces = asked.get("duplicate") == "replace"

@@ -113,7 +113,14 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bi
 cdef void job_free(Job* job) noexcept nogil
 # With its waiters and its run, at the end of everything: its peers may be gone already, nothing of theirs is touched.
 cdef void job_dispose(Job* job) noexcept nogil
-cdef size_t job_size(const Job* job) noexcept nogil               # bytes of its one allocation
+# What follows the record: [claim,] [policy,] [expiry,] unique, reducer, payload.
+cdef inline char* text_of(const Job* job) noexcept nogil:
+    return <char*>(job + 1) + ((job.flags & AHEAD) << 1)
+
+# Bytes of its one allocation.
+cdef inline size_t job_size(const Job* job) noexcept nogil:
+    return text_of(job) - <const char*>job + job.unique_size + job.reducer_size + job.payload_size
+
 cdef Claim* job_claim(const Job* job) noexcept nogil
 cdef Job* job_of_claim(const Claim* claim) noexcept nogil
 cdef Slice job_unique(const Job* job) noexcept nogil
@@ -123,5 +130,27 @@ cdef Policy* job_policy(const Job* job) noexcept nogil            # NULL: it ask
 cdef size_t* job_expiry(const Job* job) noexcept nogil           # its position in the heap; NOT_THERE: it is in none
 
 # Each returns whether the lane was, or is now, empty.
-cdef bint lane_push(Lane* lane, Job* job) noexcept nogil
-cdef bint lane_remove(Lane* lane, const Job* job) noexcept nogil
+cdef inline bint lane_push(Lane* lane, Job* job) noexcept nogil:
+    job.place.lane.next = NULL
+    job.place.lane.prev = lane.tail
+    if lane.tail == NULL:
+        lane.head = job
+    else:
+        lane.tail.place.lane.next = job
+    lane.tail = job
+    lane.count += 1
+    return lane.count == 1
+
+cdef inline bint lane_remove(Lane* lane, const Job* job) noexcept nogil:
+    cdef Job* next = job.place.lane.next
+    cdef Job* prev = job.place.lane.prev
+    if prev == NULL:
+        lane.head = next
+    else:
+        prev.place.lane.next = next
+    if next == NULL:
+        lane.tail = prev
+    else:
+        next.place.lane.prev = prev
+    lane.count -= 1
+    return lane.count == 0

@@ -9,11 +9,6 @@ cdef inline char* behind_claim(const Job* job) noexcept nogil:
     return <char*>(job + 1) + (sizeof(Claim) if job.unique_size > 0 else 0)
 
 
-cdef inline char* text_of(const Job* job) noexcept nogil:
-    """What follows the record: [claim,] [policy,] [expiry,] unique, reducer, payload."""
-    return <char*>(job + 1) + ((job.flags & AHEAD) << 1)
-
-
 cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bint expires) noexcept nogil:
     cdef size_t ahead = ((sizeof(Claim) if unique.size > 0 else 0) + (sizeof(Policy*) if policy != NULL else 0)
                          + (sizeof(size_t) if expires else 0))
@@ -22,16 +17,10 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bi
     if job == NULL:
         return NULL
     memset(job, 0, sizeof(Job))
-    if ahead > 0:
-        memset(job + 1, 0, ahead)
     job.unique_size = <uint8_t>unique.size
-    job.flags = <uint8_t>(ahead >> 1)
-    if policy != NULL:
-        job.flags |= HAS_POLICY
-        memcpy(behind_claim(job), &policy, sizeof(Policy*))
-    if expires:
-        job.flags |= EXPIRES
-        job_expiry(job)[0] = NOT_THERE
+    if ahead > 0:
+        job.flags = <uint8_t>(ahead >> 1)
+        put_ahead(job, policy, expires)
     job.reducer_size = <uint8_t>reducer.size
     job.payload_size = <uint32_t>payload.size
     at = text_of(job)
@@ -44,6 +33,16 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bi
     if payload.size > 0:
         memcpy(at, payload.data, payload.size)
     return job
+
+
+cdef void put_ahead(Job* job, Policy* policy, bint expires) noexcept nogil:
+    memset(job + 1, 0, (job.flags & AHEAD) << 1)
+    if policy != NULL:
+        job.flags |= HAS_POLICY
+        memcpy(behind_claim(job), &policy, sizeof(Policy*))
+    if expires:
+        job.flags |= EXPIRES
+        job_expiry(job)[0] = NOT_THERE
 
 
 cdef void job_free(Job* job) noexcept nogil:
@@ -63,10 +62,6 @@ cdef void job_dispose(Job* job) noexcept nogil:
     elif job.state == SCHEDULED:
         free(job.place.schedule)
     job_free(job)
-
-
-cdef size_t job_size(const Job* job) noexcept nogil:
-    return text_of(job) - <const char*>job + job.unique_size + job.reducer_size + job.payload_size
 
 
 cdef Claim* job_claim(const Job* job) noexcept nogil:
@@ -98,30 +93,3 @@ cdef Policy* job_policy(const Job* job) noexcept nogil:
     if job.flags & HAS_POLICY:
         memcpy(&policy, behind_claim(job), sizeof(Policy*))
     return policy
-
-
-cdef bint lane_push(Lane* lane, Job* job) noexcept nogil:
-    job.place.lane.next = NULL
-    job.place.lane.prev = lane.tail
-    if lane.tail == NULL:
-        lane.head = job
-    else:
-        lane.tail.place.lane.next = job
-    lane.tail = job
-    lane.count += 1
-    return lane.count == 1
-
-
-cdef bint lane_remove(Lane* lane, const Job* job) noexcept nogil:
-    cdef Job* next = job.place.lane.next
-    cdef Job* prev = job.place.lane.prev
-    if prev == NULL:
-        lane.head = next
-    else:
-        prev.place.lane.next = next
-    if next == NULL:
-        lane.tail = prev
-    else:
-        next.place.lane.prev = prev
-    lane.count -= 1
-    return lane.count == 0

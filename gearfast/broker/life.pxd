@@ -24,6 +24,7 @@ cdef class Life(Aside):
     cdef void unkeep(self, Job* job) noexcept nogil                 # the store did not take it
     # --- its way from state to state ---
     cdef bint start(self, Job* job, Ability* ability, double now) noexcept nogil
+    cdef bint start_clock(self, Run* run, double now) noexcept nogil
     cdef void forgive_holder(self, Job* job) noexcept nogil
     cdef void requeue(self, Run* run, Loss loss, double now) noexcept nogil
     cdef bint is_spent(self, const Job* job) noexcept nogil         # it has had all its tries

@@ -91,7 +91,6 @@ cdef class Life(Aside):
 
     cdef bint start(self, Job* job, Ability* ability, double now) noexcept nogil:
         cdef Run* run = <Run*>pool_take(sizeof(Run))
-        cdef double deadline
         if run == NULL:
             return False
         run.job = job
@@ -99,17 +98,11 @@ cdef class Life(Aside):
         run.numerator = run.denominator = 0
         run.started = now
         run.deadline = 0
-        if ability.timeout > 0 or job.flags & HAS_POLICY or ability.function.rules != NULL:
-            deadline = now + timeout_of(job, ability.timeout / 1000.0)
-            if deadline < INFINITY:
-                if not heap_push(&self.deadlines, deadline, job.number, run, &run.position):
-                    pool_give(run, sizeof(Run))
-                    return False
-                run.deadline = deadline
+        if ability.timeout > 0 or job.flags & (HAS_POLICY | EXPIRES) or ability.function.rules != NULL:
+            if not self.start_clock(run, now):
+                pool_give(run, sizeof(Run))
+                return False
         functions_take(&self.functions, job)
-        if job.flags & EXPIRES:
-            self.expire_no_more(job)
-            job.flags &= ~EXPIRES                  # it has been started
         job.state = RUNNING
         job.place.run = run
         ability.function.running += 1
@@ -117,6 +110,19 @@ cdef class Life(Aside):
         ring_open(&run.of_ability, run)
         ring_prepend(&ability.runs, &run.of_ability)
         self.happened(STARTED, job)
+        return True
+
+    cdef bint start_clock(self, Run* run, double now) noexcept nogil:
+        """It has been started, and its worker may have it for so long. False: there is no memory."""
+        cdef Job* job = run.job
+        cdef double deadline = now + timeout_of(job, (<Ability*>run.ability).timeout / 1000.0)
+        if deadline < INFINITY:
+            if not heap_push(&self.moments, deadline, job.number, job, &run.position):
+                return False
+            run.deadline = deadline
+        if job.flags & EXPIRES:
+            self.expire_no_more(job)
+            job.flags &= ~EXPIRES
         return True
 
     cdef void forgive_holder(self, Job* job) noexcept nogil:
@@ -163,7 +169,7 @@ cdef class Life(Aside):
     cdef void retry(self, Job* job, double now) noexcept nogil:
         cdef double wait = backoff_of(job, &self.dice)
         self.happened(REQUEUED, job)
-        if wait > 0 and not self.closing and heap_push(&self.retrying, now + wait, job.number, job, &job.place.due):
+        if wait > 0 and not self.closing and heap_push(&self.moments, now + wait, job.number, job, &job.place.due):
             job.state = RETRYING
             (<Function*>job.home).delayed[job.priority] += 1
         else:                                      # for want of memory, too: nothing is lost by it

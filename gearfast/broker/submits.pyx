@@ -21,7 +21,7 @@ from gearfast.broker.unique cimport unique_find, unique_hash, unique_key
 
 cdef class Submits(Leaving):
     cdef Submitted submit(self, Peer client, const Submission* wanted, double now, Job** out) noexcept nogil:
-        cdef Function* function = functions_get(&self.functions, wanted.function)
+        cdef Function* function = <Function*>wanted.home if wanted.home != NULL else functions_get(&self.functions, wanted.function)
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
         cdef uint64_t hash = 0
         cdef Job* job
@@ -124,7 +124,7 @@ cdef class Submits(Leaving):
         cdef const Parameters* overlap = rule_of(job, OVERLAP)
         cdef Function* function = <Function*>job.home
         cdef Submission wanted = Submission(function.name, job_unique(job), job_reducer(job), job_payload(job), job_policy(job).text,
-                                            job.priority, True, 0, False, PRIORITY)
+                                            job.priority, True, 0, False, PRIORITY, NULL)
         cdef bint runs = last != NULL and last.state < DEAD and not (overlap != NULL and overlap.queues)
         if not runs and not (function.rules != NULL and not self.ruled(function, &wanted, now)):
             job = self.come_of(schedule, &wanted, now)

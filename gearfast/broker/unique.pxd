@@ -19,7 +19,13 @@ cdef struct Uniques:
 cdef bint uniques_open(Uniques* uniques) noexcept nogil       # False: there is no memory
 cdef void uniques_close(Uniques* uniques) noexcept nogil
 
-cdef Slice unique_key(Slice unique, Slice payload) noexcept nogil     # empty: coalesces with nothing
+cdef inline bint is_dash(Slice unique) noexcept nogil:
+    return unique.size == 1 and unique.data[0] == c"-"
+
+# Empty: coalesces with nothing.
+cdef inline Slice unique_key(Slice unique, Slice payload) noexcept nogil:
+    return payload if is_dash(unique) else unique
+
 cdef uint64_t unique_hash(Slice key) noexcept nogil
 cdef Job* unique_find(const Uniques* uniques, const Function* function, Slice unique, Slice payload,
                       uint64_t hash) noexcept nogil

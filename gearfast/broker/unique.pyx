@@ -14,14 +14,6 @@ cdef void uniques_close(Uniques* uniques) noexcept nogil:
     index_close(&uniques.texts)
 
 
-cdef inline bint is_dash(Slice unique) noexcept nogil:
-    return unique.size == 1 and unique.data[0] == c"-"
-
-
-cdef Slice unique_key(Slice unique, Slice payload) noexcept nogil:
-    return payload if is_dash(unique) else unique
-
-
 cdef uint64_t unique_hash(Slice key) noexcept nogil:
     return keyed_hash(key.data, key.size)
 

@@ -18,15 +18,14 @@ cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
 
 
 cdef int submit(Session session, Submission* wanted) except -1:
-    cdef Slice cron = Slice(NULL, 0)
-    if session.service.takes_parameters and has_parameters(session, wanted) and not take_parameters(session, wanted, &cron):
+    if session.service.takes_parameters and has_parameters(session, wanted) and not take_parameters(session, wanted):
         return 0
-    return hand_over(session, wanted, cron)
+    return hand_over(session, wanted)
 
 
 cdef int submit_sched(Session session, Submission* wanted, tuple fields) except -1:
     """As if its cron were the first of its parameters."""
-    cdef Slice name = wanted.function, cron = Slice(NULL, 0)
+    cdef Slice name = wanted.function
     cdef const char* semicolon = NULL
     cdef bytes whole
     try:
@@ -38,34 +37,28 @@ cdef int submit_sched(Session session, Submission* wanted, tuple fields) except 
     size = name.size if semicolon == NULL else <size_t>(semicolon - name.data)
     whole = b"%b;cron=%b%b" % (name.data[:size], text.encode(), name.data[size:name.size])
     wanted.function = Slice(<const char*>whole, len(whole))
-    if not take_parameters_behind(session, wanted, size, &cron):
+    wanted.home = NULL
+    if not take_parameters_behind(session, wanted, size):
         return 0
-    return hand_over(session, wanted, cron)
+    return hand_over(session, wanted)
 
 
-cdef int hand_over(Session session, Submission* wanted, Slice cron) except -1:
+cdef inline int hand_over(Session session, Submission* wanted) except -1:
     cdef Service service = session.service
     cdef Job* job = NULL
     cdef Submitted submitted
-    wanted.due = max(wanted.due, 0.0)
+    if wanted.due < 0:
+        wanted.due = 0
     if wanted.unique.size > MAX_UNIQUE or wanted.reducer.size > MAX_UNIQUE:
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
     if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > service.largest:
         return session.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % service.largest)
-    if cron.size > 0:
+    if wanted.given & CRON:
         submitted = service.broker.submit_schedule(wanted, service.now, &job)
     else:
         submitted = service.broker.submit(session, wanted, service.now, &job)
-    if submitted == NO_MEMORY:
-        return session.refuse(b"QUEUE_ERROR", b"no memory for another job")
-    if submitted == IS_DRAINED:
-        return session.refuse(b"QUEUE_ERROR", drained(session, wanted.function))
-    if submitted == QUEUE_FULL:
-        return session.refuse(b"QUEUE_ERROR", b"Job queue is full")
-    if submitted == NO_NUMBERS:
-        return session.refuse(b"QUEUE_ERROR", b"No job numbers are left until the store is back")
-    if submitted == NO_MEMORY_LEFT:
-        return session.refuse(b"QUEUE_ERROR", b"The server is short of memory and takes no jobs now")
+    if submitted >= QUEUE_FULL:
+        return refuse_job(session, wanted, submitted)
     if wanted.background and service.broker.outbox.expects(job):
         send_after_store(session, job)
     else:
@@ -76,6 +69,18 @@ cdef int hand_over(Session session, Submission* wanted, Slice cron) except -1:
         service.notes.say(logs.NOTICE, "accepted,%s,%s,%.0f", (text(wanted.function), text(wanted.unique), wanted.due))
         session.stopped = session.stopped or service.notes.is_full()
     return 0
+
+
+cdef int refuse_job(Session session, const Submission* wanted, Submitted why) except -1:
+    if why == NO_MEMORY:
+        return session.refuse(b"QUEUE_ERROR", b"no memory for another job")
+    if why == IS_DRAINED:
+        return session.refuse(b"QUEUE_ERROR", drained(session, wanted.function))
+    if why == QUEUE_FULL:
+        return session.refuse(b"QUEUE_ERROR", b"Job queue is full")
+    if why == NO_NUMBERS:
+        return session.refuse(b"QUEUE_ERROR", b"No job numbers are left until the store is back")
+    return session.refuse(b"QUEUE_ERROR", b"The server is short of memory and takes no jobs now")
 
 
 cdef bytes drained(Session session, Slice name):
@@ -89,20 +94,21 @@ cdef str text(Slice slice):
 
 # --- parameters ---
 
-cdef inline bint has_parameters(Session session, const Submission* wanted) noexcept nogil:
+cdef inline bint has_parameters(Session session, Submission* wanted) noexcept nogil:
     """Something behind a semicolon, in a name that nobody uses as it is."""
     cdef Slice name = wanted.function
-    return (name.size > 0 and memchr(name.data, c";", name.size) != NULL
+    wanted.home = session.service.broker.latest(name)
+    return (wanted.home == NULL and name.size > 0 and memchr(name.data, c";", name.size) != NULL
             and not session.service.broker.knows(name))
 
 
-cdef bint take_parameters(Session session, Submission* wanted, Slice* cron) except -1:
+cdef bint take_parameters(Session session, Submission* wanted) except -1:
     """Out of the function's name, into the submission. False: there is a mistake in them, and the client is told."""
     cdef const char* semicolon = <const char*>memchr(wanted.function.data, c";", wanted.function.size)
-    return take_parameters_behind(session, wanted, semicolon - wanted.function.data, cron)
+    return take_parameters_behind(session, wanted, semicolon - wanted.function.data)
 
 
-cdef bint take_parameters_behind(Session session, Submission* wanted, size_t size, Slice* cron) except -1:
+cdef bint take_parameters_behind(Session session, Submission* wanted, size_t size) except -1:
     cdef Slice text = Slice(wanted.function.data + size + 1, wanted.function.size - size - 1)
     cdef Mistake mistake
     cdef const Remembered* remembered = session.service.texts.read(text, &mistake)
@@ -122,7 +128,6 @@ cdef bint take_parameters_behind(Session session, Submission* wanted, size_t siz
     if not wanted.background and found.given & ~FOR_CLIENT:
         return refuse(session, f"{key_name(found.given & ~FOR_CLIENT)} is for background jobs: a client waits for this one")
     if found.given & CRON:
-        cron[0] = found.cron
         return date(session, wanted, found)
     if not found.given & (DELAY | AT):
         return True

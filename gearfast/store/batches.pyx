@@ -78,6 +78,7 @@ cdef class Batches:
         wanted.due = due
         wanted.given = 0
         wanted.replaces = False
+        wanted.home = NULL
         kept.number = number
         kept.attempts = min(max(attempts, 0), 0xFFFF)
         if not self.broker.restore(&wanted, &kept, monotonic_time()):
@@ -161,7 +162,7 @@ cdef class Batches:
     cdef double due(self, const Job* job) noexcept:
         """By the clock that goes on while no server runs."""
         if job.state == RETRYING:
-            return heap_when(&self.broker.retrying, job.place.due) + self.ahead
+            return heap_when(&self.broker.moments, job.place.due) + self.ahead
         if job.state == SCHEDULED:
             return (<const Schedule*>job.place.schedule).due
         if job.state == ENDED:

@@ -7,7 +7,7 @@ from libc.string cimport memset
 from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Cursor, Node, index_scan
 from gearfast.broker.job cimport (
-    DEAD, DELAYED, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, Job, Lane, Run, Waiter, job_size,
+    DEAD, DELAYED, EXPIRES, NOT_THERE, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, Job, Lane, Run, Waiter, job_expiry, job_size,
 )
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_find, jobtable_scan
@@ -181,7 +181,7 @@ cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
     elif job.state == RETRYING:
         tally.delayed += 1
         tally.delayed_in[job.priority] += 1
-        hold(job.place.due < broker.retrying.count and broker.retrying.entries[job.place.due].item == job,
+        hold(job.place.due < broker.moments.count and broker.moments.entries[job.place.due].item == job,
              "a job that is to be tried again is not in the heap")
     elif job.state == RUNNING:
         tally.running += 1
@@ -201,7 +201,7 @@ cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
 cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
     cdef Job* found[MIN_SCAN]
     cdef Cursor cursor = Cursor(0, 0)
-    cdef size_t jobs = 0, bytes = 0, unkept = 0, owners = 0, delayed = 0, retrying = 0, running = 0, dead = 0
+    cdef size_t jobs = 0, bytes = 0, unkept = 0, owners = 0, delayed = 0, retrying = 0, running = 0, dead = 0, timed = 0
     cdef int count, at
     while True:
         count = jobtable_scan(&broker.jobs, &cursor, found, MIN_SCAN)
@@ -213,6 +213,8 @@ cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
             delayed += found[at].state == DELAYED
             retrying += found[at].state == RETRYING
             running += found[at].state == RUNNING
+            timed += found[at].state == RUNNING and found[at].place.run.deadline > 0
+            timed += found[at].state == QUEUED and found[at].flags & EXPIRES and job_expiry(found[at])[0] != NOT_THERE
             dead += found[at].state == DEAD
         jobs += count
         if cursor.hash == 0 and cursor.node == 0:
@@ -223,13 +225,13 @@ cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
     hold(owners == broker.uniques.keys.count, "unique ids are counted wrong")
     hold(broker.uniques.texts.count <= owners, "there are more unique ids than jobs that own one")
     hold(delayed == broker.delayed.count, "delayed jobs are counted wrong")
-    hold(retrying == broker.retrying.count, "jobs that are to be tried again are counted wrong")
+    hold(retrying + timed == broker.moments.count, "jobs that wait for a moment are counted wrong")
     hold(running == broker.running, "running jobs are counted wrong")
     hold(dead == broker.dead, "buried jobs are counted wrong")
     hold(sums.indexed == broker.waiters.count, "waiters are counted wrong")
     audit_heap(&broker.delayed)
-    audit_heap(&broker.deadlines)
-    audit_heap(&broker.retrying)
+    audit_heap(&broker.moments)
+    audit_heap(&broker.ended)
 
 
 # --- who takes part ---
@@ -321,6 +323,6 @@ cdef void audit_empty(Broker broker) noexcept:
     hold(broker.policies.texts.count == 0, "policies are left over")
     hold(broker.waiters.count == 0, "waiters are left over")
     hold(broker.uniques.keys.count == 0 and broker.uniques.texts.count == 0, "unique ids are left over")
-    hold(broker.delayed.count + broker.deadlines.count + broker.retrying.count == 0, "something is still to be due")
+    hold(broker.delayed.count + broker.moments.count + broker.ended.count + broker.schedules.count == 0, "something is still to be due")
     hold(broker.held_bytes == 0, "bytes of jobs are left over")
     hold(broker.unkept == 0 and broker.running == 0 and broker.dead == 0, "a count of jobs is left over")
