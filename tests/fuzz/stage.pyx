@@ -21,6 +21,7 @@ import logging
 from gearfast.broker.deadletters import DeadLetters
 from gearfast.plugins.admin import Admin
 from gearfast.server.commands import Commands
+from gearfast.server.policies import Policies
 from gearfast.server.request import answer_requests
 from gearfast.server.turn import Turn as make_turn
 
@@ -61,6 +62,7 @@ class Host:
         self.sessions = service.sessions
         self.config = config
         self.commands = commands
+        self.policies = Policies(service.broker, "")
 
     def memory(self):
         return {"limit": self.config.max_memory}

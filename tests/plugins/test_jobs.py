@@ -127,7 +127,7 @@ def test_a_job_that_is_moved_is_due_then_and_has_that_priority() -> None:
     played(scene)
 
 
-USAGE = "write: move HANDLE [priority=high|normal|low] [due=20m|due=MOMENT]"
+USAGE = "write: move HANDLE [function=NAME] [priority=high|normal|low] [due=20m|due=MOMENT]"
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ USAGE = "write: move HANDLE [priority=high|normal|low] [due=20m|due=MOMENT]"
         ("move", f"INVALID_ARGUMENTS {USAGE}"),
         ("move H:x:1", f"INVALID_ARGUMENTS {USAGE}"),
         ("move H:x:1 due=20m", "UNKNOWN_JOB there is no job H:x:1"),
-        ("move H:x:1 later", "INVALID_ARGUMENTS 'later' is not priority= or due=, once each"),
-        ("move H:x:1 due=1m due=2m", "INVALID_ARGUMENTS 'due=2m' is not priority= or due=, once each"),
+        ("move H:x:1 later", "INVALID_ARGUMENTS 'later' is not function=, priority= or due=, once each"),
+        ("move H:x:1 due=1m due=2m", "INVALID_ARGUMENTS 'due=2m' is not function=, priority= or due=, once each"),
         (
             "move H:x:1 priority=",
             "INVALID_PARAMETER the submit parameter priority has to be high, normal or low, and not ''",
