@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "build" / "bench"
 NEEDED = ("msgspec", "rich", "matplotlib", "jinja2", "Cython")
-COMMANDS = ("compare", "readme", "micro", "report")
+COMMANDS = ("compare", "readme", "micro", "report", "lateness")
 OK, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 
