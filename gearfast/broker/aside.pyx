@@ -160,9 +160,7 @@ cdef class Aside(Estate):
         self.release(job)
 
     cdef bint restore_schedule(self, Job* job, const Submission* wanted, const Restored* kept) noexcept nogil:
-        cdef Schedule* schedule = NULL
-        if job_policy(job) != NULL and schedules_find(&self.schedules, <Function*>job.home, wanted.unique) == NULL:
-            schedule = schedules_add(&self.schedules, job)
+        cdef Schedule* schedule = schedules_add(&self.schedules, job)
         if schedule == NULL:
             self.release(job)
             return False

@@ -44,7 +44,7 @@ class Dropped(IntEnum):
     DROPPED = 0
     NO_SUCH_FUNCTION = 1
     IN_USE = 2
-    """It has workers or jobs, and stays."""
+    """It has workers, jobs, dead letters, schedules, or unique ids that stay taken, and stays."""
 
 @disjoint_base
 class Aftermath:
@@ -174,8 +174,9 @@ class Broker(Submits):
         """Tell of one job; None if there is none such.
 
         ``(state, function, priority, unique, bytes of payload, attempts that failed, due, background, clients,
-        parameters, submitted, worker, last error)``: the state is ``queued``, ``delayed``, ``retrying``, ``running`` or
-        ``buried``, ``due`` as in `scan_delayed`, else 0, and ``submitted`` is in monotonic seconds.
+        parameters, submitted, worker, last error)``: the state is ``queued``, ``delayed``, ``retrying``, ``running``,
+        ``buried``, ``ended`` or ``scheduled``; ``due`` is as in `scan_delayed`, or when a schedule fires next, else 0;
+        ``submitted`` is in monotonic seconds.
         """
 
     def move_job(

@@ -405,7 +405,7 @@ cdef class Broker(Submits):
             function = functions_find_folded(&self.functions, folded)
         if function == NULL:
             return NO_SUCH_FUNCTION
-        if function.workers > 0 or function.total > 0 or function.dead.count > 0:
+        if function.workers > 0 or function.total > 0 or function.others > 0:
             return IN_USE
         functions_drop(&self.functions, function)
         return DROPPED

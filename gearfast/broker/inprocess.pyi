@@ -64,7 +64,10 @@ class InProcessPeer(Peer):
         """
 
     def status(self, handle: bytes) -> tuple[bool, int, int, int] | None:
-        """``(running, numerator, denominator, waiting clients)`` of a job; None if it is unknown, or a dead letter."""
+        """``(running, numerator, denominator, waiting clients)`` of a job; None if it is unknown, or a dead letter.
+
+        Of a schedule too, which never runs itself.
+        """
 
     def status_unique(self, unique: bytes) -> tuple[bool, int, int, int] | None:
         """The same by unique id, in whichever function; empty and ``b"-"`` are never found (protocol section 2.7)."""

@@ -7,7 +7,7 @@ from libc.string cimport memcpy
 
 from gearfast.broker.broker cimport ASLEEP, NO_ROOM_TO_SLEEP
 from gearfast.broker.submits cimport NO_MEMORY, QUEUE_FULL
-from gearfast.broker.job cimport DEAD, ENDED, RUNNING, Job, job_payload, job_unique
+from gearfast.broker.job cimport DEAD, ENDED, RUNNING, SCHEDULED, Job, job_payload, job_unique
 from gearfast.broker.estate cimport Submission
 from gearfast.broker.peer cimport DATA, EXCEPTION, FAIL, STATUS
 from gearfast.broker.functions cimport Function
@@ -236,7 +236,7 @@ cdef object as_heard(Broker broker, Told told, const char* body):
 
 cdef object status_of(Job* job):
     """(running, numerator, denominator, waiting clients), or None for an unknown job."""
-    if job == NULL or job.state >= DEAD:
+    if job == NULL or (job.state >= DEAD and job.state != SCHEDULED):
         return None
     if job.state != RUNNING:
         return False, 0, 0, job.waiting

@@ -4,6 +4,7 @@
 #     -------------------  ------------------------------------------------------  ----------------------------------
 #     (nothing)            a submit in the background, when there is a store       BACKGROUND GATHERED
 #     (nothing)            the start: the store had it                             BACKGROUND STORED
+#     (nothing)            a schedule is due: nobody could be told of a refusal    PROMISED WRITING GATHERED
 #     GATHERED             it goes into a batch                                    WRITING
 #     WRITING              the batch is durable                                    STORED
 #     WRITING              the batch failed; the store may have it all the same    WRITING GATHERED
@@ -87,6 +88,12 @@ cdef inline void keeping_stored(Keeping* keeping, Job* job) noexcept nogil:
 cdef inline void keeping_gather_again(Job* job) noexcept nogil:
     if job.kept & WRITING:
         job.kept |= GATHERED
+
+# Nobody waits for it who could be told that it is not kept.
+cdef inline void keeping_vouch(Keeping* keeping, Job* job) noexcept nogil:
+    if job.kept & GATHERED:
+        job.kept |= PROMISED | WRITING
+        keeping.promised += 1
 
 # --- it has changed since the store took it ---
 

@@ -3,7 +3,7 @@
 from gearfast.ground.heap cimport heap_when
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
-from gearfast.broker.job cimport DEAD, DELAYED, RETRYING, RUNNING, Job, Lane, job_policy, job_unique
+from gearfast.broker.job cimport DEAD, DELAYED, RETRYING, RUNNING, SCHEDULED, Job, Lane, job_policy, job_unique
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.party cimport Party
 from gearfast.broker.past cimport last_error, submitted_at
@@ -11,6 +11,7 @@ from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_scan
 from gearfast.ground.ring cimport ring_leave, ring_open, ring_prepend
 from gearfast.broker.functions cimport Ability, Function, function_of_node, is_place
 from gearfast.broker.rotation cimport PRIORITIES
+from gearfast.broker.schedules cimport Schedule, schedule_date
 from gearfast.ground.slice cimport Slice
 
 cdef enum:
@@ -75,6 +76,8 @@ cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delay
 cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying) noexcept nogil:
     if job.state == DELAYED:
         return heap_when(delayed, job.place.due)
+    if job.state == SCHEDULED:
+        return schedule_date(<const Schedule*>job.place.schedule)
     return heap_when(retrying, job.place.due) if job.state == RETRYING else 0
 
 

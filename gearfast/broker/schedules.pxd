@@ -36,6 +36,10 @@ cdef Schedule* schedules_add(Schedules* schedules, Job* job) noexcept nogil
 cdef void schedules_remove(Schedules* schedules, Job* job) noexcept nogil
 # It is due then; infinity: never again. Without memory it has no date, and waits for one as before.
 cdef void schedules_date(Schedules* schedules, Schedule* schedule, double when) noexcept nogil
+# It waits for another date; it has missed none.
+cdef void schedules_wait(Schedules* schedules, Schedule* schedule) noexcept nogil
+# When it is due next; 0: it waits for a date, or is never due again.
+cdef double schedule_date(const Schedule* schedule) noexcept nogil
 # All of them wait for another date: the wall clock was set back.
 cdef void schedules_undate(Schedules* schedules) noexcept nogil
 # The next one that is due, which waits for another date from now on; NULL: there is none.

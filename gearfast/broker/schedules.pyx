@@ -66,14 +66,25 @@ cdef void schedules_remove(Schedules* schedules, Job* job) noexcept nogil:
 
 
 cdef void schedules_date(Schedules* schedules, Schedule* schedule, double when) noexcept nogil:
-    ring_leave(&schedule.undated)
+    schedules_wait(schedules, schedule)
+    schedule.due = when
+    if not when < INFINITY or heap_push(&schedules.due, when, schedule.job.number, schedule, &schedule.position):
+        ring_leave(&schedule.undated)
+    else:
+        schedule.position = NOT_THERE
+
+
+cdef void schedules_wait(Schedules* schedules, Schedule* schedule) noexcept nogil:
     if schedule.position != NOT_THERE:
         heap_remove(&schedules.due, schedule.position)
         schedule.position = NOT_THERE
-    schedule.due = when
-    if when < INFINITY and not heap_push(&schedules.due, when, schedule.job.number, schedule, &schedule.position):
-        schedule.position = NOT_THERE
-        ring_append(&schedules.undated, &schedule.undated)
+    ring_leave(&schedule.undated)
+    ring_append(&schedules.undated, &schedule.undated)
+    schedule.due = schedule.fired
+
+
+cdef double schedule_date(const Schedule* schedule) noexcept nogil:
+    return schedule.due if schedule.position != NOT_THERE else 0
 
 
 cdef void schedules_undate(Schedules* schedules) noexcept nogil:

@@ -5,17 +5,17 @@ from libc.string cimport memcpy
 
 from gearfast.ground.slice cimport Slice
 from gearfast.protocol.handle cimport HANDLE_ROOM
-from gearfast.protocol.parameters cimport AT, DELAY, DUPLICATE, OVERLAP, PRIORITY, Parameters
+from gearfast.protocol.parameters cimport AT, CRON, DELAY, DUPLICATE, OVERLAP, PRIORITY, Parameters
 from gearfast.broker.events cimport SKIPPED, SUBMITTED
 from gearfast.broker.functions cimport Function, functions_get
 from gearfast.broker.job cimport (
     DEAD, DELAYED, ENDED, RETRYING, RUNNING, job_payload, job_policy, job_reducer, job_unique,
 )
-from gearfast.broker.keeping cimport is_background
+from gearfast.broker.keeping cimport is_background, keeping_vouch
 from gearfast.broker.peer cimport COMPLETE, FAIL
 from gearfast.broker.rulebook cimport DRAINED
 from gearfast.broker.rules cimport rule_of
-from gearfast.broker.schedules cimport schedules_date
+from gearfast.broker.schedules cimport schedules_date, schedules_wait
 from gearfast.broker.unique cimport unique_find, unique_hash, unique_key
 
 
@@ -111,8 +111,10 @@ cdef class Submits(Leaving):
         if schedule == NULL:
             return NO_MEMORY
         out[0] = schedule.job
-        if wanted.due > 0:
+        if wanted.due > schedule.fired:
             schedules_date(&self.schedules, schedule, wanted.due)
+        else:                                      # for that it has fired already: the clock was set back since
+            schedules_wait(&self.schedules, schedule)
         if schedule.job.number <= self.handles.last:
             return COALESCED
         self.handles.last += 1
@@ -121,11 +123,10 @@ cdef class Submits(Leaving):
     cdef bint fire(self, Schedule* schedule, double now) noexcept nogil:
         cdef Job* job = schedule.job
         cdef const Job* last = self.find(schedule.run)
-        cdef const Parameters* overlap = rule_of(job, OVERLAP)
         cdef Function* function = <Function*>job.home
         cdef Submission wanted = Submission(function.name, job_unique(job), job_reducer(job), job_payload(job), job_policy(job).text,
                                             job.priority, True, 0, False, PRIORITY, NULL)
-        cdef bint runs = last != NULL and last.state < DEAD and not (overlap != NULL and overlap.queues)
+        cdef bint runs = last != NULL and last.state < DEAD and not queues(job)
         if not runs and not (function.rules != NULL and not self.ruled(function, &wanted, now)):
             job = self.come_of(schedule, &wanted, now)
             if job != NULL:
@@ -137,18 +138,24 @@ cdef class Submits(Leaving):
         return False
 
     cdef Job* come_of(self, Schedule* schedule, const Submission* wanted, double now) noexcept nogil:
-        """NULL: there is no room for another job, or it is one already that somebody has submitted."""
+        """NULL: there is no room for another job, or it is one already that somebody has submitted.
+
+        Of several runs the oldest one has the unique id; one that has ended, and is remembered for it, gives it up.
+        """
         cdef Function* function = <Function*>schedule.job.home
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
         cdef uint64_t hash = unique_hash(key) if key.size > 0 else 0
-        cdef const Job* same = NULL
+        cdef Job* same = NULL
         cdef Job* job
         if key.size > 0:
             same = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
-        if same != NULL and same.number != schedule.run:
+        if same != NULL and same.number != schedule.run and same.state != ENDED and not (queues(schedule.job) and is_run(same)):
             return NULL
         if 0 < function.limit[wanted.priority] <= function.total or self.handles.last >= self.handles.ceiling or self.crowded:
             return NULL
+        if same != NULL and same.state == ENDED:
+            self.release(same)
+            same = NULL
         job = self.create(function, wanted, self.handles.last + 1, now)
         if job == NULL:
             return NULL
@@ -156,6 +163,17 @@ cdef class Submits(Leaving):
         self.happened(SUBMITTED, job)
         if not self.bind(job, None, wanted, key.size > 0 and same == NULL, hash, now):
             return NULL
+        keeping_vouch(&self.outbox.keeping, job)
         if job.state != DELAYED:
             self.enqueue(job, now)
         return job
+
+
+cdef inline bint queues(const Job* schedule) noexcept nogil:
+    cdef const Parameters* rule = rule_of(schedule, OVERLAP)
+    return rule != NULL and rule.queues
+
+
+cdef inline bint is_run(const Job* job) noexcept nogil:
+    """Of a schedule: no client can ask for a job with a cron."""
+    return job_policy(job) != NULL and job_policy(job).asked.given & CRON

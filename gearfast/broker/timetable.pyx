@@ -88,5 +88,6 @@ cdef class Timetable:
         schedule = self.find(slice_of(handle))
         if schedule != NULL:
             done = self.broker.fire(schedule, now)
+            self.broker.outbox.gather_again(schedule.job, now)          # its last run is another one
         self.broker.rest()
         return None if schedule == NULL else bool(done)

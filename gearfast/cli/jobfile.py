@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gearfast.config import ARGUMENT_SIZE, UNIQUE_SIZE
 from gearfast.store.contract import StoredJob
+from gearfast.store.record import state_of
 
 FORMAT = "gearfast-jobs"
 VERSION = 1
@@ -51,8 +52,9 @@ def line_of(job: StoredJob, prefix: bytes) -> bytes:
 
 
 def summary_of(job: StoredJob, prefix: bytes) -> bytes:
-    """Return a job as a line that has its payload's size in the place of its payload."""
-    return json.dumps({**fields_of(job, prefix), "size": len(job.payload)}, ensure_ascii=False).encode() + b"\n"
+    """Return a job as a line that has its payload's size in the place of its payload, and says what it is."""
+    fields = {**fields_of(job, prefix), "size": len(job.payload), "state": state_of(job.more)}
+    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
 
 def fields_of(job: StoredJob, prefix: bytes) -> dict[str, object]:

@@ -13,6 +13,7 @@ from gearfast.cli.progress import Progress
 from gearfast.config import HANDLE_PREFIX_SIZE, MIB
 from gearfast.errors import ConfigError, StoreError
 from gearfast.store.contract import CEILING, PREFIX, Batch, Store, StoredJob, ceiling_of
+from gearfast.store.record import state_of
 
 BATCH_JOBS = 5000
 """Jobs written together: a commit costs as much for one."""
@@ -82,6 +83,8 @@ class Import:
         """The highest number that is known of, in the store or in the file."""
         self.known: dict[int, int] = {}
         """What jobs are there already: their numbers, and a fingerprint of the rest."""
+        self.schedules: set[tuple[bytes, bytes]] = set()
+        """Functions and unique ids of schedules: of each there is one."""
         self.added = self.there = self.renumbered = self.bad = 0
         self.finished = False
 
@@ -137,6 +140,7 @@ class Import:
         """Add the jobs of the file, in its order; ``existing`` are those that the store has."""
         async for job in existing:
             self.known[job.number] = fingerprint(job)
+            self.is_known(job)
             self.top = max(self.top, job.number)
         adds: list[StoredJob] = []
         size = 0
@@ -160,9 +164,13 @@ class Import:
         """Return the job under the number it is to have; None if it is there already.
 
         A number is kept when it is free: no job of the store has it, and no other ever had it, which is so above the
-        ceiling, and when the handle is one of the store's own.
+        ceiling, and when the handle is one of the store's own. Of two schedules with one function and unique id the
+        first one stays.
         """
         job = entry.job
+        if self.is_known(job):
+            self.there += 1
+            return None
         if job.number:
             there = self.known.get(job.number)
             mark = fingerprint(job)
@@ -177,6 +185,15 @@ class Import:
             raise StoreError("there are no job numbers left in this store: export it, and import into a new one")
         self.top += 1
         return job._replace(number=self.top)
+
+    def is_known(self, job: StoredJob) -> bool:
+        """Say whether it is a schedule that is there; if it is one and was not, it is from now on."""
+        if state_of(job.more) != "schedule":
+            return False
+        name = (job.function, job.unique)
+        known = name in self.schedules
+        self.schedules.add(name)
+        return known
 
     async def flush(self, adds: list[StoredJob]) -> None:
         """Write a batch."""

@@ -29,6 +29,7 @@ from gearfast.errors import ConfigError, GearfastError, StoreError
 from gearfast.ground.clock import wall
 from gearfast.logs import LEVELS
 from gearfast.store.contract import PREFIX, Readable, Store, StoredJob, StoreSettings
+from gearfast.store.record import state_of
 
 log = logging.getLogger("gearfast")
 
@@ -241,7 +242,8 @@ async def list_jobs(jobs: AsyncIterator[StoredJob], errand: Errand, prefix: str)
     width = len(shown(start)) + 10
     write = sys.stdout.buffer.write
     if not errand.as_json:
-        write(b"%-*b  priority  due                  attempts       bytes  function  unique\n" % (width, b"handle"))
+        titles = b"state     priority  due                  attempts       bytes  function  unique"
+        write(b"%-*b  %b\n" % (width, b"handle", titles))
     async for job in jobs:
         write(summary_of(job, start) if errand.as_json else row_of(job, start, width))
 
@@ -250,8 +252,8 @@ def row_of(job: StoredJob, prefix: bytes, width: int) -> bytes:
     """Return the line of a job in the list; the names come last, as they may be of any length."""
     handle = shown(b"%b:%d" % (prefix, job.number)) if job.number else GEARMANDS
     row = (
-        f"{handle:<{width}}  {PRIORITIES[job.priority]:<8}  {local_time(job.due):<19}  {job.attempts:>8}  "
-        f"{len(job.payload):>10}  {shown(job.function)}  {shown(job.unique)}"
+        f"{handle:<{width}}  {state_of(job.more):<8}  {PRIORITIES[job.priority]:<8}  {local_time(job.due):<19}  "
+        f"{job.attempts:>8}  {len(job.payload):>10}  {shown(job.function)}  {shown(job.unique)}"
     )
     return row.rstrip().encode() + b"\n"
 

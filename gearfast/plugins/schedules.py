@@ -44,7 +44,7 @@ class Schedules:
             for due, handle, function, unique, cron, zone, fired, run, runs, skipped in rows:
                 if name is None or name == function:
                     yield {
-                        "due": moment(due) if due < math.inf else None,
+                        "due": moment(due) if fired < due < math.inf else None,
                         "handle": handle,
                         "function": function,
                         "unique": unique,

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import math
-from time import monotonic, time
+from collections.abc import Callable
 from typing import Final
 
 from gearfast.broker.broker import Broker
 from gearfast.broker.timetable import Timetable
+from gearfast.ground.clock import monotonic, wall
 from gearfast.protocol.cron import next_after
 
 log = logging.getLogger("gearfast")
@@ -21,8 +22,9 @@ DAY: Final = 25 * 3600.0
 class Calendar:
     """Dates for the schedules of a broker."""
 
-    def __init__(self, broker: Broker) -> None:
-        self.broker = broker
+    def __init__(self, broker: Broker, dated: Callable[[], None]) -> None:
+        """``dated`` is called when some have got one: something is due at another time than before."""
+        self.dated = dated
         self.timetable = Timetable(broker)
         self.waits = False
 
@@ -35,7 +37,7 @@ class Calendar:
     def date_some(self) -> None:
         """Give some of them one, and come again if there are more."""
         self.waits = False
-        now = time()
+        now = wall()
         undated = self.timetable.undated(SOME + 1)
         for number, cron, zone, due, fired, catches_up in undated[:SOME]:
             missed = fired < due <= now
@@ -44,6 +46,7 @@ class Calendar:
             )
         if len(undated) > SOME:
             self.date_soon()
+        self.dated()
 
 
 def following(cron: bytes, zone: bytes, fired: float, now: float) -> float:

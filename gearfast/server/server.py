@@ -93,7 +93,7 @@ class Server:
         self.writer = None if store is None else Writer(store, self.broker, config, partial(refuse_jobs, self.service))
         self.policies = Policies(self.broker, config.policy)
         """What holds for the jobs of functions, and who says so."""
-        self.calendar = Calendar(self.broker)
+        self.calendar = Calendar(self.broker, lambda: self.turn.rest())
         self.service.date = self.calendar.date_soon
         self.started: list[Plugin] = []
         self.handed = handed_over(listeners)

@@ -6,6 +6,7 @@ from libc.stdint cimport uint64_t
 
 from gearfast.broker.broker cimport Broker
 from gearfast.ground.index cimport Cursor
+from gearfast.broker.estate cimport Submission
 from gearfast.broker.job cimport Job
 
 cdef class Batches:
@@ -25,6 +26,7 @@ cdef class Batches:
     cdef object record(self, const Job* job)
     cdef double due(self, const Job* job) noexcept
     cdef int restore_one(self, record) except -1
+    cdef int check_schedule(self, const Submission* wanted) except -1
     cdef int take(self, uint64_t number, list adds) except -1
     cdef void skip_dead(self, int which) noexcept
     cdef void recall(self, uint64_t number) noexcept

@@ -7,7 +7,7 @@ from libc.string cimport memcmp
 from gearfast.ground.clock cimport monotonic_time, wall_time
 from gearfast.ground.heap cimport heap_when
 from gearfast.broker.job cimport ENDED, RETRYING, SCHEDULED
-from gearfast.broker.schedules cimport Schedule
+from gearfast.broker.schedules cimport Schedule, schedules_find
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport PRIORITIES
@@ -20,7 +20,7 @@ from gearfast.broker.estate cimport Restored, Submission
 from gearfast.broker.line cimport Line, line_at
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.store.record cimport read_more, record_of
-from gearfast.broker.functions cimport Function
+from gearfast.broker.functions cimport Function, functions_find
 from gearfast.ground.slice cimport Slice
 
 from gearfast import config
@@ -79,10 +79,20 @@ cdef class Batches:
         wanted.given = 0
         wanted.replaces = False
         wanted.home = NULL
+        if kept.state == SCHEDULED:
+            self.check_schedule(&wanted)
         kept.number = number
         kept.attempts = min(max(attempts, 0), 0xFFFF)
         if not self.broker.restore(&wanted, &kept, monotonic_time()):
             raise MemoryError("no memory for another job")
+        return 0
+
+    cdef int check_schedule(self, const Submission* wanted) except -1:
+        cdef const Function* function = functions_find(&self.broker.functions, wanted.function)
+        if wanted.policy.size == 0:
+            raise ValueError("it is a schedule, and does not say when it fires")
+        if function != NULL and schedules_find(&self.broker.schedules, function, wanted.unique) != NULL:
+            raise ValueError("it is a schedule, and there is another one with its function and unique id")
         return 0
 
     def open(self, bytes prefix not None, uint64_t last, bint quiet, size_t heavy=<size_t>-1):
@@ -161,10 +171,12 @@ cdef class Batches:
 
     cdef double due(self, const Job* job) noexcept:
         """By the clock that goes on while no server runs."""
+        cdef double due
         if job.state == RETRYING:
             return heap_when(&self.broker.moments, job.place.due) + self.ahead
         if job.state == SCHEDULED:
-            return (<const Schedule*>job.place.schedule).due
+            due = (<const Schedule*>job.place.schedule).due
+            return due if due < INFINITY else 0
         if job.state == ENDED:
             return heap_when(&self.broker.ended, job.place.due) + self.ahead
         return self.broker.due_of(job)

@@ -30,6 +30,7 @@ cdef enum:
 cdef double LATEST = 1e13     # seconds since 1970, of which the microseconds fit
 
 cdef object new_tuple = tuple.__new__
+cdef tuple STATES = ("buried", "ended", "schedule")         # from DEAD on
 
 
 cdef object record_of(const Job* job, bytes function, double due, double ahead):
@@ -174,4 +175,14 @@ def tells_the_past_only(bytes more not None):
         read_more(more, &wanted, &kept, 0)
     except ValueError:
         return False
-    return wanted.reducer.size == 0 and wanted.policy.size == 0 and kept.state != DEAD
+    return wanted.reducer.size == 0 and wanted.policy.size == 0 and kept.state == QUEUED
+
+
+def state_of(bytes more not None):
+    cdef Submission wanted
+    cdef Restored kept
+    try:
+        read_more(more, &wanted, &kept, 0)
+    except ValueError:
+        return "unreadable"
+    return "job" if kept.state == QUEUED else STATES[kept.state - DEAD]

@@ -9,7 +9,7 @@ from gearfast.errors import StoreError
 from gearfast.ground.clock import wall
 from gearfast.logs import NOTICE
 from gearfast.store.contract import StoredJob
-from gearfast.store.record import tells_the_past_only
+from gearfast.store.record import state_of, tells_the_past_only
 
 log = logging.getLogger("gearfast")
 
@@ -18,6 +18,14 @@ LATEST: Final = 2**63 - 1
 """The last due time gearmand can read, in seconds since 1970."""
 NAMED: Final = 20
 """Bad rows that get a line of the log each. Of a million, nobody reads more."""
+
+
+NO_JOBS: Final = {
+    "schedule": "it is a schedule, and gearmand has none: have cron submit its job",
+    "buried": "it has used up its tries and is buried, and gearmand would run it again",
+    "ended": "it has ended and is kept for its unique id alone, and gearmand would run it again",
+}
+"""What gearmand has nothing like, by its state: the reasons why it stays."""
 
 
 class StockRow(NamedTuple):
@@ -60,6 +68,9 @@ def row_of(job: StoredJob) -> StockRow:
 
     The number of attempts is lost, and so are the time of its submit and its last error: gearmand keeps none.
     """
+    state = state_of(job.more)
+    if state in NO_JOBS:
+        raise StoreError(NO_JOBS[state])
     if not tells_the_past_only(job.more):
         raise StoreError("it has something that gearmand does not store, such as a reducer")
     if b"\0" in job.function or b"\0" in job.unique:

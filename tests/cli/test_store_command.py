@@ -140,12 +140,12 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert do("list", Memory(SOME, prefix="H:a")) == 0
     head, *lines = capsys.readouterr().out.splitlines()
     due = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1e10))
-    assert head.split() == ["handle", "priority", "due", "attempts", "bytes", "function", "unique"]
+    assert head.split() == ["handle", "state", "priority", "due", "attempts", "bytes", "function", "unique"]
     assert [line.split() for line in lines] == [
-        ["H:a:1", "high", "-", "0", "9", "resize", "photo-1"],
-        ["H:a:2", "normal", *due.split(), "2", "9", "resize"],
-        ["H:a:3", "normal", "-", "0", "1234", "größe", r"\x1b[31m\xff"],
-        ["H:a:12", "low", "-", "0", "10", "mail"],
+        ["H:a:1", "job", "high", "-", "0", "9", "resize", "photo-1"],
+        ["H:a:2", "job", "normal", *due.split(), "2", "9", "resize"],
+        ["H:a:3", "job", "normal", "-", "0", "1234", "größe", r"\x1b[31m\xff"],
+        ["H:a:12", "job", "low", "-", "0", "10", "mail"],
     ]
     assert {line.index(name) for line, name in zip(lines, ("resize", "resize", "größe", "mail"), strict=True)} == {
         head.index("function")
@@ -157,7 +157,7 @@ def test_list_of_one_function(capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line) == {
         "handle": "H:a:3", "function": "größe", "unique": {"base64": "G1szMW3/"}, "priority": "normal", "due": 0.0,
-        "attempts": 0, "size": 1234,
+        "attempts": 0, "size": 1234, "state": "job",
     }  # fmt: skip
 
 
