@@ -30,6 +30,7 @@ from gearfast.ground.clock import wall
 from gearfast.logs import LEVELS
 from gearfast.store.contract import PREFIX, Readable, Store, StoredJob, StoreSettings
 from gearfast.store.record import state_of
+from gearfast.store.stock import NO_JOBS
 
 log = logging.getLogger("gearfast")
 
@@ -356,7 +357,10 @@ async def give_back(store: Store, name: str) -> int:
     for line in refused:
         print(f"{name}: {line}", file=sys.stderr)
     if refused:
-        print(f"{name}: {len(refused):,} jobs stayed, because gearmand cannot store them", file=sys.stderr)
+        kinds = {kind: sum(line.endswith(reason) for line in refused) for kind, reason in NO_JOBS.items()}
+        named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+        why = f"because gearmand cannot store them{f' ({named})' if named else ''}"
+        print(f"{name}: {len(refused):,} jobs stayed, {why}", file=sys.stderr)
     return 1 if refused else 0
 
 
