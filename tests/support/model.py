@@ -476,12 +476,13 @@ class Model:
         due = [job for job in self.jobs if job.state == "delayed" and job.due <= wall]
         for job in sorted(due, key=lambda job: (job.due, job.number)):
             self.enqueue(job, now)
-        again = [job for job in self.jobs if job.state == "retrying" and job.due <= now]
-        for job in sorted(again, key=lambda job: (job.due, job.number)):
-            self.enqueue(job, now)
-        late = [job for job in self.jobs if job.deadline > 0 and job.deadline <= now]
-        for job in sorted(late, key=lambda job: (job.deadline, job.number)):
-            self.lose(job, now, TOO_LONG)
+        moments = [(job.due, job) for job in self.jobs if job.state == "retrying"]
+        moments += [(job.deadline, job) for job in self.jobs if job.deadline > 0]
+        for when, job in sorted(moments, key=lambda moment: (moment[0], moment[1].number)):
+            if when <= now and job.state == "retrying":
+                self.enqueue(job, now)
+            elif when <= now:
+                self.lose(job, now, TOO_LONG)
         while self.woken and self.woken[0].woken_at + self.wakeup_grace <= now:
             woken_for = self.rouse(self.woken[0])
             if woken_for is not None:
