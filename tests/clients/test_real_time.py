@@ -13,6 +13,7 @@ from tests.support import wire
 from tests.support.peers import PROJECT, Done, Server, finish, launch, peer, run, start_gearfast, until
 
 SHELL = Path("/bin/sh")
+KINDS = ("php", "sh", "perl")
 SEEDS = PROJECT / "tests" / "seeds"
 PAGE = (PROJECT / "docs" / "time.md").read_text(encoding="utf-8")
 
@@ -69,8 +70,8 @@ def test_an_order_that_was_paid_does_not(server: Server) -> None:
 
 def test_the_page_tells_what_is_so(server: Server, tmp_path: Path) -> None:
     """Its program and its commands, as they stand there."""
-    (program,) = re.findall(r"^```php\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    submit, cancel, mistake, look = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    program, _ = re.findall(r"^```php\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    submit, cancel, mistake, _, look = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert "4730" in program
     path = tmp_path / "page.php"
     path.write_text(f"<?php\n{program.replace('4730', str(server.port))}echo $handle;\n")
@@ -102,9 +103,47 @@ def test_the_page_tells_what_is_so(server: Server, tmp_path: Path) -> None:
     assert len(handles(server)) == 1
 
 
+def schedules(server: Server) -> list[list[str]]:
+    """By function: unique id, cron, zone, runs, skipped; in the order of the unique ids."""
+    with server.connect() as admin:
+        rows = [line.split("\t") for line in admin.table("show schedules")]
+    assert all(row[0] > "2026" and row[2] == "report" for row in rows)
+    return sorted([row[3], row[4], row[5], row[8], row[9]] for row in rows)
+
+
+def test_the_page_tells_what_is_so_of_schedules(server: Server, tmp_path: Path) -> None:
+    """From PHP, the command line and Perl; what is submitted twice is there once."""
+    section = PAGE.partition("## Schedules")[2].partition("\n## ")[0]
+    php_, sh, perl = (re.search(rf"^```{kind}\n(.*?)^```", section, re.DOTALL | re.MULTILINE) for kind in KINDS)
+    assert php_
+    assert sh
+    assert perl
+    page, script = tmp_path / "page.php", tmp_path / "page.pl"
+    page.write_text(f"<?php\n{php_[1].replace('4730', str(server.port))}echo $schedule;\n")
+    script.write_text(f"use strict;\nuse warnings;\n{perl[1].replace('4730', str(server.port))}")
+    tool = f"{peer('gearman')} -h {server.host} -p {server.port} "
+    for _ in range(2):
+        handle = php(server, page).out
+        assert run(SHELL, "-c", sh[1].replace("gearman ", tool, 1)).code == 0
+        assert run(peer("perl"), script).err == ""
+        assert schedules(server) == [
+            ["monthly", "0 0 1 * *", "UTC", "0", "0"],
+            ["nightly", "30 3 * * mon-fri", "Europe/Berlin", "0", "0"],
+            ["often", "*/15 * * * *", "", "0", "0"],
+        ]
+    assert handles(server) == []
+    with server.connect() as admin, server.connect() as worker:
+        assert admin.admin(f"run now {handle}") == b"OK\r\n"
+        worker.request(wire.CAN_DO, "report")
+        assert worker.call(wire.GRAB_JOB_UNIQ).args(3)[1:] == [b"report", b"nightly", b"all"]
+        assert admin.admin(f"cancel schedule {handle}") == b"OK\r\n"
+    assert [row[0] for row in schedules(server)] == ["monthly", "often"]
+
+
 def test_the_pages_have_all_keys() -> None:
     failure = (PROJECT / "docs" / "failure.md").read_text(encoding="utf-8")
-    tables = PAGE.partition("## Parameters")[2].partition("\n- ")[0] + failure
+    schedules = PAGE.partition("## Schedules")[2].partition("\n- ")[0]
+    tables = PAGE.partition("## Parameters")[2].partition("\n- ")[0] + failure + schedules
     assert re.findall(r"^\| `(\w+)` \|", tables, re.MULTILINE) == list(parameters.keys())
 
 
