@@ -7,22 +7,24 @@ from libc.string cimport memset
 from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Cursor, Node, index_scan
 from gearfast.broker.job cimport (
-    DEAD, DELAYED, EXPIRES, NOT_THERE, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, Job, Lane, Run, Waiter, job_expiry, job_size,
+    DEAD, DELAYED, ENDED, EXPIRES, NOT_THERE, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, SCHEDULED, Job, Lane, Run, Waiter, job_expiry,
+    job_size, job_unique,
 )
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_find, jobtable_scan
 from gearfast.broker.party cimport Party
-from gearfast.broker.past cimport dead_size
 from gearfast.ground.ring cimport Ring, ring_empty
 from gearfast.broker.functions cimport Ability, Function, Functions, Worker, function_of_node, is_place, worker_is_woken
+from gearfast.broker.past cimport dead_size
 from gearfast.broker.rotation cimport PRIORITIES
 from gearfast.broker.rules cimport dead_most, dead_most_bytes
+from gearfast.broker.schedules cimport Schedule, Schedules, schedules_find
 
 from tests.fuzz.complaint cimport complain
 
 cdef struct Tally:                # of one function, or of all
     Function* function
-    size_t jobs, queued, delayed, running, dead, dead_bytes
+    size_t jobs, queued, delayed, running, dead, dead_bytes, schedules, others
     size_t delayed_in[PRIORITIES]
     size_t abilities, called
 
@@ -112,9 +114,9 @@ cdef void audit_functions(Functions* functions) noexcept:
         tally = tallies + at
         function = tally.function
         queued = 0
-        rests = not function.wanted and function.total == 0 and function.workers == 0 and function.dead.count == 0
+        rests = not function.wanted and function.total == 0 and function.others == 0 and function.workers == 0
         for priority in range(PRIORITIES):
-            busy[priority] += function.lanes.lane[priority].count > 0
+            busy[priority] += function.lanes.lane[priority].count > 0 and not function.paused
             queued += lane_length(function, &function.lanes.lane[priority], QUEUED)
             hold(function.delayed[priority] == tally.delayed_in[priority], "a function counts delayed jobs wrong")
             ring_length(&function.parked[priority])
@@ -126,6 +128,8 @@ cdef void audit_functions(Functions* functions) noexcept:
         hold(function.dead_bytes <= dead_most_bytes(function), "a function keeps too many bytes of buried jobs")
         hold(function.total == tally.jobs, "a function counts its jobs wrong")
         hold(function.running == tally.running, "a function counts running jobs wrong")
+        hold(function.schedules == tally.schedules, "a function counts schedules wrong")
+        hold(function.others == tally.others, "a function counts wrong what nobody has to do")
         hold(function.workers == tally.abilities, "a function counts its workers wrong")
         hold(ring_length(&function.callable) + tally.called == function.workers, "a worker of a function is nowhere")
         hold(ring_empty(&function.idle) != rests, "a function is idle and used, or neither")
@@ -167,7 +171,8 @@ cdef size_t audit_waiters(const Job* job, Sums* sums) noexcept:
 
 cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
     cdef Tally* tally = tally_of(job.home)
-    tally.jobs += job.state != DEAD
+    tally.jobs += job.state < DEAD
+    tally.others += job.state >= DEAD
     hold(jobtable_find(&broker.jobs, job.number) == job, "a job is not found by its number")
     hold(0 < job.number <= broker.handles.last, "a job has a number that was not given out")
     hold(audit_waiters(job, sums) == job.waiting, "a job counts wrong how often it is waited for")
@@ -192,16 +197,35 @@ cdef void audit_job(Broker broker, Job* job, Sums* sums) noexcept:
         tally.dead_bytes += dead_size(job)
         hold(is_background(job) and job.waiters == NULL, "somebody waits for a buried job, or it is no background job")
         hold(not job.flags & OWNS_UNIQUE, "a buried job is found by its unique id")
+    elif job.state == ENDED:
+        hold(job.place.due < broker.ended.count and broker.ended.entries[job.place.due].item == job,
+             "a job that is remembered is not in the heap")
+    elif job.state == SCHEDULED:
+        tally.schedules += 1
+        audit_schedule(broker, <Schedule*>job.place.schedule, job)
     else:
         complain("a job is nowhere")
+    hold(job.state < DEAD or (job.waiters == NULL and is_background(job)), "somebody waits for what is not done")
     hold(job.waiters != NULL or is_background(job) or job.state == RUNNING, "a job is kept for nobody")
     hold(not job.flags & OWNS_UNIQUE or job.waiters != NULL or is_background(job), "an orphan owns its unique id")
+
+
+cdef void audit_schedule(Broker broker, Schedule* schedule, const Job* job) noexcept:
+    cdef const Function* function = <const Function*>job.home
+    hold(schedule.job == job, "a schedule has another job")
+    hold(schedules_find(&broker.schedules, function, job_unique(job)) == schedule, "a schedule is not found by its name")
+    hold(schedule.position == NOT_THERE or ring_empty(&schedule.undated), "a schedule has a date and waits for one")
+    hold(schedule.position == NOT_THERE or (schedule.position < broker.schedules.due.count
+         and broker.schedules.due.entries[schedule.position].item == schedule), "a schedule is not in the heap")
+    hold(schedule.position == NOT_THERE or schedule.due > schedule.fired, "a schedule fires twice for one date")
+    hold(not job.flags & OWNS_UNIQUE, "a schedule owns the unique id of its jobs")
 
 
 cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
     cdef Job* found[MIN_SCAN]
     cdef Cursor cursor = Cursor(0, 0)
-    cdef size_t jobs = 0, bytes = 0, unkept = 0, owners = 0, delayed = 0, retrying = 0, running = 0, dead = 0, timed = 0
+    cdef size_t jobs = 0, bytes = 0, unkept = 0, owners = 0, delayed = 0, retrying = 0, running = 0, timed = 0
+    cdef size_t dead = 0, ended = 0, schedules = 0
     cdef int count, at
     while True:
         count = jobtable_scan(&broker.jobs, &cursor, found, MIN_SCAN)
@@ -216,6 +240,8 @@ cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
             timed += found[at].state == RUNNING and found[at].place.run.deadline > 0
             timed += found[at].state == QUEUED and found[at].flags & EXPIRES and job_expiry(found[at])[0] != NOT_THERE
             dead += found[at].state == DEAD
+            ended += found[at].state == ENDED
+            schedules += found[at].state == SCHEDULED
         jobs += count
         if cursor.hash == 0 and cursor.node == 0:
             break
@@ -227,11 +253,16 @@ cdef void audit_jobs(Broker broker, Sums* sums) noexcept:
     hold(delayed == broker.delayed.count, "delayed jobs are counted wrong")
     hold(retrying + timed == broker.moments.count, "jobs that wait for a moment are counted wrong")
     hold(running == broker.running, "running jobs are counted wrong")
-    hold(dead == broker.dead, "buried jobs are counted wrong")
+    hold(dead == broker.dead, "dead letters are counted wrong")
+    hold(ended == broker.ended.count, "jobs that are remembered are counted wrong")
+    hold(schedules == broker.schedules.count == broker.schedules.known.count, "schedules are counted wrong")
+    hold(dead + ended + schedules == broker.others, "what nobody has to do is counted wrong")
+    hold(broker.schedules.due.count + ring_length(&broker.schedules.undated) <= schedules, "there are dates of no schedule")
     hold(sums.indexed == broker.waiters.count, "waiters are counted wrong")
     audit_heap(&broker.delayed)
     audit_heap(&broker.moments)
     audit_heap(&broker.ended)
+    audit_heap(&broker.schedules.due)
 
 
 # --- who takes part ---
@@ -325,4 +356,7 @@ cdef void audit_empty(Broker broker) noexcept:
     hold(broker.uniques.keys.count == 0 and broker.uniques.texts.count == 0, "unique ids are left over")
     hold(broker.delayed.count + broker.moments.count + broker.ended.count + broker.schedules.count == 0, "something is still to be due")
     hold(broker.held_bytes == 0, "bytes of jobs are left over")
-    hold(broker.unkept == 0 and broker.running == 0 and broker.dead == 0, "a count of jobs is left over")
+    hold(broker.schedules.due.count == 0, "a date of a schedule is left over")
+    hold(broker.schedules.known.count == 0 and ring_empty(&broker.schedules.undated), "schedules are left over")
+    hold(broker.dead + broker.others == 0, "a count of what nobody has to do is left over")
+    hold(broker.unkept == 0 and broker.running == 0, "a count of jobs is left over")

@@ -35,6 +35,7 @@ def fill():
         put(type, 2, True, CREATED, refusals)
     for type in (18, 32, 34):
         put(type, 2, True, KEPT, refusals)
+    put(35, 7, True, KEPT, refusals | INVALID_PARAMETER)
     put(36, 3, True, KEPT, refusals)
     put(37, 4, True, CREATED, refusals)
     put(38, 4, True, KEPT, refusals)
@@ -54,7 +55,6 @@ def fill():
     put(11, 2, True)
     put(31, 3, True)
     put(40, 4, True)
-    put(35, 7, True)
     put(19, 2, False)
     put(20, 5, False)
     put(42, 6, False)

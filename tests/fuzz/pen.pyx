@@ -16,10 +16,13 @@ cdef enum:
 cdef char PATTERN[LONGEST + PERIOD]
 cdef const char* PREFIX = b"H:fuzz:"
 ctypedef const char* Text
-cdef Text[4] ASKED = [
-    b";retries=0", b";retries=1;backoff=fixed:1s+jitter;timeout=1s", b";delay=1s;priority=high", b";backoff=fixed:x",
+cdef Text[8] ASKED = [
+    b";retries=0", b";cron=* * * * *", b";retries=1;backoff=fixed:1s+jitter;timeout=1s",
+    b";cron=*/2 * * * *;overlap=queue;retries=0", b";delay=1s;priority=high", b";ttl=1s", b";backoff=fixed:x",
+    b";overlap=queue;tz=UTC",
 ]
-cdef uint8_t[16] SUBMITS = [7, 18, 7, 18, 21, 32, 33, 34, 36, 37, 38, 36, 7, 18, 18, 7]
+cdef Text[4] FIELDS = [b"*", b"", b"*/5", b"60"]        # of a cron; the last one is none, for a minute
+cdef uint8_t[16] SUBMITS = [7, 18, 7, 18, 21, 32, 33, 34, 36, 37, 38, 35, 7, 18, 18, 7]
 cdef uint8_t[6] REPORTS = [28, 29, 12, 13, 14, 25]
 
 for _at in range(LONGEST + PERIOD):
@@ -83,7 +86,7 @@ cdef Slice with_parameters(Slice name, int which, char* room) noexcept nogil:
 cdef void write_submit(Buffer* out, const Cell* cell, double wall) noexcept nogil:
     """`a` says how, `b` for whom, `c` how much and how often."""
     cdef uint32_t type = SUBMITS[cell.a & 15]
-    cdef Slice parts[4]
+    cdef Slice parts[7]
     cdef char when[32]
     cdef size_t size = size_of(cell.c), whole
     cdef int count = 2, time, at, times = min(times_of(cell.c >> 4), <int>(1 + 200_000 // (size + 1)))
@@ -92,11 +95,16 @@ cdef void write_submit(Buffer* out, const Cell* cell, double wall) noexcept nogi
     cdef char room[200]
     parts[0], parts[1] = name, unique_id(cell.b >> 3)
     if cell.b >= 224 and name.size < 100:
-        parts[0] = with_parameters(name, cell.a >> 6, room)
+        parts[0] = with_parameters(name, cell.a >> 5, room)
     if type == 36:
         wall += (cell.b >> 6) * (cell.a >> 4) * 5.0 - 2
         parts[2] = Slice(<char*>when, snprintf(when, sizeof(when), b"%.0f", wall))
         count = 3
+    elif type == 35:
+        for at in range(2, 7):
+            parts[at] = Slice(FIELDS[1], 0)
+        parts[2] = Slice(FIELDS[cell.a >> 4 & 3], strlen(FIELDS[cell.a >> 4 & 3]))
+        count = 7
     elif type in (37, 38):
         parts[2], parts[3] = unique_id(cell.a >> 4), Slice(b"1", 1)
         count = 4

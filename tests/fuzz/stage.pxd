@@ -19,6 +19,7 @@ cdef class Stage:
     cdef Service service
     cdef Turn turn
     cdef list players
+    cdef object timetable
 
     cdef int step(self, const Cell* cell) except -1
     cdef int step_of_time(self, const Cell* cell) except -1
@@ -29,3 +30,4 @@ cdef class Stage:
     cdef int let_all_speak(self) except -1
     cdef void settle(self, Player player)     # it has been told all that it is to be told
     cdef int clear(self) except -1            # everybody leaves, and nothing stays
+    cdef int clear_aside(self) except -1

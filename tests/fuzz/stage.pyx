@@ -19,6 +19,7 @@ from tests.fuzz.script cimport (
 import logging
 
 from gearfast.broker.deadletters import DeadLetters
+from gearfast.broker.timetable import Timetable
 from gearfast.plugins.admin import Admin
 from gearfast.server.commands import Commands
 from gearfast.server.policies import Policies
@@ -62,7 +63,7 @@ class Host:
         self.sessions = service.sessions
         self.config = config
         self.commands = commands
-        self.policies = Policies(service.broker, "")
+        self.policies = Policies(service.broker, config.policy)
 
     def memory(self):
         return {"limit": self.config.max_memory}
@@ -99,6 +100,8 @@ cdef class Stage:
         self.service = Service(broker, config, LOG, commands.answer)
         self.service.clock = clocks.clock
         answer_requests(self.service)
+        self.timetable = Timetable(broker)
+        self.service.date = self.date_soon
         started(ADMIN.start(Host(self.service, config, commands)))
         self.service.notes.log_jobs(scene.logs_jobs)
         self.turn = make_turn(self.service, self.loop, config)
@@ -162,6 +165,15 @@ cdef class Stage:
         for player in self.players:
             player.see()
         return self.loop.run_soon()
+
+    def date_soon(self):
+        self.loop.call_soon(self.date_all)
+
+    def date_all(self):
+        """As a calendar does: never a date for which it has fired."""
+        for number, _, _, _, fired, _ in self.timetable.undated(50):
+            self.timetable.date(number, max(clocks.wall, fired) + 1 + number % 100, clocks.now)
+        self.turn.rest()
 
     cdef int pass_seconds(self, double seconds) except -1:
         clocks.now += seconds
@@ -234,6 +246,7 @@ cdef class Stage:
             cursor, rows = broker.scan_jobs(max(cursor, 0), 1000)
             for row in rows:
                 broker.cancel_job(row[0])
+        self.clear_aside()
         cursor = -1
         while cursor:
             cursor, rows = broker.scan_functions(max(cursor, 0), 1000)
@@ -250,7 +263,22 @@ cdef class Stage:
         if self.service.sessions:
             complain("sessions are left over")
         self.turn.close()
+        self.service.date = None
         ADMIN.broker = ADMIN.sessions = ADMIN.commands = None
+        return 0
+
+
+    cdef int clear_aside(self) except -1:
+        """Schedules and dead letters."""
+        letters = DeadLetters(self.service.broker)
+        for looks in (self.timetable, letters):
+            cursor = -1
+            while cursor:
+                cursor, rows = looks.scan(max(cursor, 0))
+                for row in rows:
+                    done = looks.cancel(row[1]) if looks is self.timetable else looks.discard_job(row[0])
+                    if not done:
+                        complain("what is listed cannot be taken away")
         return 0
 
 
