@@ -350,8 +350,9 @@ ADMIN = [
         alone=("admin-create-function-empty",),
     ),
     Difference(
-        "`help`, `show memory`, `show delayed`, `show job`, `run now`, `move`, `buried`, `kick`, `purge`, "
-        "`delete job`, and commands that plugins add",
+        "`help`, `show memory`, `show delayed`, `show job`, `run now`, `move`, `show schedules`, `cancel schedule`, "
+        "`buried`, `kick`, `purge`, `delete job`, `policy`, `pause`, `drain`, `resume`, `show functions`, and commands that "
+        "plugins add",
         "`ERR UNKNOWN_COMMAND ...`, `ERR UNKNOWN_SHOW_ARGUMENTS`.",
         "An answer; `help` lists all commands.",
         "Who sends them to see them refused.",
@@ -536,6 +537,15 @@ PROCESS = [
         "Its requests are no longer read above 1 MiB of unread answers; above 64 MiB it is cut off.",
         "Clients that are stopped in a debugger for long.",
         "One peer must not take the memory of all.",
+    ),
+    Difference(
+        "SUBMIT_JOB_SCHED",
+        "ERROR `INVALID_COMMAND`.",
+        "JOB_CREATED with the handle of a schedule: a job is queued at each of its times. A field that cannot be is "
+        "answered with ERROR `INVALID_PARAMETER`.",
+        "Nobody: what is refused by stock is not sent.",
+        "The packet is in the protocol, and its five fields say what is wanted.",
+        exchanges=each("submit-sched", 1, 2),
     ),
     Difference(
         "A submit whose function's name has a semicolon",

@@ -42,7 +42,16 @@ for number in (*FOREGROUND, *BACKGROUND):
         w(WORK_COMPLETE, "<h1>", payload=b"re\0sult"),
         a(GET_STATUS, "<h1>"),
     )
-play("submit-sched", a(SUBMIT_JOB_SCHED, "f", "u", "1", "2", "3", "4", "5", payload="x"), o.text("status"))
+play(
+    "submit-sched",
+    a(SUBMIT_JOB_SCHED, "f", "u", "1", "2", "3", "4", "5", payload="x").expect("a: JOB_CREATED <h1>"),
+    a(SUBMIT_JOB_SCHED, "f", "v", "60", "", "", "", "", payload="x").expect(
+        "a: ERROR INVALID_PARAMETER\\0the minute of a cron has to be 0 to 59, also such as * or 1-5 or 1,3 "
+        "or */2, not '60'"
+    ),
+    o.text("show jobs"),
+    w(CAN_DO, "f") + w(GRAB_JOB),
+)
 play(
     "submit-empty-payload",
     a(SUBMIT_JOB, "f", "", payload=""),
