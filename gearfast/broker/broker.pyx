@@ -296,8 +296,7 @@ cdef class Broker(Submits):
         for left in range(BATCH):
             if not self.pass_over(now):
                 break
-        if not ring_empty(&self.functions.opened):
-            self.wake_opened(now)
+        self.wake_opened(now)
         if not ring_empty(&self.leaving):
             self.take_back(<Party*>self.leaving.next.owner, now)
         functions_forget(&self.functions, now, self.function_rest)

@@ -8,7 +8,7 @@ from gearfast.ground.allocator cimport give_memory_back, keep_memory
 from gearfast.ground.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
 from gearfast.ground.index cimport index_close, index_open, keyed_hash
 from gearfast.ground.pool cimport pool_give
-from gearfast.ground.ring cimport ring_append, ring_leave, ring_open
+from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave, ring_open
 from gearfast.ground.slice cimport Slice
 from gearfast.protocol.handle cimport Handles
 from gearfast.protocol.parameters cimport TTL, Parameters
@@ -184,14 +184,19 @@ cdef class Estate:
                 return
 
     cdef void wake_opened(self, double now) noexcept nogil:
-        """A function that was paused has work: one sleeper for each job, some of them at a time."""
-        cdef Function* function = <Function*>self.functions.opened.next.owner
-        cdef size_t some = min(function.to_wake, <size_t>BATCH), before = self.steps
-        if some > 0:
-            self.wake_for(function, <int>some, now)
-        function.to_wake -= some
-        if function.to_wake == 0 or self.steps - before < some:
-            ring_leave(&function.opened)
+        """Functions that were paused have work: one sleeper for each job, some of them at a time."""
+        cdef Function* function
+        cdef size_t before
+        cdef int left
+        for left in range(BATCH):
+            if ring_empty(&self.functions.opened):
+                return
+            function = <Function*>self.functions.opened.next.owner
+            before = self.steps
+            self.wake_for(function, 1, now)
+            function.to_wake -= 1
+            if function.to_wake == 0 or self.steps == before:
+                ring_leave(&function.opened)
 
     cdef void expire_later(self, Job* job, double now) noexcept nogil:
         """Unless a worker starts it before: without memory it does not expire."""

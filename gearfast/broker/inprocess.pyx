@@ -15,7 +15,7 @@ from gearfast.ground.slice cimport Slice
 
 from gearfast.broker.broker import Reported as ReportedName
 from gearfast.broker.peer import Report as ReportName
-from gearfast.protocol.parameters cimport AT
+from gearfast.protocol.parameters cimport AT, DUPLICATE
 
 from gearfast.protocol import parameters as parameter_texts
 
@@ -106,6 +106,7 @@ cdef class InProcessPeer(Peer):
         wanted.home = NULL
         wanted.given = AT if due > 0 else 0
         asked = parameter_texts.read(parameters) if parameters else {}
+        wanted.given |= DUPLICATE if "duplicate" in asked else 0
         wanted.replaces = asked.get("duplicate") == "replace"
         if not 0 <= priority <= 2:
             raise ValueError(f"a priority is 0 (high), 1 (normal) or 2 (low), not {priority}")

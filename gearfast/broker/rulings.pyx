@@ -9,7 +9,8 @@ from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index
 from gearfast.ground.slice cimport Slice
 
 cdef enum:
-    SOME = 256
+    SOME = 256                # functions, and
+    LOOKS = 1 << 14           # looks at a rule, for one step
 
 cdef dict GATES = {None: UNSAID, "open": OPEN, "paused": PAUSED, "drained": DRAINED}
 
@@ -47,9 +48,10 @@ cdef class Rulings:
         cdef Cursor cursor = cursor_of(start)
         cdef Node* found[SOME]
         cdef bint done = True
+        cdef int most = max(1, min(SOME, <int>(LOOKS // (self.broker.functions.book.count + 1))))
         cdef int count, at
         self.broker.enter()
-        count = index_scan(&self.broker.functions.names, &cursor, found, SOME)
+        count = index_scan(&self.broker.functions.names, &cursor, found, most)
         for at in range(count):
             done = gate_follow(&self.broker.functions, function_of_node(found[at])) and done
         self.broker.rest()

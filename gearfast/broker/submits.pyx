@@ -65,7 +65,7 @@ cdef class Submits(Leaving):
             return False
         if rules.given & PRIORITY and not wanted.given & PRIORITY:
             wanted.priority = rules.priority
-        if rules.given & DELAY and not wanted.given & (DELAY | AT) and wanted.background:
+        if rules.given & DELAY and rules.delay > 0 and not wanted.given & (DELAY | AT) and wanted.background:
             wanted.due = now + self.ahead + rules.delay
         if rules.given & DUPLICATE and not wanted.given & DUPLICATE:
             wanted.replaces = rules.replaces

@@ -81,11 +81,11 @@ cdef bint parameters_read(Slice text, uint32_t allowed, Parameters* parameters, 
 cdef void parameters_merge(Parameters* parameters, const Parameters* with_these) noexcept nogil
 
 cdef str key_name(uint32_t given)                       # of one of these
-cdef str what_is_wrong(const Mistake* mistake)          # in words
+cdef str what_is_wrong(const Mistake* mistake, bint for_function=*)          # in words
 
 cdef enum:
     SLOTS = 64
-    MAX_TEXT = 255            # bytes of parameters
+    MAX_TEXT = 255            # bytes of what is asked for one job
 
 cdef struct Remembered:
     uint16_t size             # 0: nothing

@@ -132,8 +132,9 @@ cdef enum:
     KEYS = 16
     MAX_RETRIES = 1000
     MAX_DEAD = 100_000_000
-    MAX_DEAD_BYTES = 1 << 46
     MAX_UNIQUE_TTL = 86_400
+
+cdef uint64_t MAX_DEAD_BYTES = <uint64_t>1 << 46
 
 cdef Key[KEYS] TABLE = [
     Key(b"delay", DELAY, read_delay, b"a duration of at most 36500d, such as 500ms, 30s, 20m or 1h30m"),
@@ -219,7 +220,7 @@ cdef bint parameters_read(Slice text, uint32_t allowed, Parameters* parameters, 
     cdef const char* semicolon
     cdef Slice pair
     memset(parameters, 0, sizeof(Parameters))
-    if text.size > MAX_TEXT:
+    if text.size > MAX_TEXT and allowed != FOR_FUNCTION:
         mistake[0] = Mistake(TOO_LONG, text, Slice(NULL, 0), NULL)
         return False
     while True:
@@ -331,8 +332,10 @@ cdef str key_name(uint32_t given):
     return key_of(given).name.decode()
 
 
-cdef str what_is_wrong(const Mistake* mistake):
+cdef str what_is_wrong(const Mistake* mistake, bint for_function=False):
     cdef str key = shown(mistake.key)
+    if for_function and mistake.kind in (UNKNOWN_KEY, NOT_HERE):
+        return f"'{key}' is not the key of a policy; there are {', '.join(keys(for_function=True))}"
     if mistake.kind == NOT_A_PAIR:
         return f"a submit parameter is written key=value, and not '{key}'"
     if mistake.kind == UNKNOWN_KEY:
@@ -340,7 +343,7 @@ cdef str what_is_wrong(const Mistake* mistake):
     if mistake.kind == TOO_LONG:
         return f"submit parameters have at most {<int>MAX_TEXT} bytes, and not {mistake.key.size}"
     if mistake.kind == NOT_HERE:
-        return f"{key} is not asked {'for all jobs of a function' if find_key(mistake.key).bit & ~FOR_FUNCTION else 'of a single job'}"
+        return f"{key} is not asked of a single job"
     if mistake.kind == ALONE:
         return f"the submit parameter {key} is for a {mistake.allowed.decode()}, and there is none"
     if mistake.kind == TWICE:
@@ -360,7 +363,7 @@ def read(bytes text not None, *, bint for_function=False):
     cdef Parameters found
     cdef Mistake mistake
     if not parameters_read(Slice(text, len(text)), FOR_FUNCTION if for_function else FOR_JOB, &found, &mistake):
-        raise ValueError(what_is_wrong(&mistake))
+        raise ValueError(what_is_wrong(&mistake, for_function))
     asked = {"delay": found.delay, "at": found.at, "priority": found.priority, "retries": found.retries,
              "backoff": (found.backoff.first, found.backoff.most, bool(found.backoff.jitter)), "timeout": found.timeout,
              "ttl": found.ttl, "unique_ttl": found.unique_ttl, "duplicate": "replace" if found.replaces else "keep",

@@ -3,10 +3,11 @@
 from libc.string cimport memchr
 
 from gearfast.broker.submits cimport IS_DRAINED, NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Submitted
+from gearfast.broker.functions cimport Function, functions_get
 from gearfast.broker.job cimport ENDED, Job
 from gearfast.protocol.packet cimport JOB_CREATED
 from gearfast.protocol.parameters cimport (
-    AT, CRON, DELAY, FOR_CLIENT, PRIORITY, Mistake, Parameters, Remembered, key_name, lasting, what_is_wrong,
+    AT, CRON, DELAY, FOR_CLIENT, PRIORITY, TZ, Mistake, Parameters, Remembered, key_name, lasting, what_is_wrong,
 )
 from gearfast.server.fenced cimport send_after_store
 from gearfast.server.session cimport Service
@@ -143,12 +144,18 @@ cdef bint date(Session session, Submission* wanted, const Parameters* found) exc
     """When the schedule fires first."""
     cdef double wall = session.service.clock.wall()
     try:
-        text, zone = as_text(found.cron), as_text(found.tz)
-        check(text, zone)
-        wanted.due = next_after(text, zone, wall)
+        text = as_text(found.cron)
+        check(text, as_text(found.tz))
+        wanted.due = next_after(text, as_text(zone_of(session, wanted.function, found)), wall)
     except ValueError as error:
         return refuse(session, f"{error}")
     return True
+
+
+cdef Slice zone_of(Session session, Slice name, const Parameters* asked) noexcept nogil:
+    """What it asks for, else what holds for its function."""
+    cdef const Function* function = NULL if asked.given & TZ else functions_get(&session.service.broker.functions, name)
+    return asked.tz if function == NULL or function.rules == NULL else function.rules.asked.tz
 
 
 cdef str as_text(Slice slice):
