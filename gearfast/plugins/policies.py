@@ -11,6 +11,7 @@ from gearfast.plugins.answers import (
     error,
     for_programs,
     read,
+    shown,
     told,
     usage,
 )
@@ -72,6 +73,8 @@ class Policies:
             key, equals, value = word.decode("utf-8", "surrogateescape").partition("=")
             if not equals or ";" in word.decode("utf-8", "surrogateescape"):
                 return error("INVALID_ARGUMENTS", f"'{read(word)}' is not key=value: write policy NAME retries=5")
+            if key in changes:
+                return error("INVALID_ARGUMENTS", f"'{read(word)}' comes after another {key}: say it once")
             changes[key] = value
         try:
             self.policies.set(words[1], changes)
@@ -80,10 +83,13 @@ class Policies:
         return self.when_done()
 
     def all(self) -> Iterator[Row]:
-        """``pattern, origin, parameters``."""
+        """``pattern, key, value, origin``; a pause or a drain is a key, and its reason the value."""
         for origin, pattern, values in self.policies.each():
             for key, value in values.items():
                 yield {"pattern": pattern, "key": key, "value": value, "origin": origin}
+        for pattern, said in self.policies.said.items():
+            if said.gate is not None:
+                yield {"pattern": pattern, "key": said.gate, "value": said.reason, "origin": "admin"}
 
     def one(self, name: bytes) -> Iterator[Row]:
         """``key, value, origin``."""
@@ -117,7 +123,7 @@ class Policies:
         if len(words) < 2:
             return usage(f"{words[0].decode().lower()} NAME [REASON ...]")
         try:
-            self.policies.close(words[1], gate, b" ".join(words[2:]))
+            self.policies.close(words[1], gate, shown(b" ".join(words[2:])))
         except ValueError as mistake:
             return error("TOO_MUCH", str(mistake))
         return self.when_done()

@@ -18,7 +18,7 @@ from gearfast.errors import ConfigError
 from gearfast.ground.glob import matches
 from gearfast.logs import NOTICE
 from gearfast.protocol import parameters
-from gearfast.server.policyfile import read_policy_file
+from gearfast.server.policyfile import check_value, read_policy_file
 
 log = logging.getLogger("gearfast")
 
@@ -26,7 +26,15 @@ RULES: Final = "rules"
 """Names what was said at run time in a store's metadata."""
 MOST_BYTES: Final = 60_000
 """Of it, as it is kept: a change that would make more is refused."""
-WILD: Final = re.compile(rb"[*?]|\[[^]]*\]")
+LONGEST: Final = 255
+"""Bytes of a pattern: it is held against the name of each function. A name by itself may be longer."""
+GATES: Final = (None, "open", "paused", "drained")
+NOBODYS: Final = b"\0"
+"""A byte that no name and no pattern has, so that only what is wild takes it."""
+PAUSE: Final = 1.0
+"""Seconds before functions are tried again for which there was no memory."""
+WILD: Final = re.compile(rb"[*?]|\[!?+\]?+[^]]*\]")
+"""What stands for other bytes in a pattern (gearfast/ground/glob.pyx)."""
 
 
 @dataclass(slots=True)
@@ -72,9 +80,9 @@ class Policies:
             self.file = read_policy_file(self.path)
         self.said = unpacked(kept.get(RULES, ""))
         self.rulings.set(self.rules())
-        while self.cursor != 0:
-            self.cursor = self.rulings.apply(self.cursor or 0)
-        self.cursor = None
+        cursor = self.rulings.apply(0)
+        while cursor:
+            cursor = self.rulings.apply(cursor)
 
     def reload(self) -> None:
         """Read the file again; one that cannot be used changes nothing."""
@@ -106,7 +114,12 @@ class Policies:
 
     def step(self) -> None:
         """Some more of them."""
-        self.cursor = self.rulings.apply(self.cursor or 0) or None
+        try:
+            self.cursor = self.rulings.apply(self.cursor or 0) or None
+        except MemoryError:
+            log.error("There is no memory for the policies of some functions: they get them when there is")
+            self.loop.call_later(PAUSE, self.step)
+            return
         if self.cursor is not None:
             self.loop.call_soon(self.step)
 
@@ -121,10 +134,8 @@ class Policies:
         """Say these values of a pattern; an empty one takes back what was said. Raises ValueError, by its key."""
         keys = parameters.keys(for_function=True)
         for key, value in changes.items():
-            if value:
-                parameters.read(f"{key}={value}".encode("utf-8", "surrogateescape"), for_function=True)
-            elif key not in keys:
-                raise ValueError(f"'{key}' is not the key of a policy")
+            if value or key not in keys:
+                check_value(key, value)
         said = self.said.get(pattern, Said())
         values = {key: value for key, value in {**said.values, **changes}.items() if value}
         self.change({pattern: Said(values, said.gate, said.reason)})
@@ -138,21 +149,22 @@ class Policies:
     def open(self, pattern: bytes) -> bool:
         """Take that back. Returns whether there was anything to be taken back."""
         changes = {each: Said(self.said[each].values) for each in self.gated(pattern)}
-        others = {each: said for each, said in self.said.items() if said.gate and each not in changes}
-        closed = not WILD.search(pattern) and gate_of(others, pattern) is not None
-        if closed:  # by a wider pattern
+        others = {each: said for each, said in self.said.items() if each not in changes}
+        if gate_of(others, pattern) is not None:  # a wider pattern closes it
             changes[pattern] = Said(self.said.get(pattern, Said()).values, "open")
-        if not changes:
+        if all(self.said.get(each) == said for each, said in changes.items()):
             return False
         self.change(changes)
         return True
 
     def gated(self, pattern: bytes) -> list[bytes]:
         """Return this pattern, and those that it holds, as far as something was said of their going in and out."""
-        return [each for each, said in self.said.items() if said.gate and (each == pattern or matches(pattern, each))]
+        return [each for each, said in self.said.items() if said.gate and covers(pattern, each)]
 
     def change(self, changes: Mapping[bytes, Said]) -> None:
         """Have these patterns say something else. Raises ValueError when all of it becomes too much to be kept."""
+        if any(len(pattern) > LONGEST and WILD.search(pattern) for pattern in changes):
+            raise ValueError(f"a pattern may have {LONGEST} bytes")
         said = {pattern: each for pattern, each in {**self.said, **changes}.items() if each.values or each.gate}
         packed_ = packed(said)
         if len(packed_) > MOST_BYTES:
@@ -169,10 +181,10 @@ class Policies:
         return gate_of(self.said, name)
 
     def values(self, name: bytes) -> dict[str, Source]:
-        """Return what holds for the jobs of a function, by key, and where it comes from."""
+        """Return what holds for a function, or all that fit a pattern, by key, and where it comes from."""
         found: dict[str, Source] = {}
         for origin, pattern, values in self.each():
-            if matches(pattern, name):
+            if covers(pattern, name):
                 found |= {key: Source(value, origin, pattern) for key, value in values.items()}
         return found
 
@@ -189,9 +201,19 @@ def strength(pattern: bytes) -> tuple[bool, int, int, bytes]:
     return not WILD.search(pattern), len(WILD.sub(b"", pattern)), len(pattern), pattern
 
 
+def covers(pattern: bytes, other: bytes) -> bool:
+    """Say whether all names that fit the other pattern, which may be a name, fit this one."""
+    if pattern == other or not WILD.search(other):
+        return pattern == other or matches(pattern, other)
+    few = WILD.sub(lambda found: b"" if found[0] == b"*" else NOBODYS, other)
+    run = NOBODYS * (pattern.count(b"?") + pattern.count(b"[") + 1)  # only a star takes all of it
+    many = WILD.sub(lambda found: run if found[0] == b"*" else NOBODYS, other)
+    return matches(pattern, few) and matches(pattern, many)
+
+
 def gate_of(said: Mapping[bytes, Said], name: bytes) -> Said | None:
-    """Return the strongest that speaks of a name's going in and out, if it closes it."""
-    fitting = [pattern for pattern, each in said.items() if each.gate and matches(pattern, name)]
+    """Return the strongest that speaks of the going in and out of a name, or a pattern, if it closes it."""
+    fitting = [pattern for pattern, each in said.items() if each.gate and covers(pattern, name)]
     found = said[max(fitting, key=strength)] if fitting else None
     return None if found is None or found.gate == "open" else found
 
@@ -221,14 +243,16 @@ def unpacked(text: str) -> dict[bytes, Said]:
             pattern.encode("latin-1"): Said(dict(values), gate, reason.encode("latin-1"))
             for pattern, values, gate, reason in rows
         }
-    except (ValueError, TypeError, AttributeError) as error:
+        if any(said.gate not in GATES for said in found.values()):
+            raise ValueError("it says of a function what this version does not know")
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         log.error("What was said of functions before cannot be read, and is forgotten: %s", error)
         return {}
     for pattern, said in found.items():
         for key, value in list(said.values.items()):
             try:
-                parameters.read(f"{key}={value}".encode("utf-8", "surrogateescape"), for_function=True)
-            except ValueError as error:
+                check_value(key, value)
+            except (ValueError, TypeError) as error:
                 log.error("The policy of %s is kept without %s: %s", pattern, key, error)
                 del said.values[key]
     return found

@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -138,7 +138,8 @@ class Server:
                 self.context = server_context(self.config)
             if self.writer is not None:
                 await self.replay(self.writer)
-            self.policies.start(*self.remembered())
+            else:
+                self.policies.start({}, None)
             self.calendar.date_soon()
             for plugin in self.plugins:
                 await plugin.start(self)
@@ -154,7 +155,8 @@ class Server:
 
     async def replay(self, writer: Writer) -> None:
         """Have the store's jobs; `stop` ends that too."""
-        self.replaying = asyncio.ensure_future(writer.start(self.turn.answer_fenced))
+        policies = partial(self.policies.start, keep=writer.remember)  # jobs that come from the store follow them
+        self.replaying = asyncio.ensure_future(writer.start(self.turn.answer_fenced, policies))
         try:
             await self.replaying
         except asyncio.CancelledError:
@@ -163,10 +165,6 @@ class Server:
             raise StoreError("the server was told to stop before it had read all jobs") from None
         self.service.keep_in(writer.store.largest, writer.begin)
         self.writing = writer
-
-    def remembered(self) -> tuple[Mapping[str, str], Callable[[str, str], None] | None]:
-        """Return what the store has of policies, and how it is told of a change; without a store nothing is kept."""
-        return ({}, None) if self.writing is None else (self.writing.metadata, self.writing.remember)
 
     def drain(self) -> None:
         """Accept nobody any more, serve who is there, and stop when no job has to be waited for (see ``Drain``)."""

@@ -104,7 +104,7 @@ class Plan:
         if kind == Kind.LONE:
             return self.loner()
         if kind == Kind.METADATA:
-            return Planned(kind, Batch([], [], self.metadata)) if self.apart and self.metadata else None
+            return Planned(kind, Batch([], [], dict(self.metadata))) if self.apart and self.metadata else None
         if kind == Kind.REMOVES:
             return self.removes() if self.apart else None
         if kind == Kind.FRESH and not self.apart:
@@ -119,7 +119,7 @@ class Plan:
             removes, adds = self.batches.collect(line, self.most[kind], size, most_removes)
             if removes or adds or metadata:
                 behind = 0 if most_removes else self.batches.removes
-                return Planned(kind, Batch(removes, adds, metadata), behind)
+                return Planned(kind, Batch(removes, adds, dict(metadata)), behind)  # it may change while it is written
             self.batches.written()
             if not self.batches.count(line):
                 return None

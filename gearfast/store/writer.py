@@ -47,16 +47,21 @@ class Writer:
 
     # --- the start ---
 
-    async def start(self, answer_fenced: Callable[[], None]) -> None:
+    async def start(
+        self, answer_fenced: Callable[[], None], take_metadata: Callable[[Mapping[str, str]], None]
+    ) -> None:
         """Open the store, replay its jobs, and have the broker tell it what follows. Raises StoreError, ConfigError.
 
-        ``answer_fenced`` tells who waited what the store has written by then.
+        ``answer_fenced`` tells who waited what the store has written by then; ``take_metadata`` gets what the store
+        has besides jobs, before they come.
         """
         self.answer_fenced = answer_fenced
         self.loop = asyncio.get_running_loop()
         began = monotonic()
         try:
-            await self.replay(await self.store.open())
+            metadata = await self.store.open()
+            take_metadata(metadata)
+            await self.replay(metadata)
         except GearfastError:
             await self.close_store()
             raise
@@ -165,11 +170,6 @@ class Writer:
             self.batches.unkeep(numbers)
 
     # --- metadata of others ---
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """All that the store was ever told."""
-        return self.attempts.known
 
     def remember(self, name: str, value: str) -> None:
         """Have the store know this at the next start; it is written with the next batch, or by itself."""
