@@ -42,8 +42,7 @@ def test_a_mail_is_sent_when_the_mail_server_is_there_again(server: Server) -> N
 
 def test_the_page_tells_what_is_so(server: Server, tmp_path: Path) -> None:
     """Its program and its command, as they stand there."""
-    program, _ = PROGRAMS
-    submit, _ = COMMANDS
+    program, submit = PROGRAMS[0], COMMANDS[0]
     path = tmp_path / "page.php"
     path.write_text(f"<?php\n{program.replace('4730', str(server.port))}")
     assert run(peer("php"), path).err == ""
@@ -88,8 +87,7 @@ def test_a_mail_that_failed_for_good_is_kept_and_sent_when_an_administrator_kick
 
 def test_the_page_tells_how_dead_letters_come_and_go(server: Server, tmp_path: Path) -> None:
     """Its program and its commands, as they stand there; but no mail server is there."""
-    _, program = PROGRAMS
-    _, look = COMMANDS
+    program, look = PROGRAMS[1], COMMANDS[1]
     assert program.count("4730") == program.count("25,") == 1
     assert look.count("nc ") == look.count("4730") == 2
     path = tmp_path / "page.php"
