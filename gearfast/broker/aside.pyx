@@ -10,9 +10,9 @@ from gearfast.broker.estate cimport BATCH
 from gearfast.broker.events cimport BURIED, CANCELLED, DISCARDED, KICKED
 from gearfast.broker.functions cimport Function
 from gearfast.broker.job cimport (
-    DEAD, ENDED, OWNS_UNIQUE, SCHEDULED, Job, job_payload, job_policy, job_unique, lane_push,
+    DEAD, ENDED, NOT_THERE, OWNS_UNIQUE, SCHEDULED, Job, job_payload, job_policy, job_unique, lane_push,
 )
-from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_replace
+from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_replace, keeping_replaced
 from gearfast.broker.party cimport detach
 from gearfast.broker.past cimport dead_size, submitted_at
 from gearfast.broker.rules cimport dead_most, dead_most_bytes, retries_of, rule_of
@@ -103,6 +103,7 @@ cdef class Aside(Estate):
         kept = is_background(job)
         self.unkept -= not kept
         ended.kept = job.kept
+        keeping_replaced(ended)
         keeping_begin(ended)                       # nobody waits for it
         ended.state = ENDED
         ended.attempts = failed
@@ -112,16 +113,23 @@ cdef class Aside(Estate):
         if kept:
             self.outbox.gather_again(ended, now)
         if self.ended.count > MOST_ENDED:
-            self.release(<Job*>heap_pop_due(&self.ended, INFINITY))
+            self.forget_ended(<Job*>heap_pop_due(&self.ended, INFINITY))
         return True
 
+    cdef void forget_ended(self, Job* job) noexcept nogil:
+        """It is out of the heap."""
+        job.place.due = NOT_THERE
+        self.release(job)
+
     cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash) noexcept nogil:
-        if unique and heap_push(&self.ended, wanted.due - self.ahead, job.number, job, &job.place.due):
-            job.state = ENDED
-            unique_take(&self.uniques, job, hash)
-            self.rest_aside(job)
-        else:
+        """If its unique id is taken it goes at the first tick: the store is told then."""
+        if not heap_push(&self.ended, wanted.due - self.ahead if unique else -INFINITY, job.number, job, &job.place.due):
             self.release(job)
+            return False
+        job.state = ENDED
+        if unique:
+            unique_take(&self.uniques, job, hash)
+        self.rest_aside(job)
         return True
 
     # --- schedules ---

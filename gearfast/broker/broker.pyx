@@ -16,7 +16,7 @@ from gearfast.broker.functions cimport (
     functions_find_folded, functions_forget, functions_forgets, functions_get, functions_limit, functions_next,
     functions_rouse, functions_sleep, functions_use, worker_is_woken, worker_new,
 )
-from gearfast.broker.job cimport DEAD, ENDED, NOT_THERE, OWNS_UNIQUE, RETRYING, RUNNING, SCHEDULED, Run
+from gearfast.broker.job cimport DEAD, ENDED, OWNS_UNIQUE, RETRYING, RUNNING, SCHEDULED
 from gearfast.broker.jobtable cimport jobtable_scan
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.life cimport IS_BURIED, IS_SCHEDULE, MOVED, NO_SUCH_JOB, RUNS, STAYS
@@ -162,6 +162,7 @@ cdef class Broker(Submits):
             return
         woken_for = party.worker.woken_for
         functions_cant_do(&self.functions, ability)
+        ability.handed_back = True
         ring_leave(&ability.of_worker)
         ring_append(&party.given_up, &ability.of_worker)
         self.take_back(party, now)
@@ -291,8 +292,7 @@ cdef class Broker(Submits):
             job = <Job*>heap_pop_due(&self.ended, now)
             if job == NULL:
                 break
-            job.place.due = NOT_THERE
-            self.release(job)
+            self.forget_ended(job)
         for left in range(BATCH):
             if not self.pass_over(now):
                 break

@@ -270,10 +270,10 @@ cdef class Estate:
 
 cdef inline void take_out(Estate self, Job* job) noexcept nogil:
     """Out of its lane, its heap, or its worker's hands."""
+    if job.flags & EXPIRES:
+        self.expire_no_more(job)
     if job.state == QUEUED:
         functions_take(&self.functions, job)
-        if job.flags & EXPIRES:
-            self.expire_no_more(job)
     elif job.state == DELAYED:
         heap_remove(&self.delayed, job.place.due)
         (<Function*>job.home).delayed[job.priority] -= 1

@@ -59,6 +59,7 @@ cdef struct Ability:
     void* party                   # the worker's
     Function* function
     int64_t timeout               # milliseconds a job may run; 0: no limit
+    bint handed_back              # it was given up by a worker that was there
     Ring parked[PRIORITIES]
     Ring call                     # in its function's `callable`, or its worker's `awake`
     Ring of_worker

@@ -23,7 +23,7 @@
 
 from libc.stdint cimport uint8_t
 
-from gearfast.broker.job cimport Job
+from gearfast.broker.job cimport ENDED, Job
 
 cdef enum Kept:           # bits of a job's `kept`: why it is kept though nobody waits, and what the store knows of it
     BACKGROUND = 1
@@ -58,9 +58,10 @@ cdef inline bint is_struck(const Job* job) noexcept nogil:
 cdef inline bint is_promised(const Job* job) noexcept nogil:
     return job.kept & PROMISED
 
-# Whether an answer that speaks of this job has to wait until the store has it.
+# Whether an answer that speaks of this job has to wait until the store has it. What has been done cannot be lost any more.
 cdef inline bint is_owed(const Keeping* keeping, const Job* job) noexcept nogil:
-    return job.kept & REPLACED or is_written(job) and not job.kept & STORED or (keeping.doubtful and job.kept & BACKGROUND)
+    return job.state != ENDED and (job.kept & REPLACED or is_written(job) and not job.kept & STORED
+                                   or (keeping.doubtful and job.kept & BACKGROUND))
 
 # --- its begin ---
 
@@ -108,8 +109,9 @@ cdef inline void keeping_leave(Job* job) noexcept nogil:
 cdef inline bint is_replaced(const Job* job) noexcept nogil:
     return job.kept & REPLACED
 
-cdef inline void keeping_replace(Job* job, const Job* before) noexcept nogil:     # it has the number of another one
-    job.kept = before.kept | REPLACED
+# It has the number of another one, and goes into a batch of its own: its client has just begun to wait.
+cdef inline void keeping_replace(Job* job, const Job* before) noexcept nogil:
+    job.kept = (before.kept & ~GATHERED) | REPLACED
 
 cdef inline void keeping_replaced(Job* job) noexcept nogil:                  # nobody waits for that any more
     job.kept &= ~REPLACED

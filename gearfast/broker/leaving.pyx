@@ -73,7 +73,8 @@ cdef class Leaving(Life):
         ability = <Ability*>link.owner
         if ability.worker != NULL:
             functions_cant_do(&self.functions, ability)
+            ability.handed_back = party.peer != NULL
         elif not ring_empty(&ability.runs):
-            self.requeue(<Run*>ability.runs.next.owner, GONE if party.peer == NULL else HANDED_BACK, now)
+            self.requeue(<Run*>ability.runs.next.owner, HANDED_BACK if ability.handed_back else GONE, now)
         else:
             ability_free(ability)

@@ -15,10 +15,14 @@
     RUNNING    report FAIL, EXCEPTION while it has retries  RETRYING, or QUEUED if it does not wait
     RETRYING   tick when its wait is over                   QUEUED, workers woken
     RUNNING    its last try fails, if it asks for retries   DEAD: buried, its clients told; no unique id any more
+    RUNNING    its end, if its unique id is to stay taken   ENDED: no job any more
+    ENDED      tick when that is over; there are too many   gone
     DEAD       kick                                         QUEUED with fresh tries, workers woken
     DEAD       discard; there are too many; COMPLETE late   gone
     QUEUED     move to a later time                         DELAYED
     DELAYED    move to another time, run now                DELAYED, QUEUED; RETRYING likewise
+    QUEUED     tick, no worker having started it in time    gone, FAIL to its clients
+    QUEUED     submit with the same unique id: replace      QUEUED, or DELAYED; DELAYED and RETRYING likewise
     QUEUED     last foreground client lost                  gone
     RUNNING    last foreground client lost                  RUNNING as an orphan: gone with its worker
 
@@ -77,6 +81,10 @@ cdef class Life(Aside):
             return self.restore_ended(job, wanted, unique, hash)
         if not self.bind(job, None, wanted, unique, hash, 0):
             return False
+        if kept.attempts > 0 or kept.started != 0:
+            job.flags &= ~EXPIRES                  # it has been started
+        elif job.flags & EXPIRES and wanted.due - self.ahead <= now:
+            self.expire_later(job, wanted.due - self.ahead)       # it fell due while no server ran, or before
         if job.state != DELAYED:
             self.enqueue(job, 0)
         return True
@@ -190,7 +198,10 @@ cdef class Life(Aside):
             job.priority = priority
             self.outbox.gather_again(job, now)
             return True
-        self.displace(job)
+        if due < 0:                                # it expires when it would have
+            functions_take(&self.functions, job)
+        else:
+            self.displace(job)
         job.priority = priority
         placed = due <= 0 or self.postpone(job, due)
         if job.state != DELAYED:
@@ -217,7 +228,7 @@ cdef class Life(Aside):
         cdef Function* before = <Function*>job.home
         cdef bint queued = job.state == QUEUED
         if queued:
-            self.displace(job)
+            functions_take(&self.functions, job)
         else:
             before.delayed[job.priority] -= 1
             function.delayed[job.priority] += 1
