@@ -165,6 +165,7 @@ class Server:
             raise StoreError("the server was told to stop before it had read all jobs") from None
         self.service.keep_in(writer.store.largest, writer.begin)
         self.writing = writer
+        self.turn.over()  # some jobs may be due, though nobody has said anything yet
 
     def drain(self) -> None:
         """Accept nobody any more, serve who is there, and stop when no job has to be waited for (see ``Drain``)."""

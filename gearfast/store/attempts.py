@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 
 from gearfast.config import MIB, Config
@@ -209,7 +210,10 @@ class Attempts:
         numbers, changes, told = self.batches.overdue(before)
         lone = self.plan.lone
         for number, size in changes:
-            lone.add(Loner(number=number, size=size, stored=True, reason=self.reason), now)
+            if number in lone.jobs:
+                self.batches.count_out(size)
+            else:
+                lone.add(Loner(number=number, size=size, stored=True, reason=self.reason), now)
         if numbers:
             self.away()
             self.refuse(numbers, self.excuse(self.reason))
@@ -219,8 +223,13 @@ class Attempts:
         for loner in lone.overdue(before):
             if not loner.told:
                 self.away()
-            self.refuse([loner.number], self.excuse(loner.reason))
-            self.plan.drop(loner)
+            stays = self.batches.is_promised(loner.number)
+            self.refuse([loner.number], self.excuse(loner.reason), stays)
+            if stays:
+                self.batches.wait_no_more(loner.number)
+                loner.since = math.inf
+            else:
+                self.plan.drop(loner)
 
     def excuse(self, reason: str) -> str:
         """Return what they are told."""

@@ -32,3 +32,4 @@ cdef class Batches:
     cdef void recall(self, uint64_t number) noexcept
     cdef object step_out(self, int which, uint64_t number)
     cdef int look_through(self, int which, double before, dict numbers, list changes) except -1
+    cdef int tell_later(self, Job* job) except -1

@@ -62,6 +62,8 @@ class Batches:
         Returns the numbers of jobs that the store does not have, number and bytes of jobs of which it has an earlier
         state, and numbers of those among the latter whose clients wait for their change.
         """
+    def wait_no_more(self, number: int) -> None:
+        """Whoever has replaced this job is told that the store does not have the replacement yet."""
     def unkeep(self, numbers: list[int]) -> None:
         """These jobs are no background jobs any more; those nobody waits for end."""
     def doubt(self, lost: bool) -> None:

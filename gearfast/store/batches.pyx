@@ -249,7 +249,9 @@ cdef class Batches:
         if job == NULL or not found:
             return None
         self.broker.outbox.count_in(size)
-        return number, INFINITY if is_stored(job) or is_promised(job) else since, size, bool(is_stored(job))
+        if job.state == ENDED or (is_stored(job) or is_promised(job)) and not is_replaced(job):
+            since = INFINITY
+        return number, since, size, bool(is_stored(job))
 
     # --- jobs that are in no line: each was not taken when it was all there was in a batch ---
 
@@ -296,18 +298,30 @@ cdef class Batches:
             elif is_promised(job):
                 keeping_look_for(job)
                 self.passes = 2
+                self.tell_later(job)
             elif is_stored(job):
                 keeping_gather(job)
                 outbox.count_in(line_at(line, at).size)
                 changes.append((job.number, line_at(line, at).size))
-                if is_replaced(job):
-                    keeping_replaced(job)
-                    self.told.append(job.number)
+                self.tell_later(job)
+            elif job.state == ENDED:               # nobody waits for it: the store never had it
+                keeping_look_for(job)
             else:
                 numbers[job.number] = None
             at += 1
         outbox.drop(which, at)
         return 0
+
+    cdef int tell_later(self, Job* job) except -1:
+        if is_replaced(job):
+            keeping_replaced(job)
+            self.told.append(job.number)
+        return 0
+
+    def wait_no_more(self, uint64_t number):
+        cdef Job* job = self.background(number)
+        if job != NULL:
+            keeping_replaced(job)
 
     def unkeep(self, list numbers not None):
         cdef Job* job
@@ -340,6 +354,7 @@ cdef class Batches:
         cdef Outbox outbox = self.broker.outbox
         cdef Job* found[MIN_SCAN]
         cdef int count, at, slices = 0
+        self.skip_dead(ANEW)                       # or those would be waited for
         if outbox.keeping.promised == 0 or outbox.line[<int>ANEW].count > 0:
             return False
         while self.passes > 0 and slices < MAX_SLICES and outbox.line[<int>ANEW].count < ENOUGH:

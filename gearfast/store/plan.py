@@ -198,6 +198,8 @@ class Plan:
             self.loner_failed(planned.loner, reason, now, took)
         elif alone is not None:
             number, since, size, stored = alone
+            if number in self.lone.jobs:
+                self.drop(self.lone.jobs[number])
             self.lone.add(Loner(number=number, since=since, size=size, stored=stored, reason=reason), now)
         elif len(removes) == 1 and not adds and not metadata:
             self.not_forgotten(removes[0], reason, now)
@@ -220,7 +222,7 @@ class Plan:
     def loner_failed(self, loner: Loner, reason: str, now: float, took: float) -> None:
         """It failed by itself once more."""
         self.lone.failed_again(loner, reason, now, took)
-        if loner.stored and loner.told:  # it stays in the store as it was
+        if loner.stored and loner.told and loner.since == math.inf:  # it stays in the store as it was
             self.batches.leave_out(loner.number)
             self.drop(loner)
 
