@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ SHELL = Path("/bin/sh")
 KINDS = ("php", "sh", "perl")
 SEEDS = PROJECT / "tests" / "seeds"
 PAGE = (PROJECT / "docs" / "time.md").read_text(encoding="utf-8")
+FAILURE = (PROJECT / "docs" / "failure.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -70,8 +72,8 @@ def test_an_order_that_was_paid_does_not(server: Server) -> None:
 
 def test_the_page_tells_what_is_so(server: Server, tmp_path: Path) -> None:
     """Its program and its commands, as they stand there."""
-    program, _ = re.findall(r"^```php\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    submit, cancel, mistake, _, look = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    program, *_ = re.findall(r"^```php\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    submit, cancel, mistake, _, look, *_ = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert "4730" in program
     path = tmp_path / "page.php"
     path.write_text(f"<?php\n{program.replace('4730', str(server.port))}echo $handle;\n")
@@ -141,10 +143,72 @@ def test_the_page_tells_what_is_so_of_schedules(server: Server, tmp_path: Path) 
 
 
 def test_the_pages_have_all_keys() -> None:
-    failure = (PROJECT / "docs" / "failure.md").read_text(encoding="utf-8")
-    schedules = PAGE.partition("## Schedules")[2].partition("\n- ")[0]
-    tables = PAGE.partition("## Parameters")[2].partition("\n- ")[0] + failure + schedules
-    assert re.findall(r"^\| `(\w+)` \|", tables, re.MULTILINE) == list(parameters.keys())
+    rows = re.findall(r"^\| `(\w+)` \|", PAGE + FAILURE, re.MULTILINE)
+    assert sorted(set(rows) & parameters.keys().keys()) == sorted(parameters.keys())
+
+
+def examples(page: str, title: str, server: Server, tmp_path: Path) -> tuple[Path, str]:
+    """The program and the command of one section, as they stand there, for this server."""
+    text = page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    (program,) = re.findall(r"^```php\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (command,) = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert "4730" in program
+    path = tmp_path / "page.php"
+    path.write_text(f"<?php\n{program.replace('4730', str(server.port))}")
+    return path, command.replace("gearman ", f"{peer('gearman')} -h {server.host} -p {server.port} ", 1)
+
+
+def shown(server: Server, handle: str) -> dict[str, str]:
+    """All of one job."""
+    with server.connect() as admin:
+        return dict(line.split(": ", 1) for line in admin.table(f"show job {handle}"))
+
+
+def test_the_page_tells_how_a_double_click_is_one_job(server: Server, tmp_path: Path) -> None:
+    """Also when the first one has been done meanwhile."""
+    program, command = examples(PAGE, "A double click", server, tmp_path)
+    assert php(server, program).err == ""
+    with server.connect() as worker:
+        worker.request(wire.CAN_DO, "charge")
+        handle = worker.call(wire.GRAB_JOB).args(2)[0]
+        assert run(SHELL, "-c", command).code == 0
+        assert handles(server) == [handle.decode()]
+        worker.request(wire.WORK_COMPLETE, handle, payload="")
+        worker.sync()
+        assert run(SHELL, "-c", command).code == 0
+        assert php(server, program).err == ""
+        assert worker.call(wire.GRAB_JOB).name == "NO_JOB"
+    assert handles(server) == []
+
+
+def test_the_page_tells_how_the_end_of_an_order_moves(server: Server, tmp_path: Path) -> None:
+    program, command = examples(PAGE, "An order whose end moves", server, tmp_path)
+    assert php(server, program).err == ""
+    (handle,) = handles(server)
+    first = shown(server, handle)
+    assert (first["state"], first["bytes"]) == ("delayed", str(len("44, and one thing more")))
+    assert run(SHELL, "-c", command).code == 0
+    assert handles(server) == [handle]
+    second = shown(server, handle)
+    assert second["bytes"] == str(len("44, and two things more"))
+    assert datetime.fromisoformat(second["due"]) - datetime.fromisoformat(first["due"]) > timedelta(minutes=19)
+
+
+def test_the_page_tells_what_is_too_late_and_what_is_handed_back(server: Server, tmp_path: Path) -> None:
+    program, command = examples(FAILURE, "Too late, and in order", server, tmp_path)
+    assert php(server, program).err == ""
+    (handle,) = handles(server)
+    with server.connect() as worker:
+        worker.request(wire.CAN_DO, "notify")
+        assert worker.call(wire.GRAB_JOB).args(2)[0].decode() == handle
+        worker.request(wire.CANT_DO, "notify")
+        worker.sync()
+    assert shown(server, handle)["attempts"] == "0"
+    assert run(SHELL, "-c", command).code == 0
+    assert {shown(server, each)["parameters"] for each in handles(server)} == {
+        "ttl=2h;retries=3;graceful=free",
+        "ttl=2h",
+    }
 
 
 @pytest.mark.parametrize(("words", "lane"), [(["-I"], "low"), (["-L"], "high"), ([], "normal")])
