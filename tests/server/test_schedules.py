@@ -272,8 +272,8 @@ def test_nobody_waits_for_a_schedule(kind: int) -> None:
 @contextmanager
 def calendar_of(year: int, *rest: int, zone: ZoneInfo = BERLIN) -> Iterator[list[float]]:
     """What the calendar takes for the time, in seconds since 1970: the only one of the list."""
-    now = [datetime(year, *rest, tzinfo=zone).timestamp()]  # type: ignore[arg-type]
-    before = calendar.wall
+    now = [datetime(year, *rest, tzinfo=zone).timestamp()]  # type: ignore[arg-type, misc]
+    before = calendar.wall  # type: ignore[attr-defined]
     calendar.wall = lambda: now[0]  # type: ignore[attr-defined]
     try:
         yield now
