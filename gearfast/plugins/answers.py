@@ -1,13 +1,17 @@
 """What answers to admin lines are made of: rows for people, or for programs with ``--json``; lines of errors."""
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from time import monotonic, time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from gearfast.server.commands import END
+from gearfast.server.commands import END, Answer, Answerer
+
+if TYPE_CHECKING:
+    from gearfast.server.session import Session
 
 CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 OK: Final = b"OK\r\n"
@@ -107,3 +111,30 @@ def told(rows: Iterable[Row | None], render: Render, most: int) -> Iterator[byte
             yield b"".join(part)
             part.clear()
     yield b"".join(part) + END
+
+
+# --- what was done ---
+
+
+def action(act: Answerer) -> Answerer:
+    """Have a command that does something tell of it as JSON, if ``--json`` stands behind it."""
+
+    @functools.wraps(act)
+    def acts(words: list[bytes], session: "Session") -> Answer:
+        if words[-1] != JSON:
+            return act(words, session)
+        answer = act(words[:-1], session)
+        return done(answer) if isinstance(answer, bytes) else map(done, answer or ())
+
+    return acts
+
+
+def done(line: bytes) -> bytes:
+    """Return ``OK``, ``OK N`` or ``ERR CODE text`` as an object; a pause stays one."""
+    word, _, rest = line.decode("utf-8", "surrogateescape").rstrip("\r\n").partition(" ")
+    if not word:
+        return line
+    if word == "OK":
+        return as_json({"ok": True, "count": int(rest)} if rest else {"ok": True}) + END
+    code, _, why = rest.partition(" ")
+    return as_json({"ok": False, "error": code, "text": why}) + END

@@ -10,6 +10,7 @@ from gearfast.plugins.answers import (
     OK,
     READ,
     Row,
+    action,
     columns,
     error,
     fields,
@@ -44,11 +45,11 @@ class DeadLetters:
         add = server.commands.add
         add("buried", self.buried, "[NAME] [LIMIT]", DEAD_ROWS)
         add("show buried", self.show, "HANDLE", "all of one buried job, and the beginning of its payload")
-        add("kick", self.kick, "NAME [N]", "has buried jobs tried anew, the oldest first")
-        add("kick job", self.kick_job, "HANDLE", "has one buried job tried anew")
-        add("purge", self.purge, "NAME", "forgets the buried jobs of a function")
-        add("delete", self.delete, "", "")
-        add("delete job", self.delete, "HANDLE", "forgets one buried job")
+        add("kick", action(self.kick), "NAME [N]", "has buried jobs tried anew, the oldest first")
+        add("kick job", action(self.kick_job), "HANDLE", "has one buried job tried anew")
+        add("purge", action(self.purge), "NAME", "forgets the buried jobs of a function")
+        add("delete", action(self.delete), "", "")
+        add("delete job", action(self.delete), "HANDLE", "forgets one buried job")
 
     def buried(self, words: list[bytes], session: "Session") -> Answer:
         """``buried [NAME] [LIMIT]``."""

@@ -11,6 +11,7 @@ from gearfast.broker.timetable import Timetable
 from gearfast.plugins.answers import (
     OK,
     Row,
+    action,
     columns,
     error,
     fields,
@@ -54,11 +55,11 @@ class Jobs:
             "[NAME] [LIMIT]",
             "due, handle, priority, bytes, function, unique id; soonest first",
         )
-        add("run", self.run, "", "")
-        add("run now", self.run, "HANDLE", "has a delayed job due at once")
+        add("run", action(self.run), "", "")
+        add("run now", action(self.run), "HANDLE", "has a delayed job due at once")
         add(
             "move",
-            self.move,
+            action(self.move),
             "HANDLE [function=...] [priority=...] [due=...]",
             "gives a job another function, priority or time: due=20m, or a moment",
         )

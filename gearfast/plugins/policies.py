@@ -7,6 +7,7 @@ from gearfast.config import DEAD_LETTER_BYTES, DEAD_LETTERS
 from gearfast.plugins.answers import (
     OK,
     Row,
+    action,
     columns,
     error,
     for_programs,
@@ -54,20 +55,29 @@ class Policies:
         self.defaults = {**DEFAULTS, "retries": "no end" if retries < 0 else f"{max(retries - 1, 0)}, for lost workers"}
         add = server.commands.add
         add("policy", self.policy, "[NAME [KEY=VALUE ...]]", "what holds for a function, and where it comes from")
-        add("pause", self.pause, "NAME [REASON ...]", "hands out none of a function's jobs; NAME may have * in it")
-        add("drain", self.drain, "NAME [REASON ...]", "takes no more jobs for a function")
-        add("resume", self.resume, "NAME", "ends a pause or a drain")
+        add(
+            "pause",
+            action(self.pause),
+            "NAME [REASON ...]",
+            "hands out no job of a function; NAME may have * in it",
+        )
+        add("drain", action(self.drain), "NAME [REASON ...]", "takes no more jobs for a function")
+        add("resume", action(self.resume), "NAME", "ends a pause or a drain")
         add("show functions", self.show, "[NAME]", FIGURES)
 
     # --- policies ---
 
     def policy(self, words: list[bytes], session: "Session") -> Answer:
         """``policy``, ``policy NAME`` and ``policy NAME key=value ...``."""
-        words, render = for_programs(words, columns)
-        if len(words) == 1:
+        plain, render = for_programs(words, columns)
+        if len(plain) == 1:
             return told(self.all(), render, self.slice)
-        if len(words) == 2:
-            return told(self.one(words[1]), render, self.slice)
+        if len(plain) == 2:
+            return told(self.one(plain[1]), render, self.slice)
+        return action(self.change)(words, session)
+
+    def change(self, words: list[bytes], session: "Session") -> Answer:
+        """``policy NAME key=value ...``."""
         changes = {}
         for word in words[2:]:
             key, equals, value = word.decode("utf-8", "surrogateescape").partition("=")

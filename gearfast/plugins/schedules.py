@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gearfast.broker.timetable import Timetable
-from gearfast.plugins.answers import OK, Row, columns, error, for_programs, moment, read, told, usage
+from gearfast.plugins.answers import OK, Row, action, columns, error, for_programs, moment, read, told, usage
 from gearfast.server.commands import Answer
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Schedules:
             "[NAME]",
             "due, handle, function, unique id, cron, zone, fired, the last run's handle, runs, skipped",
         )
-        add("cancel schedule", self.cancel, "HANDLE", "ends a schedule; what has come of it goes on")
+        add("cancel schedule", action(self.cancel), "HANDLE", "ends a schedule; what has come of it goes on")
 
     def show(self, words: list[bytes], session: "Session") -> Answer:
         """``show schedules [NAME]``."""

@@ -1,4 +1,4 @@
-"""Retries and dead letters for those that know nothing of them: PHP, the `gearman` tool; what docs/failure.md says."""
+"""Retries and dead letters for those that know nothing of them: PHP, Perl, the `gearman` tool; what docs/failure.md says."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.support.wire import Connection
 
 SHELL = Path("/bin/sh")
 SEEDS = PROJECT / "tests" / "seeds"
+PERL = PROJECT / "tests" / "clients" / "perl"
 PAGE = (PROJECT / "docs" / "failure.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"^```php\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -81,6 +82,24 @@ def test_a_mail_that_failed_for_good_is_kept_and_sent_when_an_administrator_kick
             out, _ = worker.communicate(timeout=20)
             assert out == "the mail server is down\n" * 3 + "sent: hello\n"
             assert admin.table("show jobs") == admin.table("buried") == []
+    finally:
+        finish(worker)
+
+
+def test_an_order_closes_itself_and_a_mail_is_buried_for_perl(server: Server) -> None:
+    """Its client and its worker know nothing of delays and tries."""
+    worker = launch(peer("perl"), PERL / "order_worker.pl", server.address)
+    try:
+        done = run(peer("perl"), PERL / "orders.pl", server.address)
+        order, mail = (line.rpartition("//")[2] for line in done.out.splitlines())
+        with server.connect() as admin:
+            until(lambda: admin.table("show jobs") == [] and buried(admin) != [], "one is closed, the other is buried")
+            ((_, handle, *row),) = buried(admin)
+        assert handle == mail != order
+        assert row == ["3", "5", "sendmail", "mail-1", "its worker said WORK_FAIL"]
+        worker.terminate()
+        out, _ = worker.communicate(timeout=20)
+        assert sorted(out.splitlines()) == ["closed 42", *["no mail server"] * 3]
     finally:
         finish(worker)
 
