@@ -1,4 +1,4 @@
-"""Retries and dead letters for those that know nothing of them: PHP, Perl, the `gearman` tool; what docs/failure.md says."""
+"""Retries and dead letters for those that know nothing of them: PHP, Perl, the `gearman` tool; and docs/failure.md."""
 
 from __future__ import annotations
 
