@@ -22,21 +22,31 @@ DAY: Final = 25 * 3600.0
 class Calendar:
     """Dates for the schedules of a broker."""
 
-    def __init__(self, broker: Broker, dated: Callable[[], None]) -> None:
-        """``dated`` is called when some have got one: something is due at another time than before."""
-        self.dated = dated
+    def __init__(self, broker: Broker) -> None:
+        self.dated: Callable[[], None] | None = None
         self.timetable = Timetable(broker)
         self.waits = False
 
+    def start(self, dated: Callable[[], None]) -> None:
+        """Give dates from now on; ``dated`` is called when some have got one: something is due earlier than before."""
+        self.dated = dated
+        self.date_soon()
+
+    def stop(self) -> None:
+        """Give no more of them."""
+        self.dated = None
+
     def date_soon(self) -> None:
         """There are schedules without a date."""
-        if not self.waits:
+        if self.dated is not None and not self.waits:
             self.waits = True
             asyncio.get_running_loop().call_soon(self.date_some)
 
     def date_some(self) -> None:
         """Give some of them one, and come again if there are more."""
         self.waits = False
+        if self.dated is None:
+            return
         now = wall()
         undated = self.timetable.undated(SOME + 1)
         for number, cron, zone, due, fired, catches_up in undated[:SOME]:

@@ -93,7 +93,7 @@ class Server:
         self.writer = None if store is None else Writer(store, self.broker, config, partial(refuse_jobs, self.service))
         self.policies = Policies(self.broker, config.policy)
         """What holds for the jobs of functions, and who says so."""
-        self.calendar = Calendar(self.broker, lambda: self.turn.rest())
+        self.calendar = Calendar(self.broker)
         self.service.date = self.calendar.date_soon
         self.started: list[Plugin] = []
         self.handed = handed_over(listeners)
@@ -140,7 +140,7 @@ class Server:
                 await self.replay(self.writer)
             else:
                 self.policies.start({}, None)
-            self.calendar.date_soon()
+            self.calendar.start(self.turn.rest)
             for plugin in self.plugins:
                 await plugin.start(self)
                 self.started.append(plugin)
@@ -273,6 +273,7 @@ class Server:
             session.abort()
         if self.running:
             self.running = False
+            self.calendar.stop()
             self.turn.close()
             self.refusals.tell()
         while self.started:

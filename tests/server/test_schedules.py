@@ -270,15 +270,13 @@ def test_nobody_waits_for_a_schedule(kind: int) -> None:
 
 
 @contextmanager
-def calendar_of(year: int, *rest: int, zone: ZoneInfo = BERLIN) -> Iterator[list[float]]:
+def calendar_of(begin: tuple[int, ...]) -> Iterator[list[float]]:
     """What the calendar takes for the time, in seconds since 1970: the only one of the list."""
-    now = [datetime(year, *rest, tzinfo=zone).timestamp()]  # type: ignore[arg-type, misc]
-    before = calendar.wall  # type: ignore[attr-defined]
-    calendar.wall = lambda: now[0]  # type: ignore[attr-defined]
-    try:
+    year, month, day, hour, minute = (*begin, 0, 0)[:5]
+    now = [datetime(year, month, day, hour, minute, tzinfo=BERLIN).timestamp()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calendar, "wall", lambda: now[0])
         yield now
-    finally:
-        calendar.wall = before  # type: ignore[attr-defined]
 
 
 async def dated(server: Server) -> None:
@@ -339,7 +337,7 @@ YEARS = {
 @pytest.mark.parametrize(("cron", "begin", "wanted"), YEARS.values(), ids=YEARS.keys())
 def test_it_fires_as_the_calendar_of_its_zone_says(cron: str, begin: tuple[int, ...], wanted: list[datetime]) -> None:
     async def scene(server: Server, client: Talk) -> None:
-        with calendar_of(*begin) as now:
+        with calendar_of(begin) as now:
             handle = await submitted(client, f"f;cron={cron};tz=Europe/Berlin;overlap=queue", "u", payload="x")
             server.broker.tick(time.monotonic(), now[0])  # what the machine's own clock said is over
             await asyncio.sleep(0)
