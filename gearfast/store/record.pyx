@@ -55,8 +55,10 @@ cdef bytes rest_of(const Job* job, double ahead):
     if job.flags & HAS_PAST:
         if job.history.past.started != 0:
             fields.append(moment(STARTED, job.history.past.started + ahead))
-        fields.append(moment(FAILED, job.history.past.failed + ahead))
-        fields.append(field(ERROR, last_error(job)))
+        if job.history.past.failed != 0:
+            fields.append(moment(FAILED, job.history.past.failed + ahead))
+        if job.history.past.error_size > 0:
+            fields.append(field(ERROR, last_error(job)))
     if job.state == SCHEDULED:
         fields.append(moment(FIRED, (<const Schedule*>job.place.schedule).fired))
         fields.append(bytes((RUN, 8)) + (<const Schedule*>job.place.schedule).run.to_bytes(8, "little"))

@@ -130,7 +130,7 @@ def test_a_job_that_is_done_before_it_is_stored_is_acknowledged_and_remembered()
 
 
 def test_a_job_that_has_ended_is_none_that_gearmand_could_do() -> None:
-    with pytest.raises(StoreError, match="gearmand does not store"):
+    with pytest.raises(StoreError, match="gearmand would run it again"):
         row_of(ended())
 
 
