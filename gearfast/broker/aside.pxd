@@ -20,7 +20,7 @@ cdef class Aside(Estate):
     cdef void finish(self, Job* job, bint failed, double now) noexcept nogil        # it has ended, and its clients know
     cdef bint remember(self, Job* job, bint failed, double seconds, double now) noexcept nogil
     cdef void forget_ended(self, Job* job) noexcept nogil
-    cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash) noexcept nogil
+    cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash, double now) noexcept nogil
     # --- schedules ---
     # One for each function and unique id; it has no date yet. NULL: there is no memory.
     cdef Schedule* schedule(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil

@@ -10,7 +10,7 @@ from gearfast.broker.estate cimport BATCH
 from gearfast.broker.events cimport BURIED, CANCELLED, DISCARDED, KICKED
 from gearfast.broker.functions cimport Function
 from gearfast.broker.job cimport (
-    DEAD, ENDED, NOT_THERE, OWNS_UNIQUE, SCHEDULED, Job, job_payload, job_policy, job_unique, lane_push,
+    DEAD, ENDED, EXPIRES, NOT_THERE, OWNS_UNIQUE, SCHEDULED, Job, job_payload, job_policy, job_unique, lane_push,
 )
 from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_replace, keeping_replaced
 from gearfast.broker.party cimport detach
@@ -20,6 +20,7 @@ from gearfast.broker.schedules cimport Schedule, schedules_add, schedules_find
 from gearfast.broker.unique cimport unique_give_up, unique_hash, unique_key, unique_take
 
 cdef enum:
+    MOST_SECONDS = 86_400         # that a unique id stays taken
     MOST_ENDED = 100_000          # jobs that are remembered for their unique ids; those that would go first go first
 
 
@@ -34,6 +35,9 @@ cdef class Aside(Estate):
             detach(&self.waiters, job.waiters)
         unique_give_up(&self.uniques, job)
         self.inter(job)
+        if dead_size(job) > dead_most_bytes(function):
+            self.discard(job)                      # it alone is too much: the others stay
+            return
         self.outbox.gather_again(job, now)
         self.trim(function)
 
@@ -42,6 +46,7 @@ cdef class Aside(Estate):
         cdef Function* function = <Function*>job.home
         lane_push(&function.dead, job)
         job.state = DEAD
+        job.flags &= ~EXPIRES                      # it has been started
         function.dead_bytes += dead_size(job)
         self.dead += 1
         self.rest_aside(job)
@@ -121,9 +126,10 @@ cdef class Aside(Estate):
         job.place.due = NOT_THERE
         self.release(job)
 
-    cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash) noexcept nogil:
+    cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash, double now) noexcept nogil:
         """If its unique id is taken it goes at the first tick: the store is told then."""
-        if not heap_push(&self.ended, wanted.due - self.ahead if unique else -INFINITY, job.number, job, &job.place.due):
+        cdef double until = min(wanted.due - self.ahead, now + MOST_SECONDS)       # the clock may have been wrong then
+        if not heap_push(&self.ended, until if unique else -INFINITY, job.number, job, &job.place.due):
             self.release(job)
             return False
         job.state = ENDED

@@ -115,10 +115,11 @@ class Broker(Submits):
 
     def scan_figures(
         self, cursor: int, most: int
-    ) -> tuple[int, list[tuple[bytes, int, int, int, int, int, int, int, int, int, int]]]:
+    ) -> tuple[int, list[tuple[bytes, int, int, int, int, int, int, int, int, int, int, str | None, bytes]]]:
         """Walk through the functions in steps, as `scan_functions` does, with all figures of each.
 
-        ``(name, jobs, running, workers, queued high, normal, low, delayed, buried, bytes of those, schedules)``.
+        ``(name, jobs, running, workers, queued high, normal, low, delayed, buried, bytes of those, schedules,
+        gate, reason)``: the gate is ``paused``, ``drained`` or None.
         """
 
     def scan_functions(

@@ -16,9 +16,9 @@ from gearfast.broker.functions cimport (
     functions_find_folded, functions_forget, functions_forgets, functions_get, functions_limit, functions_next,
     functions_rouse, functions_sleep, functions_use, worker_is_woken, worker_new,
 )
-from gearfast.broker.job cimport DEAD, ENDED, OWNS_UNIQUE, RETRYING, RUNNING, SCHEDULED
+from gearfast.broker.job cimport DEAD, ENDED, OWNS_UNIQUE, RETRYING, RUNNING, SCHEDULED, job_claim
 from gearfast.broker.jobtable cimport jobtable_scan
-from gearfast.broker.keeping cimport is_background
+from gearfast.broker.keeping cimport is_background, is_renewed
 from gearfast.broker.life cimport IS_BURIED, IS_SCHEDULE, MOVED, NO_SUCH_JOB, RUNS, STAYS
 from gearfast.broker.listing cimport delayed_rows, figure_rows, function_rows, job_figures, job_rows, moment_of
 from gearfast.broker.lost cimport lost_expects, lost_has, lost_remember
@@ -105,7 +105,16 @@ cdef class Broker(Submits):
         return Slice(NULL, 0) if function == NULL or function.rules == NULL else function.rules.reason
 
     cdef Job* find_unique(self, Slice unique) noexcept nogil:
-        return unique_find_anywhere(&self.uniques, unique)
+        cdef Job* newest = unique_find_anywhere(&self.uniques, unique)
+        cdef Job* job = newest
+        cdef int left
+        for left in range(BATCH):                  # past those that are remembered only
+            if job == NULL or job.state != ENDED:
+                return job
+            job = job_claim(job).older
+            if job == newest:
+                break
+        return newest
 
     cdef bint cancel(self, uint64_t number) noexcept nogil:
         cdef Job* job = self.find(number)
@@ -219,7 +228,8 @@ cdef class Broker(Submits):
         if party == NULL:
             return UNKNOWN
         held = job != NULL and holds(party, job)
-        if not held and (job == NULL or job.state > DEAD or not lost_has(&party.lost, number)):
+        if not held and (job == NULL or job.state > DEAD or is_renewed(job) or (job.state == DEAD and kind >= FAIL)
+                         or not lost_has(&party.lost, number)):
             return LATE if lost_expects(&party.lost, number, kind == FAIL, kind >= COMPLETE) else UNKNOWN
         if kind >= FAIL and is_background(job) and retries_of(job) >= 0:
             return self.report_failure(party, job, kind, body, size, now)
@@ -279,7 +289,7 @@ cdef class Broker(Submits):
             (<Function*>job.home).delayed[job.priority] -= 1
             self.enqueue(job, now)
         for left in range(BATCH):
-            schedule = schedules_pop_due(&self.schedules, wall)
+            schedule = NULL if self.winding_down else schedules_pop_due(&self.schedules, wall)
             if schedule == NULL:
                 break
             self.fire(schedule, now)
@@ -343,6 +353,7 @@ cdef class Broker(Submits):
         if wall - now < self.ahead - 1:
             self.look_at_clock(now, wall)
         self.ahead = wall - now
+        self.last_tick = now
         if not (ring_empty(&self.leaving) and ring_empty(&self.forgotten) and ring_empty(&self.functions.opened)):
             return 0.0
         return max(min(soonest, functions_forgets(&self.functions) - now), 0.0)

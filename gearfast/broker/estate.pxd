@@ -56,6 +56,7 @@ cdef class Estate:
     cdef Uniques uniques
     cdef Policies policies
     cdef Functions functions
+    cdef list rule_texts          # what its book of rules points to
     cdef Index waiters            # clients that wait for one job together
     cdef Ring parties             # of the peers that take part
     cdef Ring leaving             # parties of which something is still to be taken
@@ -72,6 +73,7 @@ cdef class Estate:
     cdef double wakeup_grace, function_rest
     cdef public bint closing      # the server ends: its workers are not to blame for what they lose
     cdef public bint draining     # it ends soon, and another one goes on with what is in the store
+    cdef public bint winding_down # schedules fire no more: it ends when its jobs are done
     cdef public bint crowded      # no further jobs: there is little memory left for them
     cdef readonly size_t running  # jobs in workers' hands
     cdef readonly size_t unkept   # jobs that are no background jobs

@@ -17,6 +17,8 @@ class Estate:
     @property
     def held_bytes(self) -> int:
         """Bytes of all jobs."""
+    winding_down: bool
+    """The server ends when its jobs are done: schedules fire no more. Set from outside; False at first."""
     draining: bool
     """The server ends soon, and another one goes on with what is in the store: nothing is handed out any more unless
     somebody waits for a job that is no background job."""

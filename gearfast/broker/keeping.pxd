@@ -32,6 +32,7 @@ cdef enum Kept:           # bits of a job's `kept`: why it is kept though nobody
     STORED = 8            # it is in the store
     STRUCK = 16           # it was refused, and goes on all the same: the store may have it, and is told to forget it
     REPLACED = 64         # its client has given it another payload or time, and waits until the store has that
+    RENEWED = 128         # what workers that lost it say of it is said of what it was before
     PROMISED = 32         # it was acknowledged, and is not in the store: it is never refused
 
 cdef struct Keeping:              # of all jobs
@@ -106,12 +107,15 @@ cdef inline void keeping_leave(Job* job) noexcept nogil:
     if job.kept & GATHERED and job.kept & STORED:
         job.kept &= ~(GATHERED | WRITING)
 
+cdef inline bint is_renewed(const Job* job) noexcept nogil:
+    return job.kept & RENEWED
+
 cdef inline bint is_replaced(const Job* job) noexcept nogil:
     return job.kept & REPLACED
 
 # It has the number of another one, and goes into a batch of its own: its client has just begun to wait.
 cdef inline void keeping_replace(Job* job, const Job* before) noexcept nogil:
-    job.kept = (before.kept & ~GATHERED) | REPLACED
+    job.kept = (before.kept & ~GATHERED) | REPLACED | RENEWED
 
 cdef inline void keeping_replaced(Job* job) noexcept nogil:                  # nobody waits for that any more
     job.kept &= ~REPLACED

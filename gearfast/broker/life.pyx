@@ -78,7 +78,7 @@ cdef class Life(Aside):
         if kept.state == SCHEDULED:
             return self.restore_schedule(job, wanted, kept)
         if kept.state == ENDED:
-            return self.restore_ended(job, wanted, unique, hash)
+            return self.restore_ended(job, wanted, unique, hash, now)
         if not self.bind(job, None, wanted, unique, hash, 0):
             return False
         if kept.attempts > 0 or kept.started != 0:

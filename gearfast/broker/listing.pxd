@@ -12,7 +12,7 @@ from gearfast.broker.functions cimport Worker
 
 # (name, total, running, workers, (queued high, normal, low)); delayed jobs count as queued
 cdef tuple function_rows(const Index* functions, object start, int most)
-# (name, total, running, workers, queued high, normal, low, delayed, dead, bytes of those, schedules); those of every state apart
+# (name, total, running, workers, queued high, normal, low, delayed, dead, bytes of those, schedules, gate, its reason)
 cdef tuple figure_rows(const Index* functions, object start, int most)
 # (handle, attempts lost, orphan, background, unique)
 cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int most)

@@ -11,6 +11,7 @@ from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_scan
 from gearfast.ground.ring cimport ring_leave, ring_open, ring_prepend
 from gearfast.broker.functions cimport Ability, Function, function_of_node, is_place
 from gearfast.broker.rotation cimport PRIORITIES
+from gearfast.broker.rulebook cimport PAUSED, UNSAID, Gate
 from gearfast.broker.schedules cimport Schedule, schedule_date
 from gearfast.ground.slice cimport Slice
 
@@ -18,6 +19,7 @@ cdef enum:
     MIN_ROWS = 64           # rows one slice has room for
     MAX_ROWS = 1000
 
+cdef tuple GATES = (None, None, "paused", "drained")
 cdef tuple STATES = ("queued", "delayed", "running", "nowhere", "retrying", "buried", "ended", "scheduled")
 
 
@@ -41,9 +43,13 @@ cdef tuple figure_rows(const Index* functions, object start, int most):
 
 cdef tuple figure_row(const Function* function):
     cdef const Lane* lane = function.lanes.lane
+    cdef Gate gate = UNSAID
+    cdef bytes reason = b""
+    if function.rules != NULL and function.rules.gate >= PAUSED:
+        gate, reason = function.rules.gate, function.rules.reason.data[:function.rules.reason.size]
     return (function.name.data[:function.name.size], function.total, function.running, function.workers,
             lane[0].count, lane[1].count, lane[2].count, function.delayed[0] + function.delayed[1] + function.delayed[2],
-            function.dead.count, function.dead_bytes, function.schedules)
+            function.dead.count, function.dead_bytes, function.schedules, GATES[gate], reason)
 
 
 cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int most):

@@ -7,4 +7,3 @@ from gearfast.broker.broker cimport Broker
 @cython.final
 cdef class Rulings:
     cdef Broker broker
-    cdef list kept                # the texts that the book points to

@@ -22,7 +22,6 @@ cdef inline Slice slice_of(bytes data):
 cdef class Rulings:
     def __cinit__(self, Broker broker not None):
         self.broker = broker
-        self.kept = []
 
     def set(self, list rules not None):
         cdef RuleBook* book = &self.broker.functions.book
@@ -42,7 +41,7 @@ cdef class Rulings:
         free(book.rules)
         book.rules, book.count = made, at
         self.broker.rest()
-        self.kept = list(rules)
+        self.broker.rule_texts = list(rules)
 
     def apply(self, start):
         cdef Cursor cursor = cursor_of(start)

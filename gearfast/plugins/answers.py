@@ -36,7 +36,7 @@ def read(word: bytes) -> str:
 
 def error(code: str, text: str) -> bytes:
     """Return a line that says what was wrong, and what would be right."""
-    return f"ERR {code} {text}\r\n".encode()
+    return f"ERR {code} {text}\r\n".encode("utf-8", "backslashreplace")
 
 
 def usage(form: str) -> bytes:
@@ -54,7 +54,7 @@ def moment(when: float) -> str:
     try:
         naive = datetime.fromtimestamp(when, UTC).replace(tzinfo=None)  # aware, it looks up its zone each time
         return naive.isoformat(timespec="milliseconds") + "+00:00"
-    except (OverflowError, ValueError):  # in a year that Python does not know
+    except (OSError, OverflowError, ValueError):  # in a year that Python does not know
         return f"{when:.3f}"
 
 
@@ -93,6 +93,8 @@ def text(figure: bytes | str | float | None) -> bytes:
         return b""
     if isinstance(figure, bool):
         return b"yes" if figure else b"no"
+    if isinstance(figure, str):
+        return shown(figure.encode("utf-8", "surrogateescape"))
     return (f"{figure:.3f}" if isinstance(figure, float) else str(figure)).encode()
 
 

@@ -136,7 +136,7 @@ class Jobs:
             try:
                 if b";" in word:
                     return not_one(word)
-                if word.startswith(b"function=") and function is None and word != b"function=":
+                if word.startswith(b"function=") and function is None and word != b"function=" and b"\0" not in word:
                     function = word.removeprefix(b"function=")
                 elif word.startswith(b"due=") and due is None:
                     due = due_of(word.removeprefix(b"due="))

@@ -43,6 +43,12 @@ FIGURES: Final = (
 )
 
 
+FIGURE_NAMES: Final = (
+    *("function", "jobs", "running", "workers", "high", "normal", "low", "delayed", "buried", "buried bytes"),
+    *("schedules", "gate", "reason"),
+)
+
+
 class Policies:
     """Adds its commands to a server's."""
 
@@ -84,7 +90,10 @@ class Policies:
             if not equals or ";" in word.decode("utf-8", "surrogateescape"):
                 return error("INVALID_ARGUMENTS", f"'{read(word)}' is not key=value: write policy NAME retries=5")
             if key in changes:
-                return error("INVALID_ARGUMENTS", f"'{read(word)}' comes after another {key}: say it once")
+                return error(
+                    "INVALID_ARGUMENTS",
+                    f"'{read(word)}' comes after another {read(word.partition(b'=')[0])}: say it once",
+                )
             changes[key] = value
         try:
             self.policies.set(words[1], changes)
@@ -142,7 +151,11 @@ class Policies:
         """``resume NAME``."""
         if len(words) != 2:
             return usage("resume NAME")
-        if not self.policies.open(words[1]):
+        try:
+            opened = self.policies.open(words[1])
+        except ValueError as mistake:
+            return error("INVALID_ARGUMENTS", str(mistake))
+        if not opened:
             return error(
                 "NOT_PAUSED", f"no function {read(words[1])} is paused or drained: show functions tells which are"
             )
@@ -162,25 +175,9 @@ class Policies:
         cursor = 0
         while True:
             cursor, rows = self.broker.scan_figures(cursor, self.slice)
-            for function, jobs, running, workers, high, normal, low, delayed, buried, size, schedules in rows:
-                if name is not None and name != function:
-                    continue
-                gate = self.policies.gate(function)
-                yield {
-                    "function": function,
-                    "jobs": jobs,
-                    "running": running,
-                    "workers": workers,
-                    "high": high,
-                    "normal": normal,
-                    "low": low,
-                    "delayed": delayed,
-                    "buried": buried,
-                    "buried bytes": size,
-                    "schedules": schedules,
-                    "gate": None if gate is None else gate.gate,
-                    "reason": b"" if gate is None else gate.reason,
-                }
+            for row in rows:
+                if name is None or name == row[0]:
+                    yield dict(zip(FIGURE_NAMES, row, strict=True))
             if not cursor:
                 return
             yield None

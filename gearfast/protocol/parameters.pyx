@@ -197,10 +197,12 @@ cdef bint read_pair(Slice pair, uint32_t allowed, Parameters* parameters, Mistak
     mistake.kind = TWICE
     if parameters.given & key.bit:
         return False
-    parameters.given |= key.bit
     mistake.kind = BAD_VALUE
     mistake.allowed = key.allowed
-    return key.read(mistake.value, parameters) and stands_with(key.bit, parameters.given, mistake)
+    if not key.read(mistake.value, parameters):
+        return False
+    parameters.given |= key.bit
+    return stands_with(key.bit, parameters.given, mistake)
 
 
 cdef bint stands_with(uint32_t bit, uint32_t given, Mistake* mistake) noexcept nogil:

@@ -18,7 +18,7 @@ from gearfast.errors import ConfigError
 from gearfast.ground.glob import matches
 from gearfast.logs import NOTICE
 from gearfast.protocol import parameters
-from gearfast.server.policyfile import check_value, read_policy_file
+from gearfast.server.policyfile import LONGEST, MOST_STARS, check_value, read_policy_file
 
 log = logging.getLogger("gearfast")
 
@@ -26,8 +26,6 @@ RULES: Final = "rules"
 """Names what was said at run time in a store's metadata."""
 MOST_BYTES: Final = 60_000
 """Of it, as it is kept: a change that would make more is refused."""
-LONGEST: Final = 255
-"""Bytes of a pattern: it is held against the name of each function. A name by itself may be longer."""
 GATES: Final = (None, "open", "paused", "drained")
 NOBODYS: Final = b"\0"
 """A byte that no name and no pattern has, so that only what is wild takes it."""
@@ -65,6 +63,7 @@ class Policies:
         self.file: dict[bytes, dict[str, str]] = {}
         self.said: dict[bytes, Said] = {}
         self.keep: Callable[[str, str], None] | None = None
+        self.followed: Callable[[], None] | None = None  # called when functions follow: sleepers may have to be woken
         self.cursor: int | None = None  # how far the functions that are there have got the new rules; None: all have
 
     # --- the start, and the file once more ---
@@ -122,6 +121,8 @@ class Policies:
             return
         if self.cursor is not None:
             self.loop.call_soon(self.step)
+        elif self.followed is not None:
+            self.loop.call_soon(self.followed)
 
     @property
     def busy(self) -> bool:
@@ -142,12 +143,14 @@ class Policies:
 
     def close(self, pattern: bytes, gate: Literal["paused", "drained"], reason: bytes) -> None:
         """Let nothing out of the functions that fit, or nothing in, those that were opened one by one included."""
+        check(pattern)
         changes = {each: Said(self.said[each].values) for each in self.gated(pattern)}
         changes[pattern] = Said(self.said.get(pattern, Said()).values, gate, reason)
         self.change(changes)
 
     def open(self, pattern: bytes) -> bool:
-        """Take that back. Returns whether there was anything to be taken back."""
+        """Take that back. Returns whether there was anything to be taken back. Raises ValueError for a bad pattern."""
+        check(pattern)
         changes = {each: Said(self.said[each].values) for each in self.gated(pattern)}
         others = {each: said for each, said in self.said.items() if each not in changes}
         if gate_of(others, pattern) is not None:  # a wider pattern closes it
@@ -159,12 +162,12 @@ class Policies:
 
     def gated(self, pattern: bytes) -> list[bytes]:
         """Return this pattern, and those that it holds, as far as something was said of their going in and out."""
-        return [each for each, said in self.said.items() if said.gate and covers(pattern, each)]
+        return [each for each, said in self.said.items() if said.gate and covers(pattern, each, is_wild(each))]
 
     def change(self, changes: Mapping[bytes, Said]) -> None:
         """Have these patterns say something else. Raises ValueError when all of it becomes too much to be kept."""
-        if any(len(pattern) > LONGEST and WILD.search(pattern) for pattern in changes):
-            raise ValueError(f"a pattern may have {LONGEST} bytes")
+        for pattern in changes:
+            check(pattern)
         said = {pattern: each for pattern, each in {**self.said, **changes}.items() if each.values or each.gate}
         packed_ = packed(said)
         if len(packed_) > MOST_BYTES:
@@ -175,10 +178,6 @@ class Policies:
             self.keep(RULES, packed_)
 
     # --- what holds ---
-
-    def gate(self, name: bytes) -> Said | None:
-        """Return what keeps the jobs of a function from going in or out; None: nothing does."""
-        return gate_of(self.said, name)
 
     def values(self, name: bytes) -> dict[str, Source]:
         """Return what holds for a function, or all that fit a pattern, by key, and where it comes from."""
@@ -198,12 +197,27 @@ class Policies:
 
 def strength(pattern: bytes) -> tuple[bool, int, int, bytes]:
     """Return a key that sorts patterns: one that says more of a name is stronger; a name by itself is strongest."""
-    return not WILD.search(pattern), len(WILD.sub(b"", pattern)), len(pattern), pattern
+    if not is_wild(pattern):
+        return True, len(pattern), len(pattern), pattern
+    return False, len(WILD.sub(b"", pattern)), len(pattern), pattern
 
 
-def covers(pattern: bytes, other: bytes) -> bool:
-    """Say whether all names that fit the other pattern, which may be a name, fit this one."""
-    if pattern == other or not WILD.search(other):
+def is_wild(pattern: bytes) -> bool:
+    """Say whether it stands for other names than itself; a longer one cannot."""
+    return len(pattern) <= LONGEST and bool(WILD.search(pattern))
+
+
+def check(pattern: bytes) -> None:
+    """Raise ValueError for a pattern that is too long, or has too many stars; a name has neither limit."""
+    if len(pattern) > LONGEST and (b"*" in pattern or b"?" in pattern or b"[" in pattern):
+        raise ValueError(f"a pattern may have {LONGEST} bytes")
+    if pattern.count(b"*") > MOST_STARS:
+        raise ValueError(f"a pattern may have {MOST_STARS} stars")
+
+
+def covers(pattern: bytes, other: bytes, wild: bool) -> bool:
+    """Say whether all names that fit the other pattern, or the other name, if it is not ``wild``, fit this one."""
+    if pattern == other or not wild:
         return pattern == other or matches(pattern, other)
     few = WILD.sub(lambda found: b"" if found[0] == b"*" else NOBODYS, other)
     run = NOBODYS * (pattern.count(b"?") + pattern.count(b"[") + 1)  # only a star takes all of it
@@ -213,7 +227,8 @@ def covers(pattern: bytes, other: bytes) -> bool:
 
 def gate_of(said: Mapping[bytes, Said], name: bytes) -> Said | None:
     """Return the strongest that speaks of the going in and out of a name, or a pattern, if it closes it."""
-    fitting = [pattern for pattern, each in said.items() if each.gate and covers(pattern, name)]
+    wild = is_wild(name)
+    fitting = [pattern for pattern, each in said.items() if each.gate and covers(pattern, name, wild)]
     found = said[max(fitting, key=strength)] if fitting else None
     return None if found is None or found.gate == "open" else found
 

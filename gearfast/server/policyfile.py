@@ -8,10 +8,15 @@ backoff = "exponential:1s..5m+jitter"
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gearfast.errors import ConfigError
 from gearfast.protocol import cron, parameters
+
+LONGEST: Final = 255
+"""Bytes of a pattern: it is held against the name of each function. A name by itself may be longer."""
+MOST_STARS: Final = 16
+"""In a pattern: what two of them have in common is sought in a time that grows with their product."""
 
 
 def read_policy_file(path: str) -> dict[bytes, dict[str, str]]:
@@ -36,6 +41,9 @@ def values_of(path: str, text: str, pattern: str, values: Any) -> dict[str, str]
     if not isinstance(values, dict):
         line = line_of(text, ("functions", pattern))
         raise ConfigError(f"{path}, line {line}: {quoted(pattern)} is no table: write [functions.{quoted(pattern)}]")
+    if len(pattern.encode()) > LONGEST or pattern.count("*") > MOST_STARS:
+        line = line_of(text, ("functions", pattern))
+        raise ConfigError(f"{path}, line {line}: a pattern has at most {LONGEST} bytes and {MOST_STARS} stars")
     found = {}
     for key, value in values.items():
         try:

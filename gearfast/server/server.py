@@ -140,6 +140,7 @@ class Server:
                 await self.replay(self.writer)
             else:
                 self.policies.start({}, None)
+            self.policies.followed = self.turn.rest
             self.calendar.start(self.turn.rest)
             for plugin in self.plugins:
                 await plugin.start(self)
@@ -175,6 +176,7 @@ class Server:
             self.stop()
         elif self.draining is None:
             self.broker.draining = self.writing is not None
+            self.broker.winding_down = True
             self.draining = Drain(self.broker, self.config, self.stop)
             self.turn.when_idle(self.stop)
 
@@ -273,6 +275,7 @@ class Server:
             session.abort()
         if self.running:
             self.running = False
+            self.policies.followed = None
             self.calendar.stop()
             self.turn.close()
             self.refusals.tell()

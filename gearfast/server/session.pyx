@@ -263,7 +263,7 @@ cdef class Session(Peer):
         memcpy(at + strlen(code) + 1, text, strlen(text))
         if not self.refused_before:
             self.refused_before = True
-            self.service.notes.say(logs.WARNING, "%s: %s: %s", (self.address.decode(), code.decode(), text.decode()))
+            self.service.notes.say(logs.WARNING, "%s: %s: %s", (self.address.decode(), code.decode(), text.decode("utf-8", "backslashreplace")))
         self.outlet.ready()
         return 0
 

@@ -128,6 +128,8 @@ cdef bint take_parameters_behind(Session session, Submission* wanted, size_t siz
         wanted.priority = found.priority
     if not wanted.background and found.given & ~FOR_CLIENT:
         return refuse(session, f"{key_name(found.given & ~FOR_CLIENT)} is for background jobs: a client waits for this one")
+    if wanted.due != 0 and found.given & CRON:
+        return refuse(session, "SUBMIT_JOB_EPOCH has its own time: leave cron out")
     if found.given & CRON:
         return date(session, wanted, found)
     if not found.given & (DELAY | AT):

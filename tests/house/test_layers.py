@@ -59,7 +59,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "rules": {"job", "policy", "functions", "rulebook"},
         "party": {"job", "lost", "functions"},
         "unique": {"job", "functions"},
-        "listing": {"rotation", "job", "past", "keeping", "jobtable", "functions", "party", "schedules"},
+        "listing": {"rotation", "rulebook", "job", "past", "keeping", "jobtable", "functions", "party", "schedules"},
         "peer": {"job", "functions", "party", "listing"},
         "outbox": {"line", "job", "keeping", "functions"},
         "gate": {"rotation", "functions", "rulebook"},

@@ -9,6 +9,7 @@ import pytest
 from gearfast import Server
 from gearfast.config import DEAD_LETTER_BYTES, DEAD_LETTERS
 from gearfast.protocol import parameters
+from gearfast.server.policies import gate_of
 from tests.plugins.test_jobs import lines, submitted
 from tests.support import wire
 from tests.support.inside import Talk, played
@@ -140,7 +141,7 @@ def test_of_several_patterns_the_one_that_says_most_of_a_name_has_it(
     async def scene(server: Server, client: Talk) -> None:
         for line in said:
             assert await lines(client, line) == ["OK"], line
-        assert [name for name in closed + opened if server.policies.gate(name.encode()) is not None] == closed
+        assert [name for name in closed + opened if gate_of(server.policies.said, name.encode()) is not None] == closed
         for name in opened:
             await submitted(client, name, payload="x")
         async with Talk(server) as worker:
