@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-REDUCER, POLICY, SUBMITTED, STARTED, FAILED, ERROR, STATE = range(1, 8)
+REDUCER, POLICY, SUBMITTED, STARTED, FAILED, ERROR, STATE, FIRED, RUN = range(1, 10)
 DEAD = b"\5"
 
 
