@@ -15,10 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from gearfast.broker.broker import Broker
 from gearfast.broker.deadletters import DeadLetters
+from gearfast.broker.events import Kind
 from gearfast.broker.inprocess import InProcessPeer
 from gearfast.broker.peer import Report
-from tests.support import model
-from tests.support.model import PREFIX, Asked, Model
+from tests.support import model_parts as model
+from tests.support.model import Model
+from tests.support.model_parts import PREFIX, Asked
 
 EXAMPLES = int(os.environ.get("GEARFAST_MODEL_EXAMPLES", "800"))
 GRACE = 0.0625  # like every other moment here, exact as a float
@@ -30,7 +32,11 @@ workable = st.sampled_from([b"f", b"g"])
 uniques = st.sampled_from([b"", b"-", b"u", b"u", b"p"])
 payloads = st.sampled_from([b"", b"p", b"u"])
 asked = st.builds(
-    Asked, st.sampled_from([-1, 0, 1, 3]), st.sampled_from([0.0, 0.5, 2.0]), st.sampled_from([0.0, 0.5, 1.5])
+    Asked,
+    st.sampled_from([-1, 0, 1, 3]),
+    st.sampled_from([0.0, 0.5, 2.0]),
+    st.sampled_from([0.0, 0.5, 1.5]),
+    st.sampled_from([0.0, 0.0, 0.5, 1.0]),
 )
 priorities = st.integers(0, 2)
 picks = st.integers(0, 11)
@@ -90,6 +96,10 @@ class BrokerAndModel(RuleBasedStateMachine):
             held = self.was_held[number]
         return b"%s:%d" % (PREFIX, held[-1 - pick % len(held)]) if held and pick < 11 else self.handle(pick)
 
+    def asking(self, asked: Asked) -> Asked:
+        """As far as it can be compared here."""
+        return asked
+
     # --- clients ---
 
     @rule(number=peers, name=workable, payload=payloads, unique=uniques, priority=priorities, background=st.booleans())
@@ -105,6 +115,7 @@ class BrokerAndModel(RuleBasedStateMachine):
 
     @rule(number=peers, name=workable, unique=uniques, asked=asked)
     def submit_to_be_tried_again(self, number: int, name: bytes, unique: bytes, asked: Asked) -> None:
+        asked = self.asking(asked)
         peer, twin = self.pair(number)
         handle = peer.submit(name, b"x", unique, background=True, parameters=asked.text, now=self.now)
         assert handle == self.model.submit(twin, name, b"x", unique, 1, True, 0.0, self.now, asked)
@@ -115,6 +126,25 @@ class BrokerAndModel(RuleBasedStateMachine):
         due = self.wall + delay
         handle = peer.submit(name, payload, unique, background=True, due=due, now=self.now)
         assert handle == self.model.submit(twin, name, payload, unique, 1, True, due, self.now)
+
+    @rule(
+        number=peers,
+        name=workable,
+        payload=payloads,
+        unique=uniques,
+        asked=asked,
+        background=st.booleans(),
+        delay=st.sampled_from([0.0, 0.0, 0.5]),
+    )
+    def submit_asking(
+        self, number: int, name: bytes, payload: bytes, unique: bytes, asked: Asked, background: bool, delay: float
+    ) -> None:
+        """Whatever is asked for, whoever waits for it."""
+        asked = self.asking(asked)
+        peer, twin = self.pair(number)
+        due = self.wall + delay if delay and background else 0.0
+        handle = peer.submit(name, payload, unique, background=background, due=due, parameters=asked.text, now=self.now)
+        assert handle == self.model.submit(twin, name, payload, unique, 1, background, due, self.now, asked)
 
     @rule(number=peers, pick=picks, unique=uniques)
     def ask(self, number: int, pick: int, unique: bytes) -> None:
@@ -350,6 +380,7 @@ class BrokerAndModel(RuleBasedStateMachine):
         assert self.broker.job_count == len(self.model.jobs)
         assert self.broker.running == sum(job.state == "running" for job in self.model.jobs)
         assert self.broker.unkept == sum(not job.background for job in self.model.jobs)
+        assert self.broker.events.counts[Kind.EXPIRED] == self.model.expired
         later = [job.due for job in self.model.jobs if job.state == "delayed"]
         assert (self.broker.delayed_count, self.broker.soonest) == (len(later), min(later, default=math.inf))
 

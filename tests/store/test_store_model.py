@@ -21,9 +21,9 @@ from gearfast.broker.deadletters import DeadLetters
 from gearfast.broker.outbox import Waits
 from gearfast.store.batches import Batches
 from gearfast.store.contract import StoredJob
-from tests.broker.test_broker_model import BrokerAndModel, asked, peers, picks, uniques, workable
-from tests.support import model
-from tests.support.model import PREFIX, Asked
+from tests.broker.test_broker_model import BrokerAndModel, picks
+from tests.support import model_parts as model
+from tests.support.model_parts import PREFIX, Asked
 from tests.support.records import DEAD, ERROR, FAILED, POLICY, STARTED, STATE, SUBMITTED, fields, seconds
 
 HEAVY = 100
@@ -181,10 +181,9 @@ class BrokerModelAndStore(BrokerAndModel):
         super().move(pick, priority, later)
         self.moved.add(int(self.handle(pick).rpartition(b":")[2] or 0))
 
-    @rule(number=peers, name=workable, unique=uniques, asked=asked)
-    def submit_to_be_tried_again(self, number: int, name: bytes, unique: bytes, asked: Asked) -> None:
+    def asking(self, asked: Asked) -> Asked:
         """Without a wait between tries: its end is told to the store by the machine's own clocks."""
-        super().submit_to_be_tried_again(number, name, unique, replace(asked, backoff=0.0))
+        return replace(asked, backoff=0.0)
 
     def kicked(self, job: model.Job) -> None:
         """Told of at once, and written with the next batch."""

@@ -12,158 +12,15 @@ can be seen. Where the rules leave open who is woken, this is gearfast's own rul
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from gearfast.broker.broker import Dropped, Reported
+from gearfast.broker.broker import Reported
 from gearfast.broker.life import Moved
 from gearfast.broker.peer import Report
-
-PREFIX = b"H:model"
-GONE = b"its worker went away"
-HANDED_BACK = b"its worker handed it back"
-TOO_LONG = b"its worker did not do it in time"
-Heard = tuple[str] | tuple[Report, bytes, bytes | None]
-Status = tuple[bool, int, int, int]
-DeadRow = tuple[bytes, bytes, int, bytes, int, int, float, float, float, bytes]
+from tests.support.model_line import Line
+from tests.support.model_parts import GONE, HANDED_BACK, NOTHING, PREFIX, TOO_LONG, Asked, Function, Job, Peer, failure
 
 
-@dataclass(eq=False)
-class Function:
-    """A function that the server knows."""
-
-    name: bytes
-    limits: tuple[int, int, int] = (0, 0, 0)
-    line: list[Peer] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class Peer:
-    """A client, a worker, or both."""
-
-    heard: list[Heard] = field(default_factory=list)
-    abilities: list[Function] = field(default_factory=list)  # in the order they are looked at
-    known: list[Function] = field(default_factory=list)  # the same, the one said last first
-    timeouts: dict[Function, int] = field(default_factory=dict)
-    asleep: bool = False
-    woken: bool = False
-    woken_for: Function | None = None
-    woken_at: float = 0.0
-    lost: list[tuple[int, bool]] = field(default_factory=list)  # jobs held and lost; whether by an exception
-    unasked: set[Function] = field(default_factory=set)  # taken on asleep, with work waiting: that wakes nobody
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Parameters that a job keeps; -1 and 0: not given."""
-
-    retries: int = -1
-    backoff: float = 0.0
-    timeout: float = 0.0
-
-    @property
-    def text(self) -> bytes:
-        given = [f"retries={self.retries}"] if self.retries >= 0 else []
-        given += [f"backoff=fixed:{self.backoff}s"] if self.backoff else []
-        given += [f"timeout={self.timeout}s"] if self.timeout else []
-        return ";".join(given).encode()
-
-
-NOTHING = Asked()
-
-
-@dataclass(eq=False)
-class Job:
-    """A job that is delayed, queued, running, to be tried again, or buried."""
-
-    number: int
-    function: Function
-    payload: bytes
-    unique: bytes
-    priority: int
-    background: bool
-    due: float
-    state: str
-    queued_as: int = 0  # the later it was queued, the higher
-    waiting: list[Peer] = field(default_factory=list)
-    joinable: bool = False
-    attempts: int = 0
-    holder: Peer | None = None
-    taken_as: int = 0
-    deadline: float = 0.0
-    numerator: int = 0
-    denominator: int = 0
-    asked: Asked = NOTHING
-    submitted: float = 0.0
-    taken_at: float = 0.0
-    started: float = 0.0  # for the first time, if it has failed
-    failed: float = 0.0  # for the last time
-    error: bytes = b""
-
-    @property
-    def handle(self) -> bytes:
-        return b"%s:%d" % (PREFIX, self.number)
-
-    @property
-    def orphan(self) -> bool:
-        return not self.waiting and not self.background
-
-    @property
-    def status(self) -> Status:
-        if self.state != "running":
-            return False, 0, 0, len(self.waiting)
-        return True, self.numerator, self.denominator, len(self.waiting)
-
-    @property
-    def dead_row(self) -> DeadRow:
-        sizes = len(self.payload), self.attempts
-        times = self.submitted, self.started, self.failed
-        return self.handle, self.function.name, self.priority, self.unique, *sizes, *times, self.error
-
-    def note(self, now: float, error: bytes) -> None:
-        """Its worker failed."""
-        self.started = self.started or self.taken_at
-        self.failed, self.error = now, error[:4096]
-
-
-class Model:
+class Model(Line):
     """A broker as the rules have it."""
-
-    def __init__(self, *, job_retries: int, worker_wakeup: int, wakeup_grace: float, remembered_results: int) -> None:
-        self.job_retries = job_retries
-        self.worker_wakeup = worker_wakeup
-        self.wakeup_grace = wakeup_grace
-        self.remembered_results = remembered_results
-        self.functions: dict[bytes, Function] = {}
-        self.jobs: list[Job] = []
-        self.buried: list[Job] = []  # the oldest first
-        self.peers: list[Peer] = []
-        self.woken: list[Peer] = []
-        self.numbers = 0
-        self.events = 0
-        self.latest = 0.0  # when time went on last
-
-    # --- looking things up ---
-
-    def function(self, name: bytes) -> Function:
-        return self.functions.setdefault(name, Function(name))
-
-    def find(self, handle: bytes) -> Job | None:
-        return next((job for job in self.jobs if job.handle == handle), None)
-
-    def find_buried(self, handle: bytes) -> Job | None:
-        return next((job for job in self.buried if job.handle == handle), None)
-
-    def buried_of(self, name: bytes) -> list[Job]:
-        return [job for job in self.buried if job.function.name == name]
-
-    def queued(self, function: Function, priority: int | None = None) -> list[Job]:
-        jobs = [job for job in self.jobs if job.function is function and job.state == "queued"]
-        jobs.sort(key=lambda job: job.queued_as)
-        return [job for job in jobs if priority is None or job.priority == priority]
-
-    def held(self, peer: Peer) -> list[Job]:
-        """Newest first."""
-        return sorted((job for job in self.jobs if job.holder is peer), key=lambda job: -job.taken_as)
 
     # --- submitting ---
 
@@ -217,48 +74,9 @@ class Model:
         job.state = "queued"
         self.events += 1
         job.queued_as = self.events
+        if job.asked.ttl > 0 and not job.begun and not job.expires:
+            job.expires = now + job.asked.ttl
         self.wake(job.function, self.worker_wakeup, now)
-
-    # --- sleeping and waking ---
-
-    def wake(self, function: Function, most: int, now: float) -> None:
-        """Wake so many of the function's sleepers, 0 for all, if it has work."""
-        if not self.queued(function):
-            return
-        woken = 0
-        while function.line and any(peer.asleep and not peer.woken for peer in self.peers):
-            peer = function.line.pop(0)
-            if peer.asleep and not peer.woken:
-                peer.heard.append(("wake",))
-                peer.woken, peer.woken_for, peer.woken_at = True, function, now
-                self.woken.append(peer)
-                woken += 1
-                if woken == most:
-                    return
-
-    def rouse(self, peer: Peer) -> Function | None:
-        """It is neither asleep nor woken now. Returns what it had been woken for."""
-        if peer.woken:
-            self.woken.remove(peer)
-        woken_for = peer.woken_for
-        peer.asleep, peer.woken, peer.woken_for = False, False, None
-        return woken_for
-
-    def has_work(self, peer: Peer) -> bool:
-        return any(self.queued(function) for function in peer.abilities)
-
-    def sleep(self, peer: Peer) -> bool:
-        if self.has_work(peer):
-            if not peer.woken:
-                self.rouse(peer)
-            return False
-        self.rouse(peer)
-        peer.asleep = True
-        peer.unasked.clear()
-        for function in peer.abilities:
-            if peer not in function.line:
-                function.line.append(peer)
-        return True
 
     # --- abilities ---
 
@@ -332,6 +150,7 @@ class Model:
         self.events += 1
         job.state, job.holder, job.taken_as = "running", peer, self.events
         job.taken_at = now
+        job.begun, job.expires = True, 0.0
         job.numerator = job.denominator = 0
         timeout = peer.timeouts[job.function]
         limits = [limit for limit in (timeout / 1000, job.asked.timeout) if limit > 0]
@@ -449,6 +268,8 @@ class Model:
         if job.holder is not None:
             return Moved.RUNS
         job.priority = job.priority if priority is None else priority
+        if due is not None:  # its time to wait for a worker begins anew
+            job.expires = 0.0
         if due is not None and due > 0:
             job.state, job.due = "delayed", due
         elif due is not None or job.state == "queued":
@@ -478,9 +299,13 @@ class Model:
             self.enqueue(job, now)
         moments = [(job.due, job) for job in self.jobs if job.state == "retrying"]
         moments += [(job.deadline, job) for job in self.jobs if job.deadline > 0]
+        moments += [(job.expires, job) for job in self.jobs if job.expires > 0]
         for when, job in sorted(moments, key=lambda moment: (moment[0], moment[1].number)):
             if when <= now and job.state == "retrying":
                 self.enqueue(job, now)
+            elif when <= now and job.expires > 0:
+                self.expired += 1
+                self.fail(job)
             elif when <= now:
                 self.lose(job, now, TOO_LONG)
         while self.woken and self.woken[0].woken_at + self.wakeup_grace <= now:
@@ -492,48 +317,9 @@ class Model:
         moments = [job.due - wall for job in self.jobs if job.state == "delayed"]
         moments += [job.due - now for job in self.jobs if job.state == "retrying"]
         moments += [job.deadline - now for job in self.jobs if job.deadline > 0]
+        moments += [job.expires - now for job in self.jobs if job.expires > 0]
         moments += [peer.woken_at + self.wakeup_grace - now for peer in self.woken[:1]]
         return max(min(moments, default=float("inf")), 0.0)
-
-    # --- what an administrator sees and does ---
-
-    def drop_function(self, name: bytes) -> Dropped:
-        names = [name] if name in self.functions else [n for n in self.functions if n.lower() == name.lower()]
-        if not names:
-            return Dropped.NO_SUCH_FUNCTION
-        function = self.functions[names[0]]
-        used = any(function in peer.abilities for peer in self.peers)
-        if used or any(job.function is function for job in self.jobs + self.buried):
-            return Dropped.IN_USE
-        del self.functions[function.name]
-        return Dropped.DROPPED
-
-    def limit_function(self, name: bytes, limits: tuple[int, int, int]) -> None:
-        if name in self.functions:
-            self.functions[name].limits = limits
-
-    def function_rows(self) -> set[tuple[bytes, int, int, int, tuple[int, int, int]]]:
-        return {self.function_row(function) for function in self.functions.values()}
-
-    def function_row(self, function: Function) -> tuple[bytes, int, int, int, tuple[int, int, int]]:
-        jobs = [job for job in self.jobs if job.function is function]
-        idle = [job.priority for job in jobs if job.state != "running"]  # what is delayed here is of normal priority
-        workers = sum(function in peer.abilities for peer in self.peers)
-        queued = (idle.count(0), idle.count(1), idle.count(2))
-        return function.name, len(jobs), len(jobs) - len(idle), workers, queued
-
-    def job_rows(self) -> set[tuple[bytes, int, bool, bool, bytes]]:
-        return {(job.handle, job.attempts, job.orphan, job.background, job.unique) for job in self.jobs}
-
-    def status(self, handle: bytes) -> Status | None:
-        job = self.find(handle)
-        return job.status if job else None
-
-    def status_unique(self, unique: bytes) -> list[Status | None]:
-        """Every right answer: the question names no function."""
-        if unique in (b"", b"-"):
-            return [None]
-        return [job.status for job in self.jobs if job.joinable and job.unique == unique] or [None]
 
     # --- dead letters ---
 
@@ -545,25 +331,3 @@ class Model:
         job.attempts = 0
         self.jobs.append(job)
         self.enqueue(job, now)
-
-    # --- what must never be ---
-
-    def forgotten(self) -> list[Function]:
-        """Functions with work and a sleeper, for whom nobody is on the way."""
-        return [
-            function
-            for function in self.functions.values()
-            if self.queued(function)
-            and any(
-                peer.asleep and not peer.woken and function in peer.abilities and function not in peer.unasked
-                for peer in self.peers
-            )
-            and not any(peer.woken_for is function for peer in self.peers)
-        ]
-
-
-def failure(kind: Report, body: bytes) -> bytes:
-    """What is kept of what a worker says."""
-    if kind == Report.FAIL:
-        return b"its worker said WORK_FAIL"
-    return body or b"its worker said WORK_EXCEPTION, and nothing more"
