@@ -4,7 +4,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 
 from gearfast.ground.heap cimport heap_pop_due, heap_push
-from gearfast.ground.slice cimport Slice
+from gearfast.ground.slice cimport Slice, same_bytes
 from gearfast.protocol.parameters cimport UNIQUE_TTL, Parameters
 from gearfast.broker.estate cimport BATCH
 from gearfast.broker.events cimport BURIED, CANCELLED, DISCARDED, KICKED
@@ -93,8 +93,8 @@ cdef class Aside(Estate):
         cdef uint64_t hash = unique_hash(key)
         cdef Job* ended
         cdef bint kept
-        if key.data != job_unique(job).data:       # its payload is its unique id
-            wanted.payload = key
+        if same_bytes(job_payload(job), key):      # it is found by its payload
+            wanted.payload = job_payload(job)
         ended = self.make(<Function*>job.home, &wanted, job.number, submitted_at(job))
         if ended == NULL:
             return False

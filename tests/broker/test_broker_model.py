@@ -31,15 +31,11 @@ functions = st.sampled_from([b"f", b"g", b"F", b""])
 workable = st.sampled_from([b"f", b"g"])
 uniques = st.sampled_from([b"", b"-", b"u", b"u", b"p"])
 payloads = st.sampled_from([b"", b"p", b"u"])
-asked = st.builds(
-    Asked,
-    st.sampled_from([-1, 0, 1, 3]),
-    st.sampled_from([0.0, 0.5, 2.0]),
-    st.sampled_from([0.0, 0.5, 1.5]),
-    st.sampled_from([0.0, 0.0, 0.5, 1.0]),
-)
+soon = st.sampled_from([0.0, 0.5, 2.0])
+asked = st.builds(Asked, st.sampled_from([-1, 0, 1, 3]), soon, soon, soon, st.sampled_from([0.0, 2.0, 4.0]))
 priorities = st.integers(0, 2)
 picks = st.integers(0, 11)
+ends = st.sampled_from([Report.COMPLETE, Report.FAIL, Report.EXCEPTION])
 timeouts = st.sampled_from([0, 0, 1000, 2000, -1])
 delays = st.sampled_from([-1.0, 0.5, 1.0, 2.0])
 
@@ -84,6 +80,8 @@ class BrokerAndModel(RuleBasedStateMachine):
             return self.model.jobs[pick % len(self.model.jobs)].handle
         if pick == 10 and self.model.buried:
             return self.model.buried[self.model.numbers % len(self.model.buried)].handle
+        if pick == 9 and self.model.ended:
+            return self.model.ended[self.model.numbers % len(self.model.ended)].handle
         if pick == 11:
             return b"H:other:1"
         return b"%s:%d" % (PREFIX, max(self.model.numbers - pick + 9, 0))
@@ -145,6 +143,17 @@ class BrokerAndModel(RuleBasedStateMachine):
         due = self.wall + delay if delay and background else 0.0
         handle = peer.submit(name, payload, unique, background=background, due=due, parameters=asked.text, now=self.now)
         assert handle == self.model.submit(twin, name, payload, unique, 1, background, due, self.now, asked)
+
+    @rule(number=peers, name=workable, payload=payloads, unique=uniques, kind=ends)
+    def end_and_submit_again(self, number: int, name: bytes, payload: bytes, unique: bytes, kind: Report) -> None:
+        """All that waits for a worker is done, among it one whose unique id stays taken."""
+        asked = Asked(unique_ttl=2.0)
+        self.submit_asking(number, name, payload, unique, asked, True, 0.0)
+        self.can_do(number, name, 0)
+        for _ in range(2):
+            self.grab(number)
+            self.tell(number, 0, kind, b"")
+        self.submit(number, name, payload, unique, 1, number < 2)
 
     @rule(number=peers, pick=picks, unique=uniques)
     def ask(self, number: int, pick: int, unique: bytes) -> None:
@@ -407,6 +416,13 @@ class BrokerAndModel(RuleBasedStateMachine):
             assert (shown[5], *shown[10:13]) == (job.attempts, job.submitted, holder, job.error)
         for job in self.model.buried:
             assert self.peers[0].status(job.handle) is None
+        for job in self.model.ended:
+            assert self.peers[0].status(job.handle) is None
+            shown = self.broker.show_job(job.handle)
+            assert shown is not None
+            assert (shown[0], bool(shown[5]), shown[7:9]) == ("ended", job.ended_as != Report.COMPLETE, (True, 0))
+        if not (self.model.jobs or self.model.buried or self.model.ended):
+            assert self.broker.held_bytes == 0
         for unique in (b"u", b"p"):
             assert self.peers[0].status_unique(unique) in self.model.status_unique(unique)
 

@@ -72,6 +72,17 @@ def test_a_second_submit_is_answered_and_queues_nothing(
     assert put(second, unique, payload, parameters=b"") != handle
 
 
+def test_a_payload_finds_the_job_that_had_it_as_its_unique_id(
+    broker: Broker, client: InProcessPeer, worker: InProcessPeer
+) -> None:
+    """After its end as before it: `-` stands for the payload."""
+    handle = put(client, b"x", b"x")
+    assert put(client, b"-", b"x") == handle
+    done(worker, handle)
+    assert put(client, b"-", b"x") == handle
+    assert put(client, b"-", b"y") != handle
+
+
 def test_it_is_no_job_any_more(broker: Broker, client: InProcessPeer, worker: InProcessPeer) -> None:
     """Nobody sees it, counts it, or can do anything with it; only its text is kept."""
     handle = put(client, payload=b"x" * 1_000_000)

@@ -45,7 +45,8 @@ class Model(Line):
                 return None
             self.numbers += 1
             job = Job(self.numbers, function, payload, unique, priority, background, due, "delayed")
-            job.joinable = bool(key)
+            if key:
+                self.claim(job)
             job.asked = asked
             job.submitted = now
             self.jobs.append(job)
@@ -53,6 +54,9 @@ class Model(Line):
                 job.waiting.append(client)
             if due <= 0:
                 self.enqueue(job, now)
+        elif job.state == "ended":
+            if not background:
+                client.heard.append((job.ended_as, job.handle, b"" if job.ended_as == Report.COMPLETE else None))
         elif background:
             job.background = True
         else:
@@ -60,8 +64,8 @@ class Model(Line):
         return job.handle
 
     def twin(self, function: Function, payload: bytes, unique: bytes) -> Job | None:
-        """The newest job that a submission joins."""
-        for job in reversed(self.jobs):
+        """The job that a submission joins: of several the one that took its unique id last."""
+        for job in sorted(self.jobs + self.ended, key=lambda job: -job.claimed_as):
             if not job.joinable or job.function is not function:
                 continue
             if unique == b"-" and job.payload == payload and job.unique in (b"-", payload):
@@ -178,10 +182,10 @@ class Model(Line):
                 return Reported.TAKEN
         self.tell(job, kind, b"" if kind == Report.FAIL else body)
         if kind >= Report.COMPLETE:
-            self.end(job, peer, kind)
+            self.end(job, peer, kind, now)
         return Reported.TAKEN
 
-    def end(self, job: Job, peer: Peer, kind: Report) -> None:
+    def end(self, job: Job, peer: Peer, kind: Report, now: float) -> None:
         """The first result counts, whoever held the job."""
         if job.holder is not peer:
             peer.lost.remove((job.number, False))
@@ -192,17 +196,28 @@ class Model(Line):
         if kind == Report.COMPLETE and job.state == "buried":
             self.buried.remove(job)
         elif kind == Report.COMPLETE:
-            self.jobs.remove(job)
+            self.finish(job, kind, now)
         else:
-            self.end_failed(job)
+            self.end_failed(job, now)
 
-    def end_failed(self, job: Job) -> None:
+    def end_failed(self, job: Job, now: float) -> None:
         """It has failed for good, and its clients were told."""
-        self.jobs.remove(job)
-        if job.background and job.asked.retries >= 0:
+        if not (job.background and job.asked.retries >= 0):
+            self.finish(job, Report.FAIL, now)
+        else:
+            self.jobs.remove(job)
             job.state, job.holder, job.deadline = "buried", None, 0.0
             job.waiting, job.joinable = [], False
             self.buried.append(job)
+
+    def finish(self, job: Job, kind: Report, now: float) -> None:
+        """It has ended, and its clients were told: its unique id may stay taken."""
+        self.jobs.remove(job)
+        if job.joinable and job.asked.unique_ttl > 0:
+            job.state, job.holder, job.deadline, job.expires, job.waiting = "ended", None, 0.0, 0.0, []
+            job.ended_as, job.due = kind, now + job.asked.unique_ttl
+            self.claim(job)
+            self.ended.append(job)
 
     def report_on_lost(self, peer: Peer, handle: bytes, kind: Report) -> Reported:
         for entry in peer.lost:
@@ -239,7 +254,7 @@ class Model(Line):
         job.note(now, why)
         if job.attempts > job.asked.retries if job.asked.retries >= 0 else 0 <= self.job_retries <= job.attempts:
             self.tell(job, Report.FAIL, None)
-            self.end_failed(job)
+            self.end_failed(job, now)
         else:
             self.retry(job, now)
 
@@ -308,6 +323,7 @@ class Model(Line):
                 self.fail(job)
             elif when <= now:
                 self.lose(job, now, TOO_LONG)
+        self.ended = [job for job in self.ended if job.due > now]
         while self.woken and self.woken[0].woken_at + self.wakeup_grace <= now:
             woken_for = self.rouse(self.woken[0])
             if woken_for is not None:
@@ -318,6 +334,7 @@ class Model(Line):
         moments += [job.due - now for job in self.jobs if job.state == "retrying"]
         moments += [job.deadline - now for job in self.jobs if job.deadline > 0]
         moments += [job.expires - now for job in self.jobs if job.expires > 0]
+        moments += [job.due - now for job in self.ended]
         moments += [peer.woken_at + self.wakeup_grace - now for peer in self.woken[:1]]
         return max(min(moments, default=float("inf")), 0.0)
 
@@ -327,7 +344,8 @@ class Model(Line):
         """It is a job again, with all its tries; found by its unique id if no other one is."""
         self.buried.remove(job)
         key = job.payload if job.unique == b"-" else job.unique
-        job.joinable = bool(key) and self.twin(job.function, job.payload, job.unique) is None
+        if key and self.twin(job.function, job.payload, job.unique) is None:
+            self.claim(job)
         job.attempts = 0
         self.jobs.append(job)
         self.enqueue(job, now)

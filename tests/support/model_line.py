@@ -17,6 +17,7 @@ class Line:
         self.functions: dict[bytes, Function] = {}
         self.jobs: list[Job] = []
         self.buried: list[Job] = []  # the oldest first
+        self.ended: list[Job] = []  # no jobs any more, but their unique ids are taken
         self.peers: list[Peer] = []
         self.woken: list[Peer] = []
         self.numbers = 0
@@ -34,6 +35,11 @@ class Line:
 
     def find_buried(self, handle: bytes) -> Job | None:
         return next((job for job in self.buried if job.handle == handle), None)
+
+    def claim(self, job: Job) -> None:
+        """From now on it is found by its unique id."""
+        self.events += 1
+        job.joinable, job.claimed_as = True, self.events
 
     def buried_of(self, name: bytes) -> list[Job]:
         return [job for job in self.buried if job.function.name == name]
@@ -111,7 +117,7 @@ class Line:
             return Dropped.NO_SUCH_FUNCTION
         function = self.functions[names[0]]
         used = any(function in peer.abilities for peer in self.peers)
-        if used or any(job.function is function for job in self.jobs + self.buried):
+        if used or any(job.function is function for job in self.jobs + self.buried + self.ended):
             return Dropped.IN_USE
         del self.functions[function.name]
         return Dropped.DROPPED
@@ -141,4 +147,5 @@ class Line:
         """Every right answer: the question names no function."""
         if unique in (b"", b"-"):
             return [None]
-        return [job.status for job in self.jobs if job.joinable and job.unique == unique] or [None]
+        ended = [None for job in self.ended if job.unique == unique]
+        return [*ended, *(job.status for job in self.jobs if job.joinable and job.unique == unique)] or [None]

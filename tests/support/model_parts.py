@@ -48,6 +48,7 @@ class Asked:
     backoff: float = 0.0
     timeout: float = 0.0
     ttl: float = 0.0
+    unique_ttl: float = 0.0
 
     @property
     def text(self) -> bytes:
@@ -55,6 +56,7 @@ class Asked:
         given += [f"backoff=fixed:{self.backoff}s"] if self.backoff else []
         given += [f"timeout={self.timeout}s"] if self.timeout else []
         given += [f"ttl={self.ttl}s"] if self.ttl else []
+        given += [f"unique_ttl={self.unique_ttl}s"] if self.unique_ttl else []
         return ";".join(given).encode()
 
 
@@ -63,7 +65,7 @@ NOTHING = Asked()
 
 @dataclass(eq=False)
 class Job:
-    """A job that is delayed, queued, running, to be tried again, or buried."""
+    """A job that is delayed, queued, running, to be tried again, or buried; or ended, with its unique id taken."""
 
     number: int
     function: Function
@@ -76,6 +78,7 @@ class Job:
     queued_as: int = 0  # the later it was queued, the higher
     waiting: list[Peer] = field(default_factory=list)
     joinable: bool = False
+    claimed_as: int = 0  # the later it took its unique id, the higher
     attempts: int = 0
     holder: Peer | None = None
     taken_as: int = 0
@@ -89,6 +92,7 @@ class Job:
     started: float = 0.0  # for the first time, if it has failed
     failed: float = 0.0  # for the last time
     error: bytes = b""
+    ended_as: Report = Report.COMPLETE
     begun: bool = False  # a worker has had it, or has it
 
     @property
