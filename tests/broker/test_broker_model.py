@@ -32,7 +32,10 @@ workable = st.sampled_from([b"f", b"g"])
 uniques = st.sampled_from([b"", b"-", b"u", b"u", b"p"])
 payloads = st.sampled_from([b"", b"p", b"u"])
 soon = st.sampled_from([0.0, 0.5, 2.0])
-asked = st.builds(Asked, st.sampled_from([-1, 0, 1, 3]), soon, soon, soon, st.sampled_from([0.0, 2.0, 4.0]))
+kept = st.sampled_from([0.0, 2.0, 4.0])
+dues = st.sampled_from([0.0, 0.0, 0.5])
+yes = st.booleans()
+asked = st.builds(Asked, st.sampled_from([-1, 0, 1, 3]), soon, soon, soon, kept, yes, yes)
 priorities = st.integers(0, 2)
 picks = st.integers(0, 11)
 ends = st.sampled_from([Report.COMPLETE, Report.FAIL, Report.EXCEPTION])
@@ -77,7 +80,7 @@ class BrokerAndModel(RuleBasedStateMachine):
     def handle(self, pick: int) -> bytes:
         """Most often of a job that there is, else of one that is buried, of one that was, or of none."""
         if pick < 9 and self.model.jobs:
-            return self.model.jobs[pick % len(self.model.jobs)].handle
+            return self.model.jobs[-1 - pick % len(self.model.jobs)].handle
         if pick == 10 and self.model.buried:
             return self.model.buried[self.model.numbers % len(self.model.buried)].handle
         if pick == 9 and self.model.ended:
@@ -125,15 +128,7 @@ class BrokerAndModel(RuleBasedStateMachine):
         handle = peer.submit(name, payload, unique, background=True, due=due, now=self.now)
         assert handle == self.model.submit(twin, name, payload, unique, 1, True, due, self.now)
 
-    @rule(
-        number=peers,
-        name=workable,
-        payload=payloads,
-        unique=uniques,
-        asked=asked,
-        background=st.booleans(),
-        delay=st.sampled_from([0.0, 0.0, 0.5]),
-    )
+    @rule(number=peers, name=workable, payload=payloads, unique=uniques, asked=asked, background=yes, delay=dues)
     def submit_asking(
         self, number: int, name: bytes, payload: bytes, unique: bytes, asked: Asked, background: bool, delay: float
     ) -> None:
@@ -143,6 +138,12 @@ class BrokerAndModel(RuleBasedStateMachine):
         due = self.wall + delay if delay and background else 0.0
         handle = peer.submit(name, payload, unique, background=background, due=due, parameters=asked.text, now=self.now)
         assert handle == self.model.submit(twin, name, payload, unique, 1, background, due, self.now, asked)
+
+    @rule(number=peers, priority=priorities, later=st.sampled_from([None, None, -1.0]))
+    def move_what_expires(self, number: int, priority: int, later: float | None) -> None:
+        self.submit_asking(number, b"f", b"", b"", Asked(ttl=1.0), False, 0.0)
+        self.time_goes_on(GRACE, True)
+        self.move(0, priority, later)
 
     @rule(number=peers, name=workable, payload=payloads, unique=uniques, kind=ends)
     def end_and_submit_again(self, number: int, name: bytes, payload: bytes, unique: bytes, kind: Report) -> None:

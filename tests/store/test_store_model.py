@@ -182,8 +182,8 @@ class BrokerModelAndStore(BrokerAndModel):
         self.moved.add(int(self.handle(pick).rpartition(b":")[2] or 0))
 
     def asking(self, asked: Asked) -> Asked:
-        """Without waits between tries, which end by the machine's own clocks; and nothing that has ended is kept."""
-        return replace(asked, backoff=0.0, unique_ttl=0.0)
+        """Without waits between tries, which end by the machine's own clocks; nothing ended is kept, or replaced."""
+        return replace(asked, backoff=0.0, unique_ttl=0.0, replaces=False)
 
     def kicked(self, job: model.Job) -> None:
         """Told of at once, and written with the next batch."""

@@ -57,6 +57,13 @@ class Model(Line):
         elif job.state == "ended":
             if not background:
                 client.heard.append((job.ended_as, job.handle, b"" if job.ended_as == Report.COMPLETE else None))
+        elif background and asked.replaces and job.state != "running" and not job.waiting:
+            other = Job(job.number, function, payload, unique, priority, True, due, "delayed")
+            other.asked, other.submitted = asked, now
+            self.claim(other)
+            self.jobs[self.jobs.index(job)] = other
+            if due <= 0:
+                self.enqueue(other, now)
         elif background:
             job.background = True
         else:
@@ -247,9 +254,13 @@ class Model(Line):
         assert job.holder is not None
         self.remember(job.holder, job.number, False)
         job.holder, job.deadline = None, 0.0
-        job.attempts += 1
+        free = why == HANDED_BACK and job.asked.free
+        job.attempts += not free
         if job.orphan:
             self.jobs.remove(job)
+            return
+        if free:
+            self.enqueue(job, now)
             return
         job.note(now, why)
         if job.attempts > job.asked.retries if job.asked.retries >= 0 else 0 <= self.job_retries <= job.attempts:

@@ -49,6 +49,8 @@ class Asked:
     timeout: float = 0.0
     ttl: float = 0.0
     unique_ttl: float = 0.0
+    replaces: bool = False
+    free: bool = False
 
     @property
     def text(self) -> bytes:
@@ -57,6 +59,8 @@ class Asked:
         given += [f"timeout={self.timeout}s"] if self.timeout else []
         given += [f"ttl={self.ttl}s"] if self.ttl else []
         given += [f"unique_ttl={self.unique_ttl}s"] if self.unique_ttl else []
+        given += ["duplicate=replace"] if self.replaces else []
+        given += ["graceful=free"] if self.free else []
         return ";".join(given).encode()
 
 
