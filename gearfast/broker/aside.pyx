@@ -37,8 +37,8 @@ cdef class Aside(Estate):
         self.inter(job)
         if dead_size(job) > dead_most_bytes(function):
             self.discard(job)                      # it alone is too much: the others stay
-            return
-        self.outbox.gather_again(job, now)
+        else:
+            self.outbox.gather_again(job, now)
         self.trim(function)
 
     cdef void inter(self, Job* job) noexcept nogil:

@@ -57,7 +57,6 @@ cdef class Broker(Submits):
     cdef int scan(self, Cursor* cursor, Job** found) noexcept nogil    # as index_scan; up to MIN_SCAN of all jobs
     cdef bint knows(self, Slice function) noexcept nogil    # somebody uses it, or did lately
     cdef Slice reason_of(self, Slice function) noexcept nogil        # why it is paused or drained
-    cdef Job* find_unique(self, Slice unique) noexcept nogil
     cdef bint cancel(self, uint64_t number) noexcept nogil
     # A priority below 0, a time below 0, and an empty function stay as they are; a time of 0 is at once.
     cdef Moved move(self, uint64_t number, Slice function, int priority, double due, double now) noexcept nogil

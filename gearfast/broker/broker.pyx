@@ -16,7 +16,7 @@ from gearfast.broker.functions cimport (
     functions_find_folded, functions_forget, functions_forgets, functions_get, functions_limit, functions_next,
     functions_rouse, functions_sleep, functions_use, worker_is_woken, worker_new,
 )
-from gearfast.broker.job cimport DEAD, ENDED, OWNS_UNIQUE, RETRYING, RUNNING, SCHEDULED, job_claim
+from gearfast.broker.job cimport DEAD, ENDED, OWNS_UNIQUE, RETRYING, RUNNING, SCHEDULED
 from gearfast.broker.jobtable cimport jobtable_scan
 from gearfast.broker.keeping cimport is_background, is_renewed
 from gearfast.broker.life cimport IS_BURIED, IS_SCHEDULE, MOVED, NO_SUCH_JOB, RUNS, STAYS
@@ -28,7 +28,6 @@ from gearfast.broker.peer cimport COMPLETE, EXCEPTION, FAIL, STATUS, tell
 from gearfast.broker.rotation cimport PRIORITIES, rotation_to_end
 from gearfast.broker.rules cimport retries_of
 from gearfast.broker.schedules cimport schedules_pop_due, schedules_undate
-from gearfast.broker.unique cimport unique_find_anywhere
 
 from gearfast.broker.submits import Submitted
 from gearfast.broker.life import Moved as MovedName
@@ -103,18 +102,6 @@ cdef class Broker(Submits):
     cdef Slice reason_of(self, Slice name) noexcept nogil:
         cdef const Function* function = functions_find(&self.functions, name)
         return Slice(NULL, 0) if function == NULL or function.rules == NULL else function.rules.reason
-
-    cdef Job* find_unique(self, Slice unique) noexcept nogil:
-        cdef Job* newest = unique_find_anywhere(&self.uniques, unique)
-        cdef Job* job = newest
-        cdef int left
-        for left in range(BATCH):                  # past those that are remembered only
-            if job == NULL or job.state != ENDED:
-                return job
-            job = job_claim(job).older
-            if job == newest:
-                break
-        return newest
 
     cdef bint cancel(self, uint64_t number) noexcept nogil:
         cdef Job* job = self.find(number)

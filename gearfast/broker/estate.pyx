@@ -19,7 +19,7 @@ from gearfast.broker.functions cimport (
 )
 from gearfast.broker.job cimport (
     DEAD, DELAYED, ENDED, EXPIRES, HAS_POLICY, NOT_THERE, NOWHERE, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, SCHEDULED, Job, Run,
-    job_expiry, job_free, job_new, job_payload, job_policy, job_size, job_unique, lane_remove,
+    job_claim, job_expiry, job_free, job_new, job_payload, job_policy, job_size, job_unique, lane_remove,
 )
 from gearfast.broker.jobtable cimport (
     jobtable_add, jobtable_close, jobtable_find, jobtable_open, jobtable_remove, jobtable_replace, jobtable_reserve,
@@ -33,7 +33,7 @@ from gearfast.broker.policy cimport Policy, policies_close, policies_open, polic
 from gearfast.broker.rules cimport may_expire, rule_of
 from gearfast.broker.schedules cimport schedules_close, schedules_open, schedules_remove
 from gearfast.broker.unique cimport (
-    unique_find, unique_give_up, unique_hash, unique_key, unique_take, uniques_close, uniques_open,
+    unique_find, unique_find_anywhere, unique_give_up, unique_hash, unique_key, unique_take, uniques_close, uniques_open,
 )
 
 
@@ -97,6 +97,18 @@ cdef class Estate:
 
     cdef Job* find(self, uint64_t number) noexcept nogil:
         return jobtable_find(&self.jobs, number)
+
+    cdef Job* find_unique(self, Slice unique) noexcept nogil:
+        cdef Job* newest = unique_find_anywhere(&self.uniques, unique)
+        cdef Job* job = newest
+        cdef int left
+        for left in range(BATCH):                  # past those that are remembered only
+            if job == NULL or job.state != ENDED:
+                return job
+            job = job_claim(job).older
+            if job == newest:
+                break
+        return newest
 
     # --- its begin ---
 

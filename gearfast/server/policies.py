@@ -182,8 +182,9 @@ class Policies:
     def values(self, name: bytes) -> dict[str, Source]:
         """Return what holds for a function, or all that fit a pattern, by key, and where it comes from."""
         found: dict[str, Source] = {}
+        wild = is_wild(name)
         for origin, pattern, values in self.each():
-            if covers(pattern, name):
+            if covers(pattern, name, wild):
                 found |= {key: Source(value, origin, pattern) for key, value in values.items()}
         return found
 

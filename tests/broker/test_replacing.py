@@ -188,15 +188,17 @@ def test_its_time_to_wait_for_a_worker_begins_anew(broker: Broker, client: InPro
     assert broker.events.counts[Kind.EXPIRED] == 1
 
 
-def test_a_result_of_a_worker_that_lost_the_old_one_ends_the_new_one(broker: Broker, client: InProcessPeer) -> None:
-    """It is one job, with one handle: the first result counts."""
+def test_a_result_of_a_worker_that_lost_the_old_one_is_none_of_the_new_one(
+    broker: Broker, client: InProcessPeer
+) -> None:
+    """It has its handle, and is another job all the same."""
     handle = put(client, b"old", b"timeout=5s;retries=3")
     worker = peer_for(broker, b"f")
     assert grabbed(worker, NOW) == handle
     broker.tick(NOW + 5, 0.0)
     assert put(client, b"new") == handle
-    assert worker.tell(handle, Report.COMPLETE, b"", NOW + 6) == Reported.TAKEN
-    assert (broker.job_count, broker.held_bytes) == (0, 0)
+    assert worker.tell(handle, Report.COMPLETE, b"", NOW + 6) == Reported.LATE
+    assert payloads(worker) == [b"new"]
 
 
 def test_a_replacement_that_is_cancelled_or_moved(broker: Broker, client: InProcessPeer) -> None:

@@ -165,7 +165,7 @@ def test_what_is_open_is_not_opened_twice() -> None:
 def test_answers_for_programs() -> None:
     async def scene(server: Server, client: Talk) -> None:
         await submitted(client, "f\t\xff")
-        assert await lines(client, "policy f* retries=2 --json") == ["OK"]
+        assert await lines(client, "policy f* retries=2 --json") == ['{"ok": true}']
         assert await lines(client, "pause f* it\tmoves") == ["OK"]
         assert [json.loads(line) for line in await lines(client, "policy --json")] == [
             {"pattern": "f*", "key": "retries", "value": "2", "origin": "admin"},

@@ -59,7 +59,7 @@ class Model(Line):
                 client.heard.append((job.ended_as, job.handle, b"" if job.ended_as == Report.COMPLETE else None))
         elif background and asked.replaces and job.state != "running" and not job.waiting:
             other = Job(job.number, function, payload, unique, priority, True, due, "delayed")
-            other.asked, other.submitted = asked, now
+            other.asked, other.submitted, other.renewed = asked, now, True
             self.claim(other)
             self.jobs[self.jobs.index(job)] = other
             if due <= 0:
@@ -174,7 +174,7 @@ class Model(Line):
 
     def report(self, peer: Peer, handle: bytes, kind: Report, body: bytes, now: float) -> Reported:
         job = self.find(handle) or self.find_buried(handle)
-        if job is None or not (job.holder is peer or (job.number, False) in peer.lost):
+        if job is None or not (job.holder is peer or (not job.renewed and (job.number, False) in peer.lost)):
             return self.report_on_lost(peer, handle, kind)
         if kind in (Report.FAIL, Report.EXCEPTION) and job.background and job.asked.retries >= 0:
             if job.holder is not peer:

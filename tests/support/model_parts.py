@@ -98,6 +98,7 @@ class Job:
     error: bytes = b""
     ended_as: Report = Report.COMPLETE
     begun: bool = False  # a worker has had it, or has it
+    renewed: bool = False  # it has taken the place of another one, which workers may have lost
 
     @property
     def handle(self) -> bytes:
