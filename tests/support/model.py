@@ -341,6 +341,7 @@ class Model(Line):
                 self.wake(woken_for, 1, now)
 
     def wait(self, now: float, wall: float) -> float:
+        self.latest = now
         moments = [job.due - wall for job in self.jobs if job.state == "delayed"]
         moments += [job.due - now for job in self.jobs if job.state == "retrying"]
         moments += [job.deadline - now for job in self.jobs if job.deadline > 0]
