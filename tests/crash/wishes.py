@@ -87,8 +87,8 @@ class Wishes:
 
     def once(self) -> Submit:
         """With a unique id that stays taken when it has ended."""
-        ttl = self.chance.choice((b"300ms", b"2s", b"2s", b"5s", b"5s", b"1h"))
-        return self.special(b"once%d" % self.chance.randrange(20), b"unique_ttl=" + ttl)
+        ttl = self.chance.choice((b"300ms", b"2s", b"1h"))
+        return self.special(b"once%d" % self.chance.randrange(100), b"unique_ttl=" + ttl)
 
     def replacing(self) -> Submit:
         """In the place of the one before; most of them wait so long that there is one."""
