@@ -133,7 +133,7 @@ play(
 )
 play(
     "not-expected",
-    *(a.lies(number, b"a\0" * 8) for number in (5, 6, 8, 10, 11, 17, 19, 20, 24, 27, 31, 35, 40, 42)),
+    *(a.lies(number, b"a\0" * 8) for number in (5, 6, 8, 10, 11, 17, 19, 20, 24, 27, 31, 40, 42)),
     *(a.lies(number) for number in (5, 6, 8, 10, 17, 24, 27)),
     a(ECHO_REQ, "still there"),
 )
