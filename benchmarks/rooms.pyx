@@ -17,7 +17,7 @@ from gearfast.broker.job cimport Job, Lanes, job_free, job_new, lane_push, lane_
 from gearfast.broker.estate cimport Submission
 from gearfast.protocol.packet cimport JOB_ASSIGN, JOB_CREATED, READY, Packet, PacketReader, PacketWriter
 from gearfast.broker.peer cimport COMPLETE, Peer
-from gearfast.ground.slice cimport Slice
+from gearfast.ground.slice cimport Slice, slice_of
 
 cdef extern from *:
     """
@@ -39,10 +39,6 @@ cdef bytes PAYLOAD = b"x" * 64
 
 class UnexpectedError(AssertionError):
     """A room did not do what the benchmark asked of it; the figure would mean nothing."""
-
-
-cdef inline Slice slice_of(bytes data):
-    return Slice(<const char*>data, len(data))
 
 
 cdef inline uint64_t scattered(uint64_t number) noexcept nogil:

@@ -10,14 +10,13 @@ from gearfast.broker.estate cimport BATCH
 from gearfast.broker.events cimport BURIED, CANCELLED, DISCARDED, KICKED
 from gearfast.broker.functions cimport Function
 from gearfast.broker.job cimport (
-    DEAD, ENDED, EXPIRES, NOT_THERE, OWNS_UNIQUE, SCHEDULED, Job, job_payload, job_policy, job_unique, lane_push,
+    DEAD, ENDED, EXPIRES, NOT_THERE, OWNS_UNIQUE, SCHEDULED, Job, job_payload, job_unique, lane_push,
 )
 from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_replace, keeping_replaced
-from gearfast.broker.party cimport detach
 from gearfast.broker.past cimport dead_size, submitted_at
 from gearfast.broker.rules cimport dead_most, dead_most_bytes, retries_of, rule_of
 from gearfast.broker.schedules cimport Schedule, schedules_add, schedules_find
-from gearfast.broker.unique cimport unique_give_up, unique_hash, unique_key, unique_take
+from gearfast.broker.unique cimport unique_hash, unique_key, unique_take
 
 cdef enum:
     MOST_SECONDS = 86_400         # that a unique id stays taken
@@ -30,10 +29,7 @@ cdef class Aside(Estate):
     cdef void bury(self, Job* job, double now) noexcept nogil:
         cdef Function* function = <Function*>job.home
         self.happened(BURIED, job)
-        self.displace(job)
-        while job.waiters != NULL:
-            detach(&self.waiters, job.waiters)
-        unique_give_up(&self.uniques, job)
+        self.withdraw(job)
         self.inter(job)
         if dead_size(job) > dead_most_bytes(function):
             self.discard(job)                      # it alone is too much: the others stay
@@ -101,10 +97,7 @@ cdef class Aside(Estate):
         if not heap_push(&self.ended, now + seconds, job.number, ended, &ended.place.due):
             self.unmake(ended)
             return False
-        self.displace(job)
-        while job.waiters != NULL:
-            detach(&self.waiters, job.waiters)
-        unique_give_up(&self.uniques, job)
+        self.withdraw(job)
         kept = is_background(job)
         self.unkept -= not kept
         ended.kept = job.kept

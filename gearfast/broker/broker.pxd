@@ -74,7 +74,6 @@ cdef class Broker(Submits):
                            const char* body, size_t size, double now) noexcept nogil
     # --- time ---
     cdef void pass_time(self, double now, double wall) noexcept nogil
-    cdef void look_at_clock(self, double now, double wall) noexcept nogil
     cdef void moment_came(self, Job* job, double now) noexcept nogil
     cdef bint pass_over(self, double now) noexcept nogil
     # Seconds until time has something to do again; infinity if nothing is due ever.

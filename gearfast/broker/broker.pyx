@@ -7,6 +7,7 @@ cimport cython
 from libc.math cimport INFINITY
 from libc.stdint cimport uint16_t, uint8_t
 
+from gearfast.ground.slice cimport slice_of
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
 from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave
 from gearfast.broker.estate cimport BATCH
@@ -268,7 +269,7 @@ cdef class Broker(Submits):
         cdef int left
         cdef Job* job
         cdef Schedule* schedule
-        self.look_at_clock(now, wall)
+        look_at_clock(self, now, wall)
         for left in range(BATCH):
             job = <Job*>heap_pop_due(&self.delayed, wall)
             if job == NULL:
@@ -310,13 +311,6 @@ cdef class Broker(Submits):
         else:
             self.expire(job)
 
-    cdef void look_at_clock(self, double now, double wall) noexcept nogil:
-        """Of the dates of schedules, some may be too far away when the wall clock was set back."""
-        if wall - now < self.ahead - 1 and self.schedules.count > 0:
-            schedules_undate(&self.schedules)
-        self.last_tick = now
-        self.ahead = wall - now
-
     cdef bint pass_over(self, double now) noexcept nogil:
         """Another sleeper for what one was woken for that has not grabbed in time; False: there is none such."""
         cdef Worker* worker
@@ -337,10 +331,7 @@ cdef class Broker(Submits):
             soonest = min(soonest, min(heap_soonest(&self.delayed), heap_soonest(&self.schedules.due)) - wall)
         if not ring_empty(&self.functions.woken):
             soonest = min(soonest, (<Worker*>self.functions.woken.next.owner).woken_at + self.wakeup_grace - now)
-        if wall - now < self.ahead - 1:
-            self.look_at_clock(now, wall)
-        self.ahead = wall - now
-        self.last_tick = now
+        look_at_clock(self, now, wall)
         if not (ring_empty(&self.leaving) and ring_empty(&self.forgotten) and ring_empty(&self.functions.opened)):
             return 0.0
         return max(min(soonest, functions_forgets(&self.functions) - now), 0.0)
@@ -440,5 +431,9 @@ cdef class Broker(Submits):
         return cancelled
 
 
-cdef inline Slice slice_of(bytes data):
-    return Slice(<const char*>data, len(data))
+cdef inline void look_at_clock(Broker self, double now, double wall) noexcept nogil:
+    """Of the dates of schedules, some may be too far away when the wall clock was set back."""
+    if wall - now < self.ahead - 1 and self.schedules.count > 0:
+        schedules_undate(&self.schedules)
+    self.last_tick = now
+    self.ahead = wall - now

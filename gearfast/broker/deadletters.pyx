@@ -5,11 +5,7 @@ from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.functions cimport functions_find
 from gearfast.broker.past cimport last_error, past_of
 from gearfast.ground.index cimport Cursor, cursor_number, cursor_of
-from gearfast.ground.slice cimport Slice
-
-
-cdef inline Slice slice_of(bytes data):
-    return Slice(<const char*>data, len(data))
+from gearfast.ground.slice cimport Slice, slice_of
 
 
 cdef class DeadLetters:

@@ -127,6 +127,7 @@ cdef class Estate:
     cdef void expire_later(self, Job* job, double now) noexcept nogil
     cdef void stop(self, Run* run) noexcept nogil
     cdef void displace(self, Job* job) noexcept nogil               # from wherever it is to nowhere
+    cdef void withdraw(self, Job* job) noexcept nogil               # the same; it has no clients and no unique id any more
     # It is due then (wall clock seconds).
     cdef bint postpone(self, Job* job, double due) noexcept nogil
     cdef void rest_aside(self, Job* job) noexcept nogil

@@ -234,6 +234,9 @@ cdef class Estate:
     cdef void displace(self, Job* job) noexcept nogil:
         take_out(self, job)
 
+    cdef void withdraw(self, Job* job) noexcept nogil:
+        take_all(self, job)
+
     cdef bint postpone(self, Job* job, double due) noexcept nogil:
         if not heap_push(&self.delayed, due, job.number, job, &job.place.due):
             return False
@@ -260,14 +263,7 @@ cdef class Estate:
     cdef void release(self, Job* job) noexcept nogil:
         """The end, from any state."""
         cdef Function* function = <Function*>job.home
-        if job.state == RUNNING:                   # most often
-            self.stop(job.place.run)
-        else:
-            take_out(self, job)
-        while job.waiters != NULL:
-            detach(&self.waiters, job.waiters)
-        if job.flags & OWNS_UNIQUE:
-            unique_give_up(&self.uniques, job)
+        take_all(self, job)
         self.unkept -= not is_background(job)
         self.outbox.forget(job)
         jobtable_remove(&self.jobs, job)
@@ -278,6 +274,18 @@ cdef class Estate:
         if self.most_bytes - self.held_bytes > self.memory_step:     # in steps: a spike is not given back in one pause
             self.most_bytes = self.held_bytes
             give_memory_back()
+
+
+cdef inline void take_all(Estate self, Job* job) noexcept nogil:
+    """Its place, its clients and its unique id."""
+    if job.state == RUNNING:                       # most often
+        self.stop(job.place.run)
+    else:
+        take_out(self, job)
+    while job.waiters != NULL:
+        detach(&self.waiters, job.waiters)
+    if job.flags & OWNS_UNIQUE:
+        unique_give_up(&self.uniques, job)
 
 
 cdef inline void take_out(Estate self, Job* job) noexcept nogil:
@@ -295,7 +303,10 @@ cdef inline void take_out(Estate self, Job* job) noexcept nogil:
     elif job.state == RUNNING:
         self.stop(job.place.run)
     elif job.state == DEAD:
-        rise(self, job)
+        lane_remove(&(<Function*>job.home).dead, job)
+        (<Function*>job.home).dead_bytes -= dead_size(job)
+        self.dead -= 1
+        self.rest_no_more(job)
     elif job.state == ENDED:
         if job.place.due != NOT_THERE:
             heap_remove(&self.ended, job.place.due)
@@ -305,14 +316,6 @@ cdef inline void take_out(Estate self, Job* job) noexcept nogil:
         (<Function*>job.home).schedules -= 1
         self.rest_no_more(job)
     job.state = NOWHERE
-
-
-cdef inline void rise(Estate self, Job* job) noexcept nogil:
-    cdef Function* function = <Function*>job.home
-    lane_remove(&function.dead, job)
-    function.dead_bytes -= dead_size(job)
-    self.dead -= 1
-    self.rest_no_more(job)
 
 
 cdef inline Job* made(Estate self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:

@@ -11,7 +11,7 @@ from gearfast.broker.job cimport DEAD, ENDED, RUNNING, SCHEDULED, Job, job_paylo
 from gearfast.broker.estate cimport Submission
 from gearfast.broker.peer cimport DATA, EXCEPTION, FAIL, STATUS
 from gearfast.broker.functions cimport Function
-from gearfast.ground.slice cimport Slice
+from gearfast.ground.slice cimport Slice, slice_of
 
 from gearfast.broker.broker import Reported as ReportedName
 from gearfast.broker.peer import Report as ReportName
@@ -26,10 +26,6 @@ cdef size_t MAX_PAYLOAD = 0xFFFFFFFF
 cdef set LASTING_KEYS = {"retries", "backoff", "timeout", "ttl", "unique_ttl", "duplicate", "graceful", "cron", "tz", "overlap", "catchup"}
 
 cdef tuple KINDS = tuple(ReportName)
-
-
-cdef inline Slice slice_of(bytes data):
-    return Slice(<const char*>data, len(data))
 
 
 @cython.no_gc_clear

@@ -19,7 +19,7 @@ cdef struct Rules:            # for one function
 
 cdef struct Rule:
     Slice pattern
-    Slice text                # of parameters
+    Parameters asked
     Gate gate
     Slice reason
 

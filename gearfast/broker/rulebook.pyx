@@ -4,13 +4,11 @@ from libc.stdlib cimport malloc
 from libc.string cimport memcpy, memset
 
 from gearfast.ground.glob cimport glob_matches
-from gearfast.protocol.parameters cimport FOR_FUNCTION, Mistake, parameters_merge, parameters_read
+from gearfast.protocol.parameters cimport parameters_merge
 
 
 cdef bint rulebook_find(const RuleBook* book, Slice name, Rules** found) noexcept nogil:
     cdef Rules rules
-    cdef Parameters asked
-    cdef Mistake mistake
     cdef const Rule* rule
     cdef bint fits = False
     cdef size_t at
@@ -21,8 +19,7 @@ cdef bint rulebook_find(const RuleBook* book, Slice name, Rules** found) noexcep
         if not glob_matches(rule.pattern, name):
             continue
         fits = True
-        if rule.text.size > 0 and parameters_read(rule.text, FOR_FUNCTION, &asked, &mistake):
-            parameters_merge(&rules.asked, &asked)
+        parameters_merge(&rules.asked, &rule.asked)
         if rule.gate != UNSAID:
             rules.gate, rules.reason = rule.gate, rule.reason
     if not fits:

@@ -2,7 +2,7 @@
 
 from libc.math cimport INFINITY
 
-from gearfast.protocol.parameters cimport BACKOFF, DEAD_LETTER_BYTES, DEAD_LETTER_MAX, GRACEFUL, RETRIES, TIMEOUT, TTL
+from gearfast.protocol.parameters cimport BACKOFF, DEAD_LETTER_BYTES, DEAD_LETTER_MAX, GRACEFUL, RETRIES, TIMEOUT
 
 from gearfast import config
 

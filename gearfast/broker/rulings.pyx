@@ -1,22 +1,20 @@
 """The book of rules of a broker."""
 
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from gearfast.broker.functions cimport function_of_node
 from gearfast.broker.gate cimport gate_follow
 from gearfast.broker.rulebook cimport DRAINED, OPEN, PAUSED, UNSAID, Gate, Rule, RuleBook
+from gearfast.protocol.parameters cimport FOR_FUNCTION, Mistake, Parameters, parameters_read
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
-from gearfast.ground.slice cimport Slice
+from gearfast.ground.slice cimport Slice, slice_of
 
 cdef enum:
     SOME = 256                # functions, and
     LOOKS = 1 << 14           # looks at a rule, for one step
 
 cdef dict GATES = {None: UNSAID, "open": OPEN, "paused": PAUSED, "drained": DRAINED}
-
-
-cdef inline Slice slice_of(bytes data):
-    return Slice(<const char*>data, len(data))
 
 
 cdef class Rulings:
@@ -27,12 +25,15 @@ cdef class Rulings:
         cdef RuleBook* book = &self.broker.functions.book
         cdef Rule* made = <Rule*>calloc(len(rules) + 1, sizeof(Rule))
         cdef bytes pattern, text, reason
+        cdef Mistake mistake
         cdef size_t at = 0
         if made == NULL:
             raise MemoryError("no memory for rules")
         try:
             for pattern, text, gate, reason in rules:
-                made[at] = Rule(slice_of(pattern), slice_of(text), <Gate><int>GATES[gate], slice_of(reason))
+                made[at].pattern, made[at].gate, made[at].reason = slice_of(pattern), <Gate><int>GATES[gate], slice_of(reason)
+                if text and not parameters_read(slice_of(text), FOR_FUNCTION, &made[at].asked, &mistake):
+                    memset(&made[at].asked, 0, sizeof(Parameters))        # a mistake says nothing
                 at += 1
             self.broker.enter()
         except BaseException:

@@ -6,7 +6,7 @@ from libc.stdlib cimport calloc, free
 from gearfast.broker.job cimport NOT_THERE, SCHEDULED, job_unique
 from gearfast.ground.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove
 from gearfast.ground.index cimport index_add, index_chain, index_close, index_open, index_remove, keyed_hash
-from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave, ring_open
+from gearfast.ground.ring cimport ring_append, ring_leave, ring_open
 from gearfast.ground.slice cimport same_bytes
 
 
@@ -88,14 +88,8 @@ cdef double schedule_date(const Schedule* schedule) noexcept nogil:
 
 
 cdef void schedules_undate(Schedules* schedules) noexcept nogil:
-    cdef Schedule* schedule
-    while True:
-        schedule = <Schedule*>heap_pop_due(&schedules.due, INFINITY)
-        if schedule == NULL:
-            return
-        schedule.position = NOT_THERE
-        schedule.due = schedule.fired              # nothing was missed
-        ring_append(&schedules.undated, &schedule.undated)
+    while schedules.due.count > 0:
+        schedules_wait(schedules, <Schedule*>schedules.due.entries[schedules.due.count - 1].item)
 
 
 cdef Schedule* schedules_pop_due(Schedules* schedules, double wall) noexcept nogil:

@@ -26,6 +26,7 @@ cdef class Submits(Leaving):
         cdef uint64_t hash = 0
         cdef Job* job
         cdef Submission ruled
+        cdef Submitted room
         if function == NULL:
             return NO_MEMORY
         if function.rules != NULL:
@@ -39,12 +40,9 @@ cdef class Submits(Leaving):
             if job != NULL:
                 out[0] = job
                 return COALESCED if self.join(out, client, wanted, now) else NO_MEMORY
-        if 0 < function.limit[wanted.priority] <= function.total:
-            return QUEUE_FULL
-        if self.handles.last >= self.handles.ceiling:
-            return NO_NUMBERS
-        if self.crowded:
-            return NO_MEMORY_LEFT
+        room = room_for(self, function, wanted)
+        if room != CREATED:
+            return room
         job = self.create(function, wanted, self.handles.last + 1, now)
         if job == NULL:
             return NO_MEMORY
@@ -152,7 +150,7 @@ cdef class Submits(Leaving):
             same = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
         if same != NULL and same.number != schedule.run and same.state != ENDED and not (queues(schedule.job) and is_run(same)):
             return NULL
-        if 0 < function.limit[wanted.priority] <= function.total or self.handles.last >= self.handles.ceiling or self.crowded:
+        if room_for(self, function, wanted) != CREATED:
             return NULL
         if same != NULL and same.state == ENDED:
             self.release(same)
@@ -168,6 +166,15 @@ cdef class Submits(Leaving):
         if job.state != DELAYED:
             self.enqueue(job, now)
         return job
+
+
+cdef inline Submitted room_for(Submits self, const Function* function, const Submission* wanted) noexcept nogil:
+    """CREATED, if one more job may be."""
+    if 0 < function.limit[wanted.priority] <= function.total:
+        return QUEUE_FULL
+    if self.handles.last >= self.handles.ceiling:
+        return NO_NUMBERS
+    return NO_MEMORY_LEFT if self.crowded else CREATED
 
 
 cdef inline bint queues(const Job* schedule) noexcept nogil:

@@ -1,5 +1,6 @@
 """The schedules of a broker."""
 
+from gearfast.ground.slice cimport slice_of
 from gearfast.broker.job cimport SCHEDULED, Job, job_policy, job_unique
 from gearfast.broker.functions cimport Function
 from gearfast.broker.jobtable cimport MIN_SCAN
@@ -8,10 +9,6 @@ from gearfast.broker.schedules cimport schedules_date
 from gearfast.ground.index cimport Cursor, cursor_number, cursor_of
 from gearfast.ground.ring cimport Ring
 from gearfast.protocol.parameters cimport CATCHUP, TZ, Parameters
-
-
-cdef inline Slice slice_of(bytes data):
-    return Slice(<const char*>data, len(data))
 
 
 cdef bytes zone_of(const Job* job):
@@ -88,6 +85,5 @@ cdef class Timetable:
         schedule = self.find(slice_of(handle))
         if schedule != NULL:
             done = self.broker.fire(schedule, now)
-            self.broker.outbox.gather_again(schedule.job, now)          # its last run is another one
         self.broker.rest()
         return None if schedule == NULL else bool(done)

@@ -1,6 +1,5 @@
 """A binary heap of moments, from which any entry can be taken out."""
 
-from libc.math cimport INFINITY
 from libc.stdlib cimport free, realloc
 
 cdef enum:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from time import monotonic, time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from gearfast.server.commands import END, Answer, Answerer
 
@@ -22,6 +22,7 @@ JSON: Final = b"--json"
 Row = Mapping[str, bytes | str | int | float | bool | None]
 """Figures by their name. Bytes are names, ids and texts of peers; None is nothing to tell."""
 Render = Callable[[Row], bytes]
+T = TypeVar("T")
 
 
 def shown(name: bytes) -> bytes:
@@ -101,6 +102,17 @@ def text(figure: bytes | str | float | None) -> bytes:
 def for_programs(words: list[bytes], usual: Render) -> tuple[list[bytes], Render]:
     """Take ``--json`` off the end of the words: what is left, and how rows are told."""
     return (words[:-1], as_json) if words[-1] == JSON else (words, usual)
+
+
+def scanned(scan: Callable[[int], tuple[int, list[T]]]) -> Iterator[T | None]:
+    """Yield all rows of a scan, which takes a cursor and returns the next one; None between two slices."""
+    cursor = 0
+    while True:
+        cursor, rows = scan(cursor)
+        yield from rows
+        if not cursor:
+            return
+        yield None
 
 
 def told(rows: Iterable[Row | None], render: Render, most: int) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from gearfast.plugins.answers import (
     moment,
     on_the_wall,
     read,
+    scanned,
     told,
     usage,
 )
@@ -63,15 +64,11 @@ class DeadLetters:
         """Look at all jobs, a slice at a time; keep those that failed last, then tell of them."""
 
         def dead() -> Iterator[tuple[float, DeadRow] | None]:
-            cursor = 0
-            while True:
-                cursor, rows = self.letters.scan(cursor)
-                for row in rows:
-                    if name is None or row[1] == name:
-                        yield -row[8], row
-                if not cursor:
-                    return
-                yield None
+            for row in scanned(self.letters.scan):
+                if row is None:
+                    yield None
+                elif name is None or row[1] == name:
+                    yield -row[8], row
 
         for found in first(dead(), limit):
             yield None if found is None else dead_row(found[1])

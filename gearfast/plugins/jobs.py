@@ -19,6 +19,7 @@ from gearfast.plugins.answers import (
     moment,
     on_the_wall,
     read,
+    scanned,
     told,
     unknown,
     usage,
@@ -103,15 +104,11 @@ class Jobs:
         """Look at all jobs, a slice at a time; keep the soonest, then tell of them."""
 
         def waiting() -> Iterator[tuple[float, DelayedRow] | None]:
-            cursor = 0
-            while True:
-                cursor, rows = self.broker.scan_delayed(cursor, self.slice)
-                for row in rows:
-                    if name is None or row[2] == name:
-                        yield (on_the_wall(row[0]) if row[6] else row[0]), row
-                if not cursor:
-                    return
-                yield None
+            for row in scanned(lambda cursor: self.broker.scan_delayed(cursor, self.slice)):
+                if row is None:
+                    yield None
+                elif name is None or row[2] == name:
+                    yield (on_the_wall(row[0]) if row[6] else row[0]), row
 
         for found in first(waiting(), limit):
             yield None if found is None else delayed_row(*found)

@@ -12,6 +12,7 @@ from gearfast.plugins.answers import (
     error,
     for_programs,
     read,
+    scanned,
     shown,
     told,
     usage,
@@ -172,12 +173,8 @@ class Policies:
 
     def functions(self, name: bytes | None) -> Iterator[Row | None]:
         """All figures of each."""
-        cursor = 0
-        while True:
-            cursor, rows = self.broker.scan_figures(cursor, self.slice)
-            for row in rows:
-                if name is None or name == row[0]:
-                    yield dict(zip(FIGURE_NAMES, row, strict=True))
-            if not cursor:
-                return
-            yield None
+        for row in scanned(lambda cursor: self.broker.scan_figures(cursor, self.slice)):
+            if row is None:
+                yield None
+            elif name is None or name == row[0]:
+                yield dict(zip(FIGURE_NAMES, row, strict=True))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gearfast.broker.timetable import Timetable
-from gearfast.plugins.answers import OK, Row, action, columns, error, for_programs, moment, read, told, usage
+from gearfast.plugins.answers import OK, Row, action, columns, error, for_programs, moment, read, scanned, told, usage
 from gearfast.server.commands import Answer
 
 if TYPE_CHECKING:
@@ -38,26 +38,23 @@ class Schedules:
 
     def all(self, name: bytes | None) -> Iterator[Row | None]:
         """One by one, in no order."""
-        cursor = 0
-        while True:
-            cursor, rows = self.timetable.scan(cursor)
-            for due, handle, function, unique, cron, zone, fired, run, runs, skipped in rows:
-                if name is None or name == function:
-                    yield {
-                        "due": moment(due) if fired < due < math.inf else None,
-                        "handle": handle,
-                        "function": function,
-                        "unique": unique,
-                        "cron": cron,
-                        "zone": zone,
-                        "fired": moment(fired) if fired else None,
-                        "last run": run,
-                        "runs": runs,
-                        "skipped": skipped,
-                    }
-            if not cursor:
-                return
-            yield None
+        for found in scanned(self.timetable.scan):
+            if found is None:
+                yield None
+            elif name is None or name == found[2]:
+                due, handle, function, unique, cron, zone, fired, run, runs, skipped = found
+                yield {
+                    "due": moment(due) if fired < due < math.inf else None,
+                    "handle": handle,
+                    "function": function,
+                    "unique": unique,
+                    "cron": cron,
+                    "zone": zone,
+                    "fired": moment(fired) if fired else None,
+                    "last run": run,
+                    "runs": runs,
+                    "skipped": skipped,
+                }
 
     def cancel(self, words: list[bytes], session: "Session") -> Answer:
         """``cancel schedule HANDLE``."""

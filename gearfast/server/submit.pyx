@@ -2,7 +2,7 @@
 
 from libc.string cimport memchr
 
-from gearfast.broker.submits cimport IS_DRAINED, NO_MEMORY, NO_MEMORY_LEFT, NO_NUMBERS, QUEUE_FULL, Submitted
+from gearfast.broker.submits cimport IS_DRAINED, NO_MEMORY, NO_NUMBERS, QUEUE_FULL, Submitted
 from gearfast.broker.functions cimport Function, functions_get
 from gearfast.broker.job cimport ENDED, Job
 from gearfast.protocol.packet cimport JOB_CREATED

@@ -6,11 +6,10 @@ from libc.string cimport memcmp
 
 from gearfast.ground.clock cimport monotonic_time, wall_time
 from gearfast.ground.heap cimport heap_when
-from gearfast.broker.job cimport ENDED, RETRYING, SCHEDULED
+from gearfast.broker.job cimport ENDED, PRIORITIES, RETRYING, SCHEDULED
 from gearfast.broker.schedules cimport Schedule, schedules_find
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor
-from gearfast.broker.job cimport PRIORITIES
 from gearfast.broker.outbox cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Outbox
 from gearfast.broker.keeping cimport (
     Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,
@@ -21,7 +20,7 @@ from gearfast.broker.line cimport Line, line_at
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.store.record cimport read_more, record_of
 from gearfast.broker.functions cimport Function, functions_find
-from gearfast.ground.slice cimport Slice
+from gearfast.ground.slice cimport Slice, slice_of
 
 from gearfast import config
 
@@ -33,10 +32,6 @@ cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
 cdef size_t MAX_PAYLOAD = 0xFFFFFFFF
 # Where the jobs of a batch go that failed: those of a small one that fails again are asked for one by one.
 cdef int[LINES + 1] NEXT_LINE = [AGAIN, SINGLY, SINGLY, HEAVY, ANEW, LINES]
-
-
-cdef inline Slice slice_of(bytes data):
-    return Slice(<const char*>data, len(data))
 
 
 cdef class Batches:
@@ -416,4 +411,3 @@ cdef int check_line(int which) except -1:
     if not 0 <= which < LINES:
         raise ValueError(f"a line is a number from 0 to {LINES - 1} (see Waits), not {which}")
     return 0
-
