@@ -11,6 +11,7 @@ from tests.fuzz.poison cimport allocated_bytes
 from tests.fuzz.stage cimport play
 
 import gc
+import sys
 
 from tests.fuzz.complaint import take
 
@@ -49,7 +50,10 @@ cdef void run(const uint8_t* data, size_t size) noexcept:
 
 
 cdef void look_closer(const uint8_t* data, size_t size) noexcept:
-    """What Python keeps for later, the collector clears as well; if nothing is in a circle, that is all that it does."""
+    """What Python keeps for later, the collector clears as well; if nothing is in a circle, that is all that it does.
+
+    So it is with the cache of types, which keeps the name of each `utcoffset` that a datetime has called.
+    """
     cdef size_t before, after = 0
     cdef int left
     gc.collect()
@@ -58,6 +62,7 @@ cdef void look_closer(const uint8_t* data, size_t size) noexcept:
         run(data, size)
         if gc.collect() > 0:
             fail("something is left behind in a circle")
+        sys._clear_type_cache()
         after = allocated_bytes()
         if left > 0 and after <= before:
             return
