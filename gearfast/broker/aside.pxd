@@ -19,6 +19,7 @@ cdef class Aside(Estate):
     # --- unique ids that stay taken ---
     cdef void finish(self, Job* job, bint failed, double now) noexcept nogil        # it has ended, and its clients know
     cdef bint remember(self, Job* job, bint failed, double seconds, double now) noexcept nogil
+    cdef bint forget_next(self, double now) noexcept nogil          # of those whose time is over
     cdef void forget_ended(self, Job* job) noexcept nogil
     cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash, double now) noexcept nogil
     # --- schedules ---

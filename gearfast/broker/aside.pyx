@@ -12,7 +12,7 @@ from gearfast.broker.functions cimport Function
 from gearfast.broker.job cimport (
     DEAD, ENDED, EXPIRES, NOT_THERE, OWNS_UNIQUE, SCHEDULED, Job, job_payload, job_unique, lane_push,
 )
-from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_replace, keeping_replaced
+from gearfast.broker.keeping cimport is_background, keeping_begin, keeping_replace
 from gearfast.broker.past cimport dead_size, submitted_at
 from gearfast.broker.rules cimport dead_most, dead_most_bytes, retries_of, rule_of
 from gearfast.broker.schedules cimport Schedule, schedules_add, schedules_find
@@ -88,7 +88,6 @@ cdef class Aside(Estate):
         cdef Slice key = unique_key(job_unique(job), job_payload(job))
         cdef uint64_t hash = unique_hash(key)
         cdef Job* ended
-        cdef bint kept
         if same_bytes(job_payload(job), key):      # it is found by its payload
             wanted.payload = job_payload(job)
         ended = self.make(<Function*>job.home, &wanted, job.number, submitted_at(job))
@@ -98,25 +97,27 @@ cdef class Aside(Estate):
             self.unmake(ended)
             return False
         self.withdraw(job)
-        kept = is_background(job)
-        self.unkept -= not kept
-        ended.kept = job.kept
-        keeping_replaced(ended)
-        keeping_begin(ended)                       # nobody waits for it
+        self.unkept -= not is_background(job)
+        self.outbox.remember(ended, job)
         ended.state = ENDED
         ended.attempts = failed
         self.take_place(job, ended)
         unique_take(&self.uniques, ended, hash)
         self.rest_aside(ended)
-        if kept:
-            self.outbox.gather_again(ended, now)
         if self.ended.count > MOST_ENDED:
-            self.forget_ended(<Job*>heap_pop_due(&self.ended, INFINITY))
+            self.forget_next(INFINITY)
+        return True
+
+    cdef bint forget_next(self, double now) noexcept nogil:
+        cdef Job* job = <Job*>heap_pop_due(&self.ended, now)
+        if job == NULL:
+            return False
+        job.place.due = NOT_THERE
+        self.forget_ended(job)
         return True
 
     cdef void forget_ended(self, Job* job) noexcept nogil:
-        """It is out of the heap."""
-        job.place.due = NOT_THERE
+        self.unkept += not is_background(job)      # nobody has waited for it
         self.release(job)
 
     cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash, double now) noexcept nogil:

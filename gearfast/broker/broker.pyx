@@ -287,10 +287,8 @@ cdef class Broker(Submits):
                 break
             self.moment_came(job, now)
         for left in range(BATCH):
-            job = <Job*>heap_pop_due(&self.ended, now)
-            if job == NULL:
+            if not self.forget_next(now):
                 break
-            self.forget_ended(job)
         for left in range(BATCH):
             if not self.pass_over(now):
                 break

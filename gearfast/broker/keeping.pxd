@@ -18,12 +18,14 @@
 #     PROMISED             it is found, and waits for a batch once more            PROMISED GATHERED
 #     STORED               replaced by its client                                  STORED REPLACED GATHERED
 #     any of the last      it ends                                                 its number to be forgotten
+#     any of the last      it ends, and its unique id stays taken                  the same: what is left of it is written
+#                                                                                  in the place of what the store forgets
 #
 # BACKGROUND stands beside all of them but STRUCK. What was PROMISED was acknowledged, and is never refused.
 
 from libc.stdint cimport uint8_t
 
-from gearfast.broker.job cimport ENDED, Job
+from gearfast.broker.job cimport Job
 
 cdef enum Kept:           # bits of a job's `kept`: why it is kept though nobody waits, and what the store knows of it
     BACKGROUND = 1
@@ -59,10 +61,9 @@ cdef inline bint is_struck(const Job* job) noexcept nogil:
 cdef inline bint is_promised(const Job* job) noexcept nogil:
     return job.kept & PROMISED
 
-# Whether an answer that speaks of this job has to wait until the store has it. What has been done cannot be lost any more.
+# Whether an answer that speaks of this job has to wait until the store has it.
 cdef inline bint is_owed(const Keeping* keeping, const Job* job) noexcept nogil:
-    return job.state != ENDED and (job.kept & REPLACED or is_written(job) and not job.kept & STORED
-                                   or (keeping.doubtful and job.kept & BACKGROUND))
+    return job.kept & REPLACED or is_written(job) and not job.kept & STORED or (keeping.doubtful and job.kept & BACKGROUND)
 
 # --- its begin ---
 
@@ -79,6 +80,10 @@ cdef inline void keeping_gather(Job* job) noexcept nogil:
 
 cdef inline void keeping_take(Job* job) noexcept nogil:
     job.kept = (job.kept & ~GATHERED) | WRITING
+
+# With the number that the store forgets. If it stands in a line as well it stays there: this batch may fail.
+cdef inline void keeping_take_remembered(Job* ended) noexcept nogil:
+    ended.kept |= WRITING
 
 cdef inline void keeping_stored(Keeping* keeping, Job* job) noexcept nogil:
     if job.kept & WRITING:                     # else somebody else was the last to say what becomes of it
@@ -134,6 +139,11 @@ cdef inline void keeping_look_for(Job* job) noexcept nogil:                  # i
     job.kept &= ~GATHERED
 
 # --- its end, or that of its background ---
+
+# Of what had the place of `job` only the unique id is remembered. Returns whether the store may have more of it.
+cdef inline bint keeping_remember(Job* ended, const Job* job) noexcept nogil:
+    ended.kept = job.kept & ~REPLACED              # nobody waits for what it was to become
+    return job.kept & (WRITING | STORED) != 0
 
 # Returns whether its number is to be forgotten.
 cdef inline bint keeping_strike(Keeping* keeping, Job* job) noexcept nogil:

@@ -90,6 +90,9 @@ cdef class Life(Aside):
         return True
 
     cdef void unkeep(self, Job* job) noexcept nogil:
+        if job.state == ENDED:                     # its unique id stays taken as long as this server runs
+            self.outbox.forget(job)
+            return
         self.unkept += is_background(job)
         self.outbox.forget(job)
         if job.waiters == NULL:

@@ -2,6 +2,10 @@
 #
 # Jobs stand in lines by their number. One that was in a batch that failed goes to a line behind the
 # others, so that no other job has to wait for one that the store does not take.
+#
+# Whoever knows of a job in the store may rely on it that the store has forgotten what had ended before: so the
+# numbers to forget never wait behind jobs. A unique id that stays taken is in the store because one of them is
+# that of a job that is still there: what is left of it is written with the number, in the place of the job.
 
 from libc.stdint cimport uint64_t
 
@@ -48,6 +52,7 @@ cdef class Outbox:
     cdef bint gather(self, Job* job, double now) noexcept nogil            # False: there is no memory
     cdef bint gather_anew(self, Job* job) noexcept nogil             # it was promised; nobody waits for it
     cdef void gather_again(self, Job* job, double now) noexcept nogil      # it has changed
+    cdef void remember(self, Job* ended, const Job* job) noexcept nogil    # only the unique id of what the other was
     cdef void strike(self, uint64_t number) noexcept nogil
     cdef void pass_over(self, bint again) noexcept nogil       # the first number to forget goes behind the others, or leaves
     # It ends, or goes on as no background job.

@@ -6,7 +6,9 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memmove
 
 from gearfast.broker.job cimport job_size
-from gearfast.broker.keeping cimport is_background, is_gathered, is_struck, keeping_gather, keeping_write_at_end
+from gearfast.broker.keeping cimport (
+    is_background, is_gathered, is_struck, keeping_gather, keeping_remember, keeping_write_at_end,
+)
 from gearfast.broker.line cimport line_at, line_close, line_drop, line_push
 from gearfast.broker.functions cimport Function
 
@@ -75,6 +77,10 @@ cdef class Outbox:
             self.bytes -= size
 
     # --- jobs to forget ---
+
+    cdef void remember(self, Job* ended, const Job* job) noexcept nogil:
+        if keeping_remember(ended, job):
+            self.strike(ended.number)
 
     cdef void strike(self, uint64_t number) noexcept nogil:
         cdef uint64_t* larger

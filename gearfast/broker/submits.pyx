@@ -153,7 +153,7 @@ cdef class Submits(Leaving):
         if room_for(self, function, wanted) != CREATED:
             return NULL
         if same != NULL and same.state == ENDED:
-            self.release(same)
+            self.forget_ended(same)
             same = NULL
         job = self.create(function, wanted, self.handles.last + 1, now)
         if job == NULL:

@@ -97,7 +97,7 @@ class Attempts:
 
     async def has_room(self, planned: Planned) -> bool:
         """Ask the store about a job that is a batch by itself; refuse it at once when there is no room for it."""
-        job = planned.batch.adds[0] if len(planned.batch.adds) == 1 else None
+        job = planned.batch.adds[0] if len(planned.batch.adds) == 1 and not planned.batch.removes else None
         if job is None or size_of(job) < self.config.store_batch_bytes or self.batches.is_promised(job.number):
             return True
         room, size = await room_of(self.store), size_of(job)

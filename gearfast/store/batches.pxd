@@ -28,6 +28,9 @@ cdef class Batches:
     cdef int restore_one(self, record) except -1
     cdef int check_schedule(self, const Submission* wanted) except -1
     cdef int take(self, uint64_t number, list adds) except -1
+    cdef int take_remembered(self, list gone, list adds, size_t size) except -1
+    cdef int put_in(self, Job* job, list adds) except -1
+    cdef bint has_ended(self, uint64_t number) noexcept
     cdef void skip_dead(self, int which) noexcept
     cdef void recall(self, uint64_t number) noexcept
     cdef object step_out(self, int which, uint64_t number)

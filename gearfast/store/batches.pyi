@@ -64,8 +64,10 @@ class Batches:
         """
     def wait_no_more(self, number: int) -> None:
         """Whoever has replaced this job is told that the store does not have the replacement yet."""
+    def unfinished(self, numbers: list[int]) -> set[int]:
+        """Return those that have not ended: of the others only the unique ids may be remembered."""
     def unkeep(self, numbers: list[int]) -> None:
-        """These jobs are no background jobs any more; those nobody waits for end."""
+        """The store does not keep these: they are no background jobs any more; those nobody waits for end."""
     def doubt(self, lost: bool) -> None:
         """Find out which jobs the store does not have, with ``promise``; ``lost``: not even what it had before."""
     def promise(self) -> bool:

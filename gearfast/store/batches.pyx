@@ -6,7 +6,7 @@ from libc.string cimport memcmp
 
 from gearfast.ground.clock cimport monotonic_time, wall_time
 from gearfast.ground.heap cimport heap_when
-from gearfast.broker.job cimport ENDED, PRIORITIES, RETRYING, SCHEDULED
+from gearfast.broker.job cimport ENDED, PRIORITIES, RETRYING, SCHEDULED, job_size
 from gearfast.broker.schedules cimport Schedule, schedules_find
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor
@@ -14,6 +14,7 @@ from gearfast.broker.outbox cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Ou
 from gearfast.broker.keeping cimport (
     Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,
     is_replaced, keeping_leave, keeping_look_for, keeping_promise, keeping_replaced, keeping_stored, keeping_take,
+    keeping_take_remembered,
 )
 from gearfast.broker.estate cimport Restored, Submission
 from gearfast.broker.line cimport Line, line_at
@@ -117,7 +118,7 @@ cdef class Batches:
         cdef Outbox outbox = self.broker.outbox
         cdef bint collects
         cdef size_t at
-        cdef list adds = []
+        cdef list adds = [], gone
         check_line(which)
         self.which = which
         self.flight = []
@@ -129,9 +130,34 @@ cdef class Batches:
             self.ahead = wall_time() - monotonic_time()
             for at in range(outbox.line[which].in_flight):
                 self.take(line_at(&outbox.line[which], at).number, adds)
-            return [outbox.gone[outbox.gone_head + at] for at in range(outbox.gone_in_flight)], adds
+            gone = [outbox.gone[outbox.gone_head + at] for at in range(outbox.gone_in_flight)]
+            self.take_remembered(gone, adds, size)
+            return gone, adds
         finally:
             release_collector(collects)
+
+    cdef int take_remembered(self, list gone, list adds, size_t size) except -1:
+        """What is left of those whose unique ids stay taken. There are fewer numbers to forget if that is much."""
+        cdef size_t at, taken = 0
+        cdef set there = None
+        cdef Job* job
+        for at in range(len(gone)):
+            job = self.background(gone[at])
+            if job == NULL or job.state != ENDED:
+                continue
+            if there is None:
+                there = set(self.flight)           # some stand in a line as well
+            if job.number in there:
+                continue
+            taken += job_size(job)
+            if taken > size and at > 0:
+                del gone[at:]
+                self.broker.outbox.gone_in_flight = at
+                return 0
+            there.add(job.number)
+            self.put_in(job, adds)
+            keeping_take_remembered(job)
+        return 0
 
     def collect_one(self, uint64_t number):
         """The job, in a list, if it still waits to be written."""
@@ -145,9 +171,13 @@ cdef class Batches:
     cdef int take(self, uint64_t number, list adds) except -1:
         cdef Job* job = self.gathered(number)
         if job != NULL:
-            adds.append(self.record(job))
-            self.flight.append(number)
+            self.put_in(job, adds)
             keeping_take(job)
+        return 0
+
+    cdef int put_in(self, Job* job, list adds) except -1:
+        adds.append(self.record(job))
+        self.flight.append(job.number)
         return 0
 
     cdef void skip_dead(self, int which) noexcept:
@@ -244,7 +274,7 @@ cdef class Batches:
         if job == NULL or not found:
             return None
         self.broker.outbox.count_in(size)
-        if job.state == ENDED or (is_stored(job) or is_promised(job)) and not is_replaced(job):
+        if (is_stored(job) or is_promised(job)) and not is_replaced(job):
             since = INFINITY
         return number, since, size, bool(is_stored(job))
 
@@ -299,8 +329,6 @@ cdef class Batches:
                 outbox.count_in(line_at(line, at).size)
                 changes.append((job.number, line_at(line, at).size))
                 self.tell_later(job)
-            elif job.state == ENDED:               # nobody waits for it: the store never had it
-                keeping_look_for(job)
             else:
                 numbers[job.number] = None
             at += 1
@@ -317,6 +345,13 @@ cdef class Batches:
         cdef Job* job = self.background(number)
         if job != NULL:
             keeping_replaced(job)
+
+    def unfinished(self, list numbers not None):
+        return {number for number in numbers if not self.has_ended(number)}
+
+    cdef bint has_ended(self, uint64_t number) noexcept:
+        cdef const Job* job = self.broker.find(number)
+        return job == NULL or job.state == ENDED
 
     def unkeep(self, list numbers not None):
         cdef Job* job

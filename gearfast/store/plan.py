@@ -118,7 +118,7 @@ class Plan:
             size = self.config.store_batch_bytes
             removes, adds = self.batches.collect(line, self.most[kind], size, most_removes)
             if removes or adds or metadata:
-                behind = 0 if most_removes else self.batches.removes
+                behind = self.batches.removes - len(removes)
                 return Planned(kind, Batch(removes, adds, dict(metadata)), behind)  # it may change while it is written
             self.batches.written()
             if not self.batches.count(line):
@@ -126,8 +126,9 @@ class Plan:
 
     def removes(self) -> Planned | None:
         """Return a batch of numbers to forget, and nothing else."""
-        numbers, _ = self.batches.collect(Waits.FRESH, 0, 0, self.most_removes)
-        return Planned(Kind.REMOVES, Batch(numbers, [], {})) if numbers else None
+        size = self.config.store_batch_bytes
+        numbers, remembered = self.batches.collect(Waits.FRESH, 0, size, self.most_removes)
+        return Planned(Kind.REMOVES, Batch(numbers, remembered, {})) if numbers else None
 
     def overtook(self) -> Planned | None:
         """Return what has to be written before anybody is told of what was.
@@ -173,10 +174,10 @@ class Plan:
         elif kind == Kind.ANEW:
             self.most[kind] = min(self.most[kind] * 2, self.config.store_batch)
         self.metadata = {name: value for name, value in self.metadata.items() if batch.metadata.get(name) != value}
-        if batch.adds:
-            self.overtaken = max(self.overtaken, behind)
-        else:
+        if loner is None:
             self.overtaken = max(0, self.overtaken - len(batch.removes))
+        if batch.adds and kind != Kind.REMOVES:
+            self.overtaken = max(self.overtaken, behind)
         for number in self.stuck.keys() & set(batch.removes) if self.stuck else ():
             del self.stuck[number]
         if self.apart and self.most_removes == most_removes and not self.metadata:
@@ -201,7 +202,7 @@ class Plan:
             if number in self.lone.jobs:
                 self.drop(self.lone.jobs[number])
             self.lone.add(Loner(number=number, since=since, size=size, stored=stored, reason=reason), now)
-        elif len(removes) == 1 and not adds and not metadata:
+        elif len(removes) == 1 and not metadata and (planned.kind == Kind.REMOVES or not adds):
             self.not_forgotten(removes[0], reason, now)
         else:
             self.make_smaller(planned, slow)
@@ -212,7 +213,7 @@ class Plan:
         One by one, if an attempt that fails takes long.
         """
         removes, adds, _ = planned.batch
-        if adds:
+        if adds and planned.kind != Kind.REMOVES:
             kind = Kind.ANEW if planned.kind == Kind.ANEW else Kind.AGAIN
             self.most[kind] = 1 if slow else math.isqrt(len(adds))
             self.most[Kind.SINGLY] = 1
@@ -231,7 +232,10 @@ class Plan:
         if self.stuck.get(number, self.written) < self.written:
             del self.stuck[number]
             self.batches.pass_over(False)
-            self.lone.add(Loner(number=number, forget=True, reason=reason, suspect=True), now)
+            if self.batches.is_kept(number):  # its unique id was to stay taken: all of it is to be forgotten
+                self.batches.unkeep([number])
+            else:
+                self.lone.add(Loner(number=number, forget=True, reason=reason, suspect=True), now)
         else:
             self.stuck[number] = self.written
             self.batches.pass_over(True)

@@ -164,8 +164,11 @@ class Writer:
             self.watch()
 
     def refuse(self, numbers: list[int], text: str, stay: bool = False) -> None:
-        """Tell who waits for these jobs that they are not kept; those that ``stay`` are kept as they were before."""
-        self.refuse_waiting(set(numbers), text.encode("utf-8", "replace"))
+        """Tell who waits for these jobs that they are not kept; those that ``stay`` are kept as they were before.
+
+        What has ended was done: who waits for it is told that it was accepted.
+        """
+        self.refuse_waiting(self.batches.unfinished(numbers), text.encode("utf-8", "replace"))
         if not stay:
             self.batches.unkeep(numbers)
 

@@ -421,7 +421,8 @@ class BrokerAndModel(RuleBasedStateMachine):
             assert self.peers[0].status(job.handle) is None
             shown = self.broker.show_job(job.handle)
             assert shown is not None
-            assert (shown[0], bool(shown[5]), shown[7:9]) == ("ended", job.ended_as != Report.COMPLETE, (True, 0))
+            failed = job.ended_as != Report.COMPLETE
+            assert (shown[0], bool(shown[5]), shown[7:9]) == ("ended", failed, (job.background, 0))
         if not (self.model.jobs or self.model.buried or self.model.ended):
             assert self.broker.held_bytes == 0
         for unique in (b"u", b"p"):
