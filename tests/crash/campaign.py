@@ -21,13 +21,15 @@ from tests.support.databases import MariaDb, PostgreSql, Redis
 
 WRONG = (
     *("lost", "changed", "returned", "reused", "twice", "doubled", "strange", "refused", "closed", "damaged"),
-    *("died", "hung"),
+    *("early", "unburied", "miscounted", "stale", "forgotten", "orphaned", "died", "hung"),
 )
 """What must not happen, not once."""
 COUNTED = (
     *("kills", "killed before it served", "killed while it stopped", "real starts", "looks"),
     *("submitted", "acknowledged", "coalesced", "finished"),
     *("cancelled", "repeated", "ended and not heard", "kept though nobody was told", "jobs found"),
+    *("delayed", "run now", "retried", "buried", "kicked", "deleted", "purged", "scheduled", "replaced", "remembered"),
+    *("buried jobs found", "remembered jobs found", "schedules found", "audited jobs"),
     *("integrity checks", "audits", "orderly stops"),
     *("lost to a power cut", "numbers lost to a power cut", "files lost to a power cut"),
 )

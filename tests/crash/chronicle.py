@@ -7,75 +7,16 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
-from gearfast.store.contract import StoredJob
-from tests.support.records import REDUCER, fields
+from tests.crash.plans import Plans
+from tests.crash.wanted import SLACK, Job, Submit
 
-SERIAL_SIZE = 8
-"""Bytes at the beginning of a payload that make it the only one of its kind; shorter ones have none."""
-
-
-@dataclass(eq=False, slots=True)
-class Submit:
-    """A job as a client asked for it."""
-
-    function: bytes
-    unique: bytes
-    payload: bytes
-    priority: int = 1
-    due: int = 0
-    """Seconds since 1970; 0: at once."""
-    reducer: bytes = b""
-    foreground: bool = False
-    sent: int = 0
-    """When, on the chronicle's clock."""
-    refused: int = 0
-    """When the client was told that it is not kept."""
-    number: int = 0
-    """Of the job that was made of it, where that is sure."""
-
-    @property
-    def alone(self) -> bool:
-        """Whether it always makes a job of its own."""
-        return not self.unique or (self.unique == b"-" and not self.payload)
-
-    @property
-    def single(self) -> bool:
-        """Whether no other submit has this payload."""
-        return len(self.payload) >= SERIAL_SIZE
-
-    def is_stored_as(self, job: StoredJob) -> bool:
-        """Whether the store holds what was asked for."""
-        same = (self.function, self.unique, self.payload, self.priority, self.reducer)
-        due = job.due == self.due or (job.due == 0 and self.due <= time.time())
-        return due and same == (job.function, job.unique, job.payload, job.priority, reducer_of(job))
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """What is known of the job with one number."""
-
-    number: int
-    answers: list[Submit] = field(default_factory=list)
-    """The submits that were answered with its handle."""
-    content: Submit | None = None
-    """The submit that it was made of, once a worker or the store has shown it."""
-    acknowledged: int = 0
-    """When somebody was told that it is kept; 0: nobody was."""
-    ended: int = 0
-    """When somebody said that it is done, or has it cancelled; 0: nobody did."""
-    confirmed: int = 0
-    """When it was sure that the server had heard that."""
-    cancelling: bool = False
-    losses: int = 0
-    """How often a worker lost it."""
-    holder: object = None
-
-    @property
-    def promised(self) -> bool:
-        """Whether it must be in the store."""
-        return bool(self.acknowledged) and not self.ended and not self.cancelling
+PATIENCE = 5.0
+"""Seconds by which a busy server may hear later of what was said."""
+MOMENT = 0.005
+"""Seconds by which two readings of one clock may differ."""
+Said = tuple[Job, int]
+"""What a worker has said of a job, and when: it is confirmed if that was the last word."""
 
 
 class Chronicle:
@@ -86,17 +27,29 @@ class Chronicle:
         self.jobs: dict[int, Job] = {}
         self.met: list[Job] = []
         """The same, to pick from."""
+        self.schedules: dict[int, Job] = {}
+        self.graves: dict[int, Job] = {}
+        """Those that may be buried."""
+        self.remembered: dict[tuple[bytes, bytes], Job] = {}
+        """Those that have ended, and whose unique ids stay taken, by function and unique id."""
         self.unanswered: dict[tuple[bytes, bytes], list[Submit]] = {}
         self.refusals: dict[tuple[bytes, bytes], list[Submit]] = {}
         self.count: Counter[str] = Counter()
         self.complaints: list[str] = []
+        self.plans = Plans(self.complain, self.is_queued)
+        self.swept = b""
+        """The function whose buried jobs are being kicked or purged."""
+        self.purged: set[bytes] = set()
+        """Those whose buried jobs were purged in this life: some of them may not have been known to be buried."""
         self.barrier = 0
         """What was confirmed before this is in the store: something that was sent later is."""
         self.highest = 0
         """The highest number seen in the lives before this one."""
         self.blind_losses = 0
-        """Jobs that workers may have lost without having seen them."""
+        """Jobs that workers may have lost in this life without having seen them."""
         self.serials = itertools.count(1)
+        self.store_may_be_away = False
+        """So that a client may be told that a job is accepted which was done meanwhile, and is in no store."""
 
     def tick(self) -> int:
         """The next moment."""
@@ -113,8 +66,12 @@ class Chronicle:
     def submitted(self, submit: Submit) -> None:
         """It is being sent."""
         submit.sent = self.tick()
+        submit.sent_at = time.time()
         self.unanswered.setdefault((submit.function, submit.payload), []).append(submit)
         self.count["submitted"] += 1
+        self.count["delayed"] += submit.earliest > submit.sent_at
+        if submit.is_schedule:
+            self.plans.submitted(submit)
 
     def answered(self, submit: Submit) -> None:
         """It waits no more."""
@@ -126,8 +83,10 @@ class Chronicle:
 
     def created(self, submit: Submit, number: int) -> None:
         """JOB_CREATED has arrived."""
-        now = self.tick()
+        now = submit.heard = self.tick()
+        submit.heard_at = time.time()
         self.answered(submit)
+        self.is_remembered(submit, number)
         job = self.jobs.get(number)
         answered = job is not None and bool(job.answers)
         if submit.alone and (answered or number <= self.highest or submit.number not in (0, number)):
@@ -136,12 +95,28 @@ class Chronicle:
         if submit.alone and not submit.foreground and not job.ended:  # what has ended already need not be written
             self.barrier = max(self.barrier, submit.sent)
         if job.confirmed and submit.sent > job.confirmed and not submit.alone:
-            self.complain("lost", f"job {number} had ended, and was acknowledged to another client afterwards")
+            if submit.sent_at > job.remembered_until + PATIENCE:
+                self.complain("lost", f"job {number} had ended, and was acknowledged to another client afterwards")
+            self.count["remembered"] += 1
         job.answers.append(submit)
         if not submit.foreground:
             self.count["acknowledged"] += 1
-            self.count["coalesced"] += bool(job.acknowledged)
+            self.count["scheduled"] += submit.is_schedule
+            if submit.is_schedule:
+                self.schedules[number] = job
+            again = bool(job.acknowledged)
+            self.count["replaced" if submit.is_strict else "coalesced"] += again
+            if self.store_may_be_away and job.ended and not job.acknowledged:
+                job.unstored = True
             job.acknowledged = job.acknowledged or now
+
+    def is_remembered(self, submit: Submit, number: int) -> None:
+        """A job that has ended is what a submit finds, as long as its unique id stays taken."""
+        job = self.remembered.get((submit.function, submit.unique))
+        if job is None or job.number == number or job.cancelling or not 0 < job.confirmed < submit.sent:
+            return
+        if time.time() < job.remembered_until - SLACK:
+            self.complain("forgotten", f"job {job.number} was done, and job {number} was made of its unique id")
 
     def refused(self, submit: Submit, text: str, expected: bool = False) -> None:
         """ERROR has arrived."""
@@ -154,10 +129,10 @@ class Chronicle:
 
     def told(self, number: int, known: bool) -> None:
         """STATUS_RES has arrived, for a job that was acknowledged before."""
-        if self.jobs[number].promised and not known:
+        if self.is_queued(self.jobs[number]) and not known:
             self.complain("lost", f"job {number} is not known any more")
 
-    # --- workers and administrators ---
+    # --- workers ---
 
     def known(self, number: int) -> Job:
         """The job with this number; a new one if it has not been seen."""
@@ -168,6 +143,15 @@ class Chronicle:
             job = self.jobs[number] = Job(number)
             self.met.append(job)
         return job
+
+    def is_queued(self, job: Job) -> bool:
+        """Whether it must be there for a worker."""
+        return job.is_queued and not self.is_buried_unseen(job)
+
+    def is_buried_unseen(self, job: Job) -> bool:
+        """Whether workers may have lost it so often without having seen it that it is buried."""
+        tries = [submit.retries for submit in (job.content, *job.answers) if submit is not None and submit.retries >= 0]
+        return bool(self.blind_losses and tries) and job.losses + self.blind_losses > min(tries)
 
     def pick(self, chance: random.Random, fits: Callable[[Job], bool]) -> Job | None:
         """Some job that must be there and that fits; None when none is found soon."""
@@ -185,155 +169,174 @@ class Chronicle:
         job = self.known(number)
         if job.confirmed and job.confirmed < asked:
             self.complain("returned", f"job {number} had ended, and was handed out again by the same server")
+        if job.buried and job.buried < asked:
+            self.complain("unburied", f"job {number} was buried, and was handed out: {job!r:.1500}")
         if job.holder is not None:
             self.complain("twice", f"job {number} is in the hands of two workers")
         if job.ended and not job.confirmed:  # by a worker that died before the server had read that
             job.ended = 0
+            job.remembered_until = 0.0
             self.count["ended and not heard"] += 1
+        self.rise(job)
         job.holder = worker
-        if not any(self.fits(job, submit, parts) for submit in self.candidates(job, parts)):
+        found = [submit for submit in self.candidates(job, parts) if submit_is(submit, parts)]
+        if not found:
             what = {name: value[:40] for name, value in parts.items()}
             self.complain("changed", f"job {number} came to a worker as {what}, which nobody asked for")
+            return job
+        due = max(min(job.due_as(submit) for submit in found), job.wait_until - SLACK)
+        if not job.hurried and due > time.time() + MOMENT:
+            self.complain("early", f"job {number} came to a worker at {time.time()}, and is due at {due}: {job!r:.900}")
+        self.settle(job, found[0])
+        job.due = 0.0
         return job
 
     def candidates(self, job: Job, parts: dict[str, bytes]) -> Iterator[Submit]:
         """The submits that it may have been made of."""
         if job.content is not None:
             yield job.content
-            return
-        yield from job.answers
+            if not job.content.replaces:
+                return
+        yield from (submit for submit in job.answers if submit is not job.content)
         yield from self.unanswered.get((parts["function"], parts["payload"]), ())
         yield from self.refusals.get((parts["function"], parts["payload"]), ())
-
-    def fits(self, job: Job, submit: Submit, parts: dict[str, bytes]) -> bool:
-        """Whether the job was made of this submit; then that is known from now on."""
-        if any(getattr(submit, name) != value for name, value in parts.items()):
-            return False
-        if submit.single:
-            self.settle(job, submit)
-        return True
+        run = self.plans.wish_for(parts["function"], parts["payload"]) if job.content is None else None
+        if run is not None and not job.answers:
+            yield run
 
     def settle(self, job: Job, submit: Submit) -> None:
-        """The job was made of this submit."""
-        job.content = submit
-        if submit.single:
+        """The job was made of this submit, if there is only one such."""
+        if submit.parent is not None:
+            if job.content is None:
+                job.content = submit
+                self.plans.saw(job, submit.parent)
+        elif submit.single:
+            if job.content is not None and job.content is not submit and job.content not in job.answers:
+                job.answers.append(job.content)  # the store may have that one yet
+            job.content = submit
             if submit.number not in (0, job.number):
                 self.complain("doubled", f"one submit became job {submit.number} and job {job.number}")
             submit.number = job.number
 
-    def ended(self, job: Job) -> None:
-        """Somebody is telling the server that it is done."""
+    def ended(self, job: Job) -> int:
+        """Somebody is telling the server that it is done. Return when that was first said."""
         job.holder = None
-        job.ended = job.ended or self.tick()
-        self.count["finished"] += 1
+        if not job.ended:
+            job.ended = self.tick()
+            self.count["finished"] += 1
+            if job.content is not None and job.content.remembered:
+                job.remembered_until = time.time() + job.content.remembered
+                self.remembered[job.content.function, job.content.unique] = job
+        return job.ended
 
-    def confirm(self, jobs: Sequence[Job]) -> None:
+    def failed(self, job: Job) -> int:
+        """Somebody is telling the server that it has failed. Return when that was said."""
+        if job.retries < 0 or job.ended:
+            return self.ended(job)
+        job.holder = None
+        job.failures += 1
+        self.count["retried" if job.failures <= job.retries else "buried"] += 1
+        self.lost(job)
+        return job.spent or self.tick()
+
+    def lost(self, job: Job) -> None:
+        """It uses up a try; perhaps, or surely, its last one."""
+        job.losses += 1
+        if job.content is None or job.retries < 0:
+            return
+        job.wait_until = time.time() + job.content.backoff(job.failures)
+        if job.hurry_heard:  # else it may yet be heard
+            job.hurried = job.hurry_heard = 0
+        if job.losses + self.blind_losses > job.retries:
+            job.may_be_buried = True
+            job.kicked = 0
+            self.graves[job.number] = job
+        if job.kicking or self.swept == job.content.function:  # nobody knows what came first
+            job.failures = 0
+            job.wait_until = 0.0
+            job.cancelling = job.cancelling or not job.kicking
+        elif job.failures > job.retries and not job.spent:
+            job.spent = self.tick()
+
+    def confirm(self, said: Sequence[Said]) -> None:
         """The server has heard what was said of these."""
         now = self.tick()
-        for job in jobs:
-            job.confirmed = job.confirmed or now
+        for job, when in said:
+            if job.ended == when:
+                job.confirmed = job.confirmed or now
+            elif job.spent == when:
+                job.buried = job.buried or now
 
-    def lost_by_worker(self, jobs: Sequence[Job], unseen: int = 0) -> None:
-        """A worker is gone that held these, and perhaps some more."""
-        for job in jobs:
-            job.losses += 1
-            job.holder = None
+    def lost_by_worker(self, jobs: Sequence[Job], unseen: int = 0, unheard: Sequence[Said] = ()) -> None:
+        """A worker is gone that held these, and perhaps some more, and whose last words may not have been heard."""
         self.blind_losses += unseen
+        for job in jobs:
+            job.holder = None
+            self.lost(job)
+        for job, _ in unheard:
+            job.losses += 1
+
+    # --- administrators ---
+
+    def rise(self, job: Job) -> None:
+        """It is not buried, as a worker shows who has it."""
+        job.spent = job.buried = 0
+        if job.may_be_buried:
+            job.may_be_buried = job.cancelling = False
+            self.graves.pop(job.number, None)
 
     def cancelled(self, job: Job, known: bool) -> None:
-        """`cancel job` was answered."""
+        """`cancel job`, `cancel schedule` or `delete job` was answered."""
         job.cancelling = False
         if known:
             job.ended = job.ended or self.tick()
             job.confirmed = job.confirmed or self.now
             job.holder = None
-            self.count["cancelled"] += 1
-        elif job.promised:
-            self.complain("lost", f"job {job.number} cannot be cancelled, because it is not known")
+            job.remembered_until = 0.0
+            self.graves.pop(job.number, None)
+        elif self.is_queued(job):
+            self.complain("lost", f"job {job.number} cannot be cancelled, because it is not known: {job!r:.900}")
 
-    # --- after a kill ---
+    def run_now(self, job: Job) -> None:
+        """Somebody is having it run at once."""
+        if job.is_schedule:
+            self.plans.told(job)
+        job.hurried = job.hurried or self.tick()
 
-    def inspect(self, stored: Sequence[StoredJob], survives: str = "everything") -> None:
-        """Hold this against what the store has, and go on from there.
+    def ran_now(self, job: Job, answer: bytes) -> None:
+        """`run now` was answered."""
+        done = answer.startswith(b"OK")
+        self.count["run now"] += done
+        if job.is_schedule:
+            self.plans.answered(job, self.tick(), done)
+        elif done:
+            job.hurry_heard = self.tick()
+        else:
+            job.hurried = 0
+        gone = answer.startswith((b"ERR UNKNOWN_JOB", b"ERR JOB_IS_BURIED"))
+        if gone and (job.promised if job.is_schedule else self.is_queued(job)):
+            self.complain("lost", f"job {job.number} cannot run now: {answer!r}")
 
-        `survives` says what was promised: everything, the oldest (a power cut may cost the newest), or nothing.
-        """
-        found = {job.number for job in stored}
-        for record in stored:
-            self.look_at(record)
-        cut = self.newest_of(found) if survives == "oldest" else self.now + 1
-        for job in list(self.jobs.values()):
-            if job.number in found:
-                self.still_there(job, self.barrier if survives == "everything" else cut, survives)
-            elif job.promised:
-                self.count["lost to a power cut"] += survives != "everything"
-                if survives == "everything" or (survives == "oldest" and job.acknowledged < cut):
-                    self.complain("lost", f"job {job.number} was acknowledged: {job.answers[:1] or job.content}")
-        self.highest = max([self.highest, *self.jobs])
-        self.jobs = {number: self.jobs[number] for number in found}
-        self.met = list(self.jobs.values())
-        self.unanswered.clear()
-        self.refusals.clear()
-        self.barrier = 0
+    def kicking(self, job: Job) -> None:
+        """Somebody is having it tried anew."""
+        job.spent = job.buried = job.failures = 0
+        job.wait_until = 0.0
+        job.kicking = True
+        job.losses_then = job.losses
+        job.may_be_buried = True
 
-    def begin_anew(self, stored: Sequence[StoredJob]) -> None:
-        """Nothing was promised; go on from what the store has."""
-        found = {job.number for job in stored}
-        lost = sum(job.promised and job.number not in found for job in self.jobs.values())
-        self.count["lost to a power cut"] += lost
-        self.jobs.clear()
-        self.unanswered.clear()
-        self.refusals.clear()
-        self.barrier = self.highest = 0
-        for job in stored:
-            names = (job.function, job.unique, job.payload)
-            wish = Submit(*names, priority=job.priority, due=int(job.due), reducer=reducer_of(job), number=job.number)
-            self.jobs[job.number] = Job(job.number, content=wish, acknowledged=self.tick(), losses=job.attempts)
-        self.highest = max(found, default=0)
-        self.met = list(self.jobs.values())
-
-    def look_at(self, stored: StoredJob) -> None:
-        """One job of the store: is it what was asked for?"""
-        new = stored.number not in self.jobs
-        job = self.known(stored.number)
-        parts = {"function": stored.function, "payload": stored.payload}
-        same = [submit for submit in self.candidates(job, parts) if submit.is_stored_as(stored)]
-        found = [submit for submit in same if not (submit.foreground and submit.alone)]
-        if same and not found:
-            self.complain("strange", f"job {job.number} is a foreground job, and was stored")
-        elif not found:
-            self.complain("changed", f"job {job.number} is in the store as {stored!r:.300}; known: {job!r:.700}")
-        if not found:
-            return
-        self.settle(job, found[0])
-        # Of several that look the same, the last to be refused may be the one it was made of.
-        if not job.acknowledged and max(submit.refused or self.now for submit in found) < self.barrier:
-            self.complain("refused", f"job {job.number} was refused, and is in the store all the same: {found!r:.700}")
-        self.count["kept though nobody was told"] += new
-        if stored.attempts > job.losses + self.blind_losses:
-            self.complain(
-                "changed", f"job {job.number} has {stored.attempts} attempts, and was lost {job.losses} times"
-            )
-
-    def newest_of(self, found: set[int]) -> int:
-        """When the newest job was sent that is there; all that was acknowledged before that must be."""
-        jobs = (self.jobs[number] for number in found)
-        return max((job.content.sent for job in jobs if job.content is not None and job.content.alone), default=0)
-
-    def still_there(self, job: Job, sure: int, survives: str) -> None:
-        """It is in the store. If it had ended, its removal was not written in time; it comes back once more."""
-        if job.ended:
-            self.count["repeated"] += 1
-            if job.confirmed and job.confirmed < sure and survives != "nothing":
-                text = f"what was sent at {sure} is in the store, and so is what had ended before that: {job!r:.700}"
-                self.complain("returned", text)
-        job.ended = job.confirmed = 0
-        job.cancelling = False
-        job.holder = None
-        job.acknowledged = job.acknowledged or self.tick()  # who looks into the store knows of it
-        job.answers.clear()
+    def kicked(self, job: Job, done: bool = True) -> None:
+        """It is tried anew, or was not buried."""
+        job.kicking = False
+        job.failures = 0
+        self.count["kicked"] += done
+        if done and not job.cancelling and job.losses == job.losses_then:  # else it may be buried again
+            self.graves.pop(job.number, None)
+            job.may_be_buried = False
+            job.wait_until = 0.0
+            job.kicked = self.tick()
 
 
-def reducer_of(job: StoredJob) -> bytes:
-    """The name of its reducer, empty if there is none."""
-    return dict(fields(job.more)).get(REDUCER, b"")
+def submit_is(submit: Submit, parts: dict[str, bytes]) -> bool:
+    """Whether it is a job like this."""
+    return not submit.is_schedule and all(getattr(submit, name) == value for name, value in parts.items())

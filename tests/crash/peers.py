@@ -11,10 +11,10 @@ import random
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
 from typing import ClassVar
 
-from tests.crash.chronicle import Chronicle, Job, Submit
+from tests.crash.chronicle import Chronicle, Said
+from tests.crash.wanted import Job, Submit
 from tests.crash.wishes import Wishes
 from tests.support import wire
 
@@ -136,9 +136,13 @@ class Client(Peer):
         """Ask for one job."""
         wish = self.wishes.next()
         self.chronicle.submitted(wish)
-        names = [wish.function, wish.unique]
+        names = [b";".join(filter(None, (wish.function, wish.parameters))), wish.unique]
         if wish.due:
             self.say(wire.SUBMIT_JOB_EPOCH, *names, b"%d" % wish.due, payload=wish.payload)
+        elif wish.parameters.startswith(b"cron=") and self.chance.random() < 0.5:
+            fields, _, rest = wish.parameters.removeprefix(b"cron=").partition(b";")
+            names[0] = b";".join(filter(None, (wish.function, rest)))
+            self.say(wire.SUBMIT_JOB_SCHED, *names, *fields.split(b" "), payload=wish.payload)
         elif wish.reducer:
             self.say(wire.SUBMIT_REDUCE_JOB_BACKGROUND, *names, wish.reducer, b"", payload=wish.payload)
         else:
@@ -149,7 +153,7 @@ class Client(Peer):
 
     def ask(self) -> int:
         """Ask after a job that must be there; 0: whatever."""
-        job = self.chronicle.pick(self.chance, lambda _: True)
+        job = self.chronicle.pick(self.chance, self.chronicle.is_queued)
         number = 0 if job is None else job.number
         self.say(wire.GET_STATUS, handle_of(number))
         return number
@@ -192,8 +196,8 @@ class Worker(Peer):
         self.functions = functions
         self.careful = careful
         self.hands: dict[int, Job] = {}
-        self.grabbing: deque[tuple[int, list[Job]]] = deque()  # when it asked, and what it had said to be done
-        self.done: list[Job] = []
+        self.grabbing: deque[tuple[int, list[Said]]] = deque()  # when it asked, and what it had said to be done
+        self.done: list[Said] = []
         self.depth = chance.choice((1, 1, 4, 16))
         self.asleep = False
         self.register()
@@ -248,9 +252,8 @@ class Worker(Peer):
         for _ in range(count):
             number, job = self.hands.popitem()
             handle = handle_of(number)
-            if not job.ended:
-                self.chronicle.ended(job)
-            how = self.chance.random()
+            how = self.chance.random() * (0.3 if job.retries >= 0 and not self.careful else 1)
+            self.done.append((job, self.chronicle.failed(job) if how < 0.15 else self.chronicle.ended(job)))
             if how < 0.1:
                 self.say(wire.WORK_FAIL, handle)
             elif how < 0.15:
@@ -260,46 +263,9 @@ class Worker(Peer):
                     self.say(wire.WORK_DATA, handle, payload=b"some")
                     self.say(wire.WORK_STATUS, handle, b"1", b"2")
                 self.say(wire.WORK_COMPLETE, handle, payload=b"result")
-            self.done.append(job)
 
     def gone(self) -> None:
         """What it held is queued again."""
-        self.chronicle.lost_by_worker(list(self.hands.values()), len(self.grabbing))
+        unheard = [said for _, done in self.grabbing for said in done] + self.done
+        self.chronicle.lost_by_worker(list(self.hands.values()), len(self.grabbing), unheard)
         self.hands.clear()
-
-
-class Administrator(Peer):
-    """Cancels a job now and then, or all that may be cancelled."""
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        chronicle: Chronicle,
-        chance: random.Random,
-        may_cancel: Callable[[Job], bool],
-        thorough: bool = False,
-    ) -> None:
-        super().__init__(sock, chronicle, chance)
-        self.jobs: deque[Job] = deque()
-        self.may_cancel = may_cancel
-        self.thorough = thorough
-
-    def act(self, calm: bool) -> None:
-        """Cancel one, if it is time for that."""
-        if self.jobs:
-            return
-        if self.thorough:
-            self.jobs.extend(job for job in self.chronicle.jobs.values() if job.promised and self.may_cancel(job))
-        elif self.chance.random() < (0.5 if calm else 0.05):
-            job = self.chronicle.pick(self.chance, self.may_cancel)
-            self.jobs.extend([] if job is None else [job])
-        for job in self.jobs:
-            job.cancelling = True
-            self.outgoing += b"cancel job " + handle_of(job.number) + b"\n"
-
-    def digest(self) -> None:
-        """OK, or that there is no such job."""
-        while (end := self.incoming.find(b"\n")) >= 0:
-            line = bytes(self.incoming[: end + 1])
-            del self.incoming[: end + 1]
-            self.chronicle.cancelled(self.jobs.popleft(), line == b"OK\r\n")

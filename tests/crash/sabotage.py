@@ -7,6 +7,8 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from gearfast.store.contract import Batch, Store, StoredJob, StoreSettings
+from tests.crash.wanted import DEAD, ENDED, fields_of, state_in
+from tests.support.records import POLICY, RUN, STATE, field
 
 MakeStore = Callable[[StoreSettings], Store]
 
@@ -110,12 +112,102 @@ class Careless(Broken):
         )
 
 
+class Replaying(Broken):
+    """Changes what the next server gets."""
+
+    async def replay(self) -> AsyncIterator[list[StoredJob]]:
+        """Every job, changed."""
+        async for jobs in self.store.replay():
+            yield [self.changed(job) for job in jobs]
+
+    def changed(self, job: StoredJob) -> StoredJob:
+        """What it gets in place of this."""
+        raise NotImplementedError
+
+
+class Hasty(Replaying):
+    """Forgets when jobs are due."""
+
+    def changed(self, job: StoredJob) -> StoredJob:
+        """At once."""
+        return job._replace(due=0.0) if state_in(fields_of(job)) == 0 else job
+
+
+class Unburying(Replaying):
+    """Forgets that jobs are buried."""
+
+    def changed(self, job: StoredJob) -> StoredJob:
+        """One that has to be done."""
+        more = fields_of(job)
+        return with_fields(job, {**more, STATE: b""}) if state_in(more) == DEAD else job
+
+
+class Miscounting(Broken):
+    """Counts an attempt too many, of one job in fifty."""
+
+    def spoilt(self, batch: Batch) -> Batch:
+        """Some with an attempt more."""
+        return batch._replace(adds=[job._replace(attempts=job.attempts + self.once()) for job in batch.adds])
+
+    def once(self) -> bool:
+        """Now and then."""
+        return self.chance.random() < 0.02
+
+
+class Stubborn(Broken):
+    """Keeps what there was first, of jobs that were replaced."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.seen: set[int] = set()
+
+    def spoilt(self, batch: Batch) -> Batch:
+        """Without what is to replace something."""
+        adds = [job for job in batch.adds if job.number not in self.seen]
+        self.seen.update(job.number for job in adds if b"duplicate=" in fields_of(job).get(POLICY, b""))
+        return batch._replace(adds=adds)
+
+
+class Oblivious(Broken):
+    """Forgets jobs that have ended, though their unique ids stay taken."""
+
+    def spoilt(self, batch: Batch) -> Batch:
+        """What is to be remembered is removed."""
+        ended = [job.number for job in batch.adds if state_in(fields_of(job)) == ENDED]
+        adds = [job for job in batch.adds if job.number not in ended]
+        return batch._replace(removes=batch.removes + ended, adds=adds)
+
+
+class Parentless(Broken):
+    """Forgets which was the last job of a schedule."""
+
+    def spoilt(self, batch: Batch) -> Batch:
+        """None was."""
+        return batch._replace(adds=[self.changed(job) for job in batch.adds])
+
+    def changed(self, job: StoredJob) -> StoredJob:
+        """It has not run yet."""
+        more = fields_of(job)
+        return with_fields(job, {**more, RUN: bytes(8)}) if RUN in more else job
+
+
+def with_fields(job: StoredJob, more: Mapping[int, bytes]) -> StoredJob:
+    """A job with these fields in its record, but for those that are empty."""
+    return job._replace(more=b"\2" + b"".join(field(tag, value) for tag, value in more.items() if value))
+
+
 KINDS: dict[str, type[Broken]] = {
     "early": Early,
     "forgetful": Forgetful,
     "hoarding": Hoarding,
     "uncounted": Uncounted,
     "careless": Careless,
+    "hasty": Hasty,
+    "unburying": Unburying,
+    "miscounting": Miscounting,
+    "stubborn": Stubborn,
+    "oblivious": Oblivious,
+    "parentless": Parentless,
 }
 """By what `--sabotage` calls them."""
 

@@ -8,11 +8,13 @@ import socket
 import time
 from collections.abc import Callable
 
+from tests.crash.administrator import Administrator
 from tests.crash.auditor import Auditor
-from tests.crash.chronicle import Chronicle, Job
+from tests.crash.chronicle import Chronicle
 from tests.crash.nursery import Nursery
-from tests.crash.peers import Administrator, Client, Peer, Worker
-from tests.crash.wishes import FAR, FUNCTIONS, Wishes
+from tests.crash.peers import Client, Peer, Worker
+from tests.crash.wanted import Job
+from tests.crash.wishes import FUNCTIONS, Wishes
 from tests.support.peers import HOST
 
 LONGEST = 60.0
@@ -95,8 +97,7 @@ class Stage:
 
     def may_cancel(self, job: Job) -> bool:
         """What nobody will wait for; and any job, as long as there are always others."""
-        far = job.content is not None and job.content.due > time.time() + FAR / 2
-        return far if self.calm or self.careful else True
+        return job.is_far() if self.calm or self.careful else True
 
     def audit(self) -> bool:
         """Have the jobs counted, as the first of all; return whether that is over."""
@@ -173,5 +174,5 @@ class Stage:
         """Count now and then how much is under way, and be calm when that is enough."""
         now = time.monotonic()
         if now > self.count_again:
-            self.calm = sum(job.promised for job in self.chronicle.jobs.values()) > self.most
+            self.calm = sum(job.is_queued for job in self.chronicle.jobs.values()) > self.most
             self.count_again = now + max(0.01, 20 * (time.monotonic() - now))

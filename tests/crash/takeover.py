@@ -13,7 +13,7 @@ from pathlib import Path
 from gearfast.store.contract import StoredJob
 from tests.crash.nursery import Nursery
 from tests.crash.place import SqlitePlace
-from tests.crash.wishes import FAR
+from tests.crash.wanted import FAR
 from tests.support.peers import HOST, free_port
 from tests.support.wire import connect
 
