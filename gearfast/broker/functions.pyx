@@ -35,7 +35,7 @@ cdef bint functions_open(Functions* functions) noexcept nogil:
     ring_open(&functions.opened, NULL)
     functions.idle_bytes = 0
     functions.forget_at = 0
-    functions.book = RuleBook(NULL, 0)
+    functions.book = RuleBook(NULL, 0, 0, 0)
     return index_open(&functions.names) and index_open(&functions.folded) and index_open(&functions.abilities)
 
 

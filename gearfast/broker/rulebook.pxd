@@ -26,6 +26,8 @@ cdef struct Rule:
 cdef struct RuleBook:
     Rule* rules               # the weakest first; what they point to belongs to whoever has set them
     size_t count
+    size_t once               # looks at a byte that finding what comes of them costs at most: these for each name,
+    size_t each               # and these for each byte of it
 
 # What comes of the rules for a name; NULL: none fits. False: there is no memory.
 cdef bint rulebook_find(const RuleBook* book, Slice name, Rules** found) noexcept nogil

@@ -300,6 +300,23 @@ def test_many_rules_make_the_steps_shorter() -> None:
     assert rules.rulings.apply(0) != 0
 
 
+@pytest.mark.parametrize(
+    ("pattern", "size", "most"), [(b"*a*b", 8000, 33), (b"*" + b"a" * 254, 8000, 1), (b"aa", 8000, 256)]
+)
+def test_long_names_make_the_steps_shorter(pattern: bytes, size: int, most: int) -> None:
+    """A name is held against a pattern in a time that grows with both; one without a star differs soon, or is short."""
+    broker = Broker(b"H:t")
+    names = [b"%05d" % number + b"a" * (size - 5) for number in range(300)]
+    for name in names:
+        broker.create_function(name)
+    rules = Rules(broker)
+    rules.rulings.set([ruled(pattern)])
+    steps, cursor = 1, rules.rulings.apply(0)
+    while cursor:
+        steps, cursor = steps + 1, rules.rulings.apply(cursor)
+    assert 300 // most <= steps <= 300 // most + 2
+
+
 def test_a_function_with_something_left_is_not_dropped() -> None:
     """What is remembered of it, and schedules, would be nobody's."""
     broker = Broker(b"H:t")
