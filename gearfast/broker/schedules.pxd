@@ -17,6 +17,7 @@ cdef struct Schedule:
     Ring undated                  # among those without a date
     size_t position               # in the heap; NOT_THERE: in none
     double due                    # wall clock seconds
+    uint64_t zone                 # a hash of the zone in which that was counted
     double fired                  # when it was due last; 0: never
     uint64_t run                  # number of the last job that came of it; 0: none yet
     uint64_t runs                 # since the start of the server
@@ -34,8 +35,10 @@ cdef Schedule* schedules_find(const Schedules* schedules, const Function* functi
 # The job has its unique id and its home; it has no date yet, and is SCHEDULED.
 cdef Schedule* schedules_add(Schedules* schedules, Job* job) noexcept nogil
 cdef void schedules_remove(Schedules* schedules, Job* job) noexcept nogil
-# It is due then; infinity: never again. Without memory it has no date, and waits for one as before.
+# It is due then, by its zone of now; infinity: never again. Without memory it has no date, and waits for one as before.
 cdef void schedules_date(Schedules* schedules, Schedule* schedule, double when) noexcept nogil
+# Its date was counted in another zone than holds for it now, and is not over.
+cdef bint schedule_is_misdated(const Schedule* schedule, double wall) noexcept nogil
 # It waits for another date; it has missed none.
 cdef void schedules_wait(Schedules* schedules, Schedule* schedule) noexcept nogil
 # When it is due next; 0: it waits for a date, or is never due again.

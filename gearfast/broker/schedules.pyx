@@ -4,10 +4,12 @@ from libc.math cimport INFINITY
 from libc.stdlib cimport calloc, free
 
 from gearfast.broker.job cimport NOT_THERE, SCHEDULED, job_unique
+from gearfast.broker.rules cimport rule_of
 from gearfast.ground.heap cimport heap_close, heap_open, heap_pop_due, heap_push, heap_remove
 from gearfast.ground.index cimport index_add, index_chain, index_close, index_open, index_remove, keyed_hash
-from gearfast.ground.ring cimport ring_append, ring_leave, ring_open
+from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave, ring_open
 from gearfast.ground.slice cimport same_bytes
+from gearfast.protocol.parameters cimport TZ, Parameters
 
 
 cdef bint schedules_open(Schedules* schedules) noexcept nogil:
@@ -68,10 +70,20 @@ cdef void schedules_remove(Schedules* schedules, Job* job) noexcept nogil:
 cdef void schedules_date(Schedules* schedules, Schedule* schedule, double when) noexcept nogil:
     schedules_wait(schedules, schedule)
     schedule.due = when
+    schedule.zone = zone_hash(schedule.job)
     if not when < INFINITY or heap_push(&schedules.due, when, schedule.job.number, schedule, &schedule.position):
         ring_leave(&schedule.undated)
     else:
         schedule.position = NOT_THERE
+
+
+cdef uint64_t zone_hash(const Job* job) noexcept nogil:
+    cdef const Parameters* rule = rule_of(job, TZ)
+    return 0 if rule == NULL else keyed_hash(rule.tz.data, rule.tz.size)
+
+
+cdef bint schedule_is_misdated(const Schedule* schedule, double wall) noexcept nogil:
+    return ring_empty(&schedule.undated) and not schedule.due <= wall and schedule.zone != zone_hash(schedule.job)
 
 
 cdef void schedules_wait(Schedules* schedules, Schedule* schedule) noexcept nogil:

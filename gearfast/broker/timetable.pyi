@@ -22,6 +22,13 @@ class Timetable:
         last; a ``due`` that is later and has passed was missed. An empty zone is the server's own.
         """
 
+    def misdated(self, start: int, wall: float) -> tuple[int, list[tuple[int, bytes, bytes, float]]]:
+        """Look at some of them, and return those whose date was counted in another zone than holds for them by now.
+
+        The cursor to go on from comes first; 0 begins and ends. ``(number, cron, zone, fired)`` as of `undated`; one
+        that is due by ``wall`` is left out, as it gets another date anyway.
+        """
+
     def date(self, number: int, when: float, now: float) -> None:
         """Have it fire then; infinity: never again. ``now`` is in monotonic seconds."""
 

@@ -5,10 +5,13 @@ from gearfast.broker.job cimport SCHEDULED, Job, job_policy, job_unique
 from gearfast.broker.functions cimport Function
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.rules cimport rule_of
-from gearfast.broker.schedules cimport schedules_date
-from gearfast.ground.index cimport Cursor, cursor_number, cursor_of
+from gearfast.broker.schedules cimport schedule_is_misdated, schedules_date
+from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
 from gearfast.ground.ring cimport Ring
 from gearfast.protocol.parameters cimport CATCHUP, TZ, Parameters
+
+cdef enum:
+    LOOKED_AT = 50            # schedules, for one step
 
 
 cdef bytes zone_of(const Job* job):
@@ -42,6 +45,19 @@ cdef class Timetable:
                           schedule.fired, bool(catchup != NULL and catchup.once)))
             link = link.next
         return found
+
+    def misdated(self, start, double wall):
+        cdef Cursor cursor = cursor_of(start)
+        cdef Node* found[LOOKED_AT]
+        cdef int count = index_scan(&self.broker.schedules.known, &cursor, found, LOOKED_AT), at
+        return cursor_number(cursor), [
+            self.dated_row(<const Schedule*>found[at])
+            for at in range(count) if schedule_is_misdated(<const Schedule*>found[at], wall)
+        ]
+
+    cdef tuple dated_row(self, const Schedule* schedule):
+        cdef Slice cron = job_policy(schedule.job).asked.cron
+        return schedule.job.number, cron.data[:cron.size], zone_of(schedule.job), schedule.fired
 
     def date(self, number, double when, double now):
         cdef Job* job

@@ -26,6 +26,7 @@ class Calendar:
         self.dated: Callable[[], None] | None = None
         self.timetable = Timetable(broker)
         self.waits = False
+        self.cursor: int | None = None  # how far it has looked for another zone; None: it does not
 
     def start(self, dated: Callable[[], None]) -> None:
         """Give dates from now on; ``dated`` is called when some have got one: something is due earlier than before."""
@@ -57,6 +58,30 @@ class Calendar:
         if len(undated) > SOME:
             self.date_soon()
         self.dated()
+
+    def zones_changed(self) -> None:
+        """Other zones may hold for functions now: schedules that follow them get another date.
+
+        Until then they keep the one that they have, so that none is missed meanwhile.
+        """
+        busy = self.cursor is not None
+        self.cursor = 0
+        if not busy:
+            self.change_some()
+
+    def change_some(self) -> None:
+        """Look at some of them, and come again if there are more."""
+        if self.dated is None or self.cursor is None:
+            return
+        now = wall()
+        cursor, found = self.timetable.misdated(self.cursor, now)
+        for number, cron, zone, fired in found:
+            self.timetable.date(number, following(cron, zone, fired, now), monotonic())
+        self.cursor = cursor or None
+        if self.cursor is not None:
+            asyncio.get_running_loop().call_soon(self.change_some)
+        if found:
+            self.dated()
 
 
 def following(cron: bytes, zone: bytes, fired: float, now: float) -> float:

@@ -140,7 +140,7 @@ class Server:
                 await self.replay(self.writer)
             else:
                 self.policies.start({}, None)
-            self.policies.followed = self.turn.rest
+            self.policies.followed = self.followed
             self.calendar.start(self.turn.rest)
             for plugin in self.plugins:
                 await plugin.start(self)
@@ -153,6 +153,11 @@ class Server:
         self.addresses = [name_of(listener) for listener in self.listeners]
         for listener in self.listeners:
             self.accept_from(listener)
+
+    def followed(self) -> None:
+        """Functions follow other policies now."""
+        self.turn.rest()
+        self.calendar.zones_changed()
 
     async def replay(self, writer: Writer) -> None:
         """Have the store's jobs; `stop` ends that too."""

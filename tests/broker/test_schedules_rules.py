@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.broker.test_schedules import START, Play, follow
+import math
+
+from tests.broker.test_schedules import START, Play, follow, number_of
 from tests.support.brokering import payloads
 
 
@@ -48,3 +50,31 @@ def test_what_holds_for_all_jobs_of_a_function_holds_for_runs() -> None:
     shown = play.broker.show_job(play.row(handle)[7])
     assert shown is not None
     assert (shown[0], shown[2], shown[6]) == ("delayed", 0, START + 1 + 60)
+
+
+def test_those_are_misdated_whose_zone_has_changed_since_they_got_their_date() -> None:
+    play = Play()
+    follows, own = play.submit(), play.submit(b"tz=Asia/Tokyo", b"own")
+    undated = play.submit(unique=b"undated", due=0)
+    never = play.submit(unique=b"never")
+    play.date(never, math.inf)
+    over = play.submit(unique=b"over", due=1.0)
+
+    def misdated(wall: float = play.wall) -> set[int]:
+        cursor, found = play.timetable.misdated(0, wall)
+        assert cursor == 0
+        assert {row[1:] for row in found} <= {(b"* * * * *", b"Asia/Tokyo", 0.0), (b"* * * * *", b"", 0.0)}
+        return {row[0] for row in found}
+
+    assert misdated() == set()
+    follow(play, b"tz=Asia/Tokyo", None)
+    assert misdated() == {number_of(handle) for handle in (follows, never, over)}
+    assert misdated(play.wall + 1.0) == {number_of(handle) for handle in (follows, never)}
+    for handle in (follows, never, undated):
+        play.date(handle)
+    assert misdated() == {number_of(over)}
+    follow(play, b"retries=1", None)
+    assert misdated() == {number_of(handle) for handle in (follows, never, undated)}
+    play.timetable.cancel(never)
+    assert misdated() == {number_of(handle) for handle in (follows, undated)}
+    assert play.row(own)[5] == b"Asia/Tokyo"

@@ -141,6 +141,42 @@ def test_a_schedule_fires_in_the_zone_of_its_function() -> None:
     played(scene)
 
 
+async def due_times(client: Talk) -> dict[str, str]:
+    """At what time of day each schedule is due next, by its unique id."""
+    rows = [row.split("\t") for row in await lines(client, "show schedules")]
+    return {row[3]: row[0][11:16] for row in rows}
+
+
+@pytest.mark.parametrize("where", ["admin", "file"])
+def test_schedules_that_follow_a_zone_are_dated_anew_when_it_changes(where: str, tmp_path: Path) -> None:
+    config = with_file(tmp_path, "")
+
+    async def say(server: Server, client: Talk, zone: str) -> None:
+        if where == "admin":
+            assert await lines(client, f"policy f tz={zone}") == ["OK"]
+        else:
+            file_of(tmp_path, f'[functions.f]\ntz = "{zone}"\n' if zone else "")
+            server.reload()
+        assert (await lines(client, "policy f"))[-1] != "", "a turn later it holds"
+
+    async def scene(server: Server, client: Talk) -> None:
+        await say(server, client, "Asia/Tokyo")
+        for name, unique in (
+            ("f;cron=0 3 * * *", "follows"),
+            ("f;cron=0 3 * * *;tz=UTC", "own"),
+            ("g;cron=0 3 * * *", "g"),
+        ):
+            assert (await client.call(wire.SUBMIT_JOB_BG, name, unique, payload="")).name == "JOB_CREATED"
+        before = await due_times(client)
+        assert (before["follows"], before["own"]) == ("18:00", "03:00")
+        await say(server, client, "Asia/Kolkata")
+        assert await due_times(client) == {**before, "follows": "21:30"}
+        await say(server, client, "")
+        assert await due_times(client) == {**before, "follows": before["g"]}
+
+    played(scene, config)
+
+
 def test_a_file_is_read_again_and_a_bad_one_changes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = with_file(tmp_path, '[functions."*"]\nretries = 1\n')
 

@@ -388,6 +388,27 @@ def test_very_many_get_their_dates_some_at_a_time() -> None:
     played(scene)
 
 
+def test_very_many_get_their_dates_in_another_zone_some_at_a_time_and_none_is_without_one() -> None:
+    async def scene(server: Server, client: Talk) -> None:
+        many = 5 * calendar.SOME + 7
+        for number in range(many):
+            client.say(wire.SUBMIT_JOB_BG, f"f;cron={number % 60} 3 * * *", str(number), payload="x")
+        assert {(await client.hear()).name for _ in range(many)} == {"JOB_CREATED"}
+        before = {row[1]: row[0] for row in schedules(server)}
+        server.policies.set(b"f", {"tz": "Asia/Kolkata"})
+        server.calendar.zones_changed()
+        server.policies.set(b"f", {"tz": "Asia/Tokyo"})  # while it is busy with the one before
+        server.calendar.zones_changed()
+        while server.calendar.cursor is not None:
+            assert Timetable(server.broker).undated(1) == []
+            server.calendar.change_some()
+        after = {row[1]: row[0] for row in schedules(server)}
+        assert {datetime.fromtimestamp(due, UTC).hour for due in after.values()} == {18}
+        assert all(after[handle] != due for handle, due in before.items())
+
+    played(scene)
+
+
 def test_the_calendar_goes_on_when_a_zone_is_there_no_more(caplog: pytest.LogCaptureFixture) -> None:
     assert calendar.following(b"* * * * *", b"Europe/Nowhere", 0.0, 1e9) == float("inf")
     assert "A schedule does not fire any more: tz has to be a zone" in caplog.text
