@@ -13,7 +13,9 @@ from gearfast.server.commands import END, Answer, Answerer
 if TYPE_CHECKING:
     from gearfast.server.session import Session
 
-CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
+MAY_CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
+CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\udc80-\udc9f]")
+"""What a terminal may obey: C0 and C1, those of UTF-8 and bytes that are none of its letters' (``surrogateescape``)."""
 OK: Final = b"OK\r\n"
 READ: Final = 70
 """Bytes of what was read that a line repeats; a handle has fewer."""
@@ -27,7 +29,14 @@ T = TypeVar("T")
 
 def shown(name: bytes) -> bytes:
     r"""Return a name as it stands in a line: what would end the line, or move a terminal's cursor, as ``\x0a``."""
-    return CONTROL.sub(lambda found: b"\\x%02x" % found[0][0], name)
+    if MAY_CONTROL.search(name) is None:
+        return name
+    return CONTROL.sub(spelled, name.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def spelled(found: re.Match[str]) -> str:
+    """Return a letter byte by byte."""
+    return "".join(f"\\x{byte:02x}" for byte in found[0].encode("utf-8", "surrogateescape"))
 
 
 def read(word: bytes) -> str:
@@ -37,7 +46,7 @@ def read(word: bytes) -> str:
 
 def error(code: str, text: str) -> bytes:
     """Return a line that says what was wrong, and what would be right."""
-    return f"ERR {code} {text}\r\n".encode("utf-8", "backslashreplace")
+    return b"ERR %b %b\r\n" % (code.encode(), shown(text.encode("utf-8", "backslashreplace")))
 
 
 def usage(form: str) -> bytes:

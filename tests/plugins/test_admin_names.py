@@ -1,7 +1,7 @@
 r"""Names come from peers: whatever stands in one, an answer to an administrator has a line for each thing it tells.
 
-What would end a line or a table, part figures, or move a terminal's cursor is shown as ``\x0a``. Packets carry names as
-they are.
+What would end a line or a table, part figures, or move a terminal's cursor is shown as ``\x0a``; letters of UTF-8 are
+what they are. Packets carry names as they are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ NAMES = {
     b"\x7f\x01": rb"\x7f\x01",
     b"100%s%n": b"100%s%n",
     b".": b".",
-    b"\xff\xfe\x80": b"\xff\xfe\x80",
+    b"\xff\xfe\xa0": b"\xff\xfe\xa0",
+    b"\x9b2J\x80\x9f\xa0": rb"\x9b2J\x80\x9f" + b"\xa0",
+    "\x9b2J\x80\x9f\xa0".encode(): rb"\xc2\x9b2J\xc2\x80\xc2\x9f" + "\xa0".encode(),
+    "ÀßěÛ€🛀".encode() + b"\xe2\x82": "ÀßěÛ€🛀".encode() + rb"\x82".replace(b"\\", b"\xe2\\"),
+    b"\xed\xa0\x9b2J": b"\xed\xa0" + rb"\x9b2J",
     "größe/大きさ".encode(): "größe/大きさ".encode(),
     rb"App\Jobs\Mail": rb"App\Jobs\Mail",
     b"n" * 8000: b"n" * 8000,
