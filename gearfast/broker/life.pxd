@@ -36,6 +36,7 @@ cdef class Life(Aside):
     # With another payload, time and priority, and a fresh set of tries; it waits, and no client for it. Returns what it is now;
     # NULL: there is no memory, and it is as it was.
     cdef Job* supersede(self, Job* job, const Submission* wanted, double now) noexcept nogil
+    cdef bint has_room(self, Job* other, double due, double now) noexcept nogil
     # It becomes one of another function, found by its unique id there unless another one is.
     cdef void rehome(self, Job* job, Function* function) noexcept nogil
     # --- its end ---

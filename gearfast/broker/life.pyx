@@ -43,7 +43,7 @@ from gearfast.broker.functions cimport (
 from gearfast.broker.job cimport (
     DEAD, DELAYED, ENDED, EXPIRES, HAS_POLICY, NOT_THERE, QUEUED, RETRYING, RUNNING, SCHEDULED, Job, Run, job_expiry,
 )
-from gearfast.broker.keeping cimport is_background, keeping_replace, keeping_restore
+from gearfast.broker.keeping cimport is_background, is_gathered, keeping_replace, keeping_restore
 from gearfast.broker.lost cimport lost_expects, lost_remember
 from gearfast.broker.party cimport Party, holds
 from gearfast.broker.past cimport HANDED_BACK, Loss, past_note, words_of_loss
@@ -217,15 +217,25 @@ cdef class Life(Aside):
         cdef Slice key = unique_key(wanted.unique, wanted.payload)
         if other == NULL:
             return NULL
+        keeping_replace(other, job)
+        if not self.has_room(other, wanted.due, now):
+            self.displace(other)
+            self.unmake(other)
+            return NULL
         self.displace(job)
         unique_give_up(&self.uniques, job)
-        keeping_replace(other, job)
         self.take_place(job, other)
         unique_take(&self.uniques, other, unique_hash(key))
-        if wanted.due <= 0 or not self.postpone(other, wanted.due):
+        if other.state != DELAYED:
             self.enqueue(other, now)
-        self.outbox.gather_again(other, now)
         return other
+
+    cdef bint has_room(self, Job* other, double due, double now) noexcept nogil:
+        """It is among what is due later, if it is, and on its way to the store. False: it is not, for want of memory."""
+        if due > 0 and not self.postpone(other, due):
+            return False
+        self.outbox.gather_again(other, now)
+        return is_gathered(other) or self.outbox.quiet or not self.outbox.on or not is_background(other)
 
     cdef void rehome(self, Job* job, Function* function) noexcept nogil:
         cdef Function* before = <Function*>job.home

@@ -39,7 +39,9 @@ cdef class Submits(Leaving):
             job = unique_find(&self.uniques, function, wanted.unique, wanted.payload, hash)
             if job != NULL:
                 out[0] = job
-                return COALESCED if self.join(out, client, wanted, now) else NO_MEMORY
+                if self.join(out, client, wanted, now):
+                    return COALESCED
+                return NO_MEMORY_LEFT if self.crowded else NO_MEMORY
         room = room_for(self, function, wanted)
         if room != CREATED:
             return room
@@ -77,7 +79,7 @@ cdef class Submits(Leaving):
         if not wanted.background:
             return self.wait_for(job, client)
         if wanted.replaces and job.state <= RETRYING and job.state != RUNNING and job.waiters == NULL:
-            found[0] = self.supersede(job, wanted, now)
+            found[0] = NULL if self.crowded else self.supersede(job, wanted, now)
             return found[0] != NULL
         return is_background(job) or self.keep(job, now)
 

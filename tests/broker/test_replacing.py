@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gearfast import Broker, InProcessPeer, Report
@@ -9,6 +11,7 @@ from gearfast.broker.broker import Reported
 from gearfast.broker.deadletters import DeadLetters
 from gearfast.broker.events import Kind
 from tests.support.brokering import functions, grabbed, payloads, peer_for
+from tests.support.short_memory import without_memory
 
 NOW = 1000.0
 REPLACE = b"duplicate=replace"
@@ -241,3 +244,24 @@ def test_ten_thousand_are_replaced_again_and_again(broker: Broker, client: InPro
     worker = peer_for(broker, b"f")
     assert payloads(worker, 20_000) == [b"2"] * 10_000
     assert functions(broker)[b"f"] == (10_000, 10_000, 1, (0, 0, 0))
+
+
+def test_without_memory_it_stays_as_it_was_and_the_client_is_told(tmp_path: Path) -> None:
+    """Whichever request of the broker for memory is refused: see tests/support/replacing_without_memory.py."""
+    done = without_memory(tmp_path, "tests.support.replacing_without_memory")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("state", ["queued", "delayed", "retrying"])
+def test_when_memory_is_short_none_is_replaced(broker: Broker, state: str) -> None:
+    """A replacement may be of any size, so it is refused as another job is; what joins takes nothing."""
+    client = InProcessPeer(broker)
+    handle = waiting(broker, client, state)
+    before = figures(broker, handle)
+    broker.crowded = True
+    assert client.submit(b"f", b"new", b"u", background=True, parameters=REPLACE, now=NOW) is None
+    assert put(client, b"new", b"") == handle
+    assert figures(broker, handle) == before
+    broker.crowded = False
+    assert put(client, b"new") == handle
+    assert figures(broker, handle)["bytes"] == 3
