@@ -47,7 +47,7 @@ class DeadLetters:
         add("buried", self.buried, "[NAME] [LIMIT]", DEAD_ROWS)
         add("show buried", self.show, "HANDLE", "all of one buried job, and the beginning of its payload")
         add("kick", action(self.kick), "NAME [N]", "has buried jobs tried anew, the oldest first")
-        add("kick job", action(self.kick_job), "HANDLE", "has one buried job tried anew")
+        add("kick job", action(self.kick_job), "HANDLE", "has one buried job tried anew (kick job [N]: those of `job`)")
         add("purge", action(self.purge), "NAME", "forgets the buried jobs of a function")
         add("delete", action(self.delete), "", "")
         add("delete job", action(self.delete), "HANDLE", "forgets one buried job")
@@ -105,9 +105,11 @@ class DeadLetters:
         return self.in_steps(lambda step: self.letters.kick(words[1], step, monotonic()), most)
 
     def kick_job(self, words: list[bytes], session: "Session") -> Answer:
-        """``kick job HANDLE``."""
+        """``kick job HANDLE``; without a handle, which is never a number alone, it is ``kick NAME [N]`` for ``job``."""
+        if len(words) == 2 or (len(words) == 3 and words[2].isdigit()):
+            return self.kick(words, session)
         if len(words) != 3:
-            return usage("kick job HANDLE")
+            return usage("kick job HANDLE; or kick NAME [N]")
         return OK if self.letters.kick_job(words[2], monotonic()) else not_buried(words[2])
 
     def purge(self, words: list[bytes], session: "Session") -> Answer:

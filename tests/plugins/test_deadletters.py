@@ -102,6 +102,30 @@ def test_buried_jobs_are_listed_the_latest_first() -> None:
     played(scene)
 
 
+@pytest.mark.parametrize("name", ["job", "Job"])
+def test_a_function_may_be_called_job(name: str) -> None:
+    """What is behind it is a handle, unless it is a number, or nothing."""
+
+    async def scene(server: Server, client: Talk) -> None:
+        handles = [await bury(server, client, name) for _ in range(8)]
+        other = await bury(server, client, "other")
+        assert await lines(client, f"kick {name} {handles[7]}") == ["OK"]
+        assert await lines(client, f"kick {name} {other}") == ["OK"]
+        assert await lines(client, f"kick {name} 2") == ["OK 2"]
+        assert await lines(client, f"kick {name} 2 --json") == ['{"ok": true, "count": 2}']
+        assert await lines(client, f"kick {name}") == ["OK 3"]
+        assert await lines(client, f"kick {name} --json") == ['{"ok": true, "count": 0}']
+        assert await lines(client, f"kick {name} x") == [
+            "ERR UNKNOWN_JOB no job x is buried: `buried` lists those that are"
+        ]
+        assert await lines(client, f"kick {name} 1 2") == [
+            "ERR INVALID_ARGUMENTS write: kick job HANDLE; or kick NAME [N]"
+        ]
+        assert server.broker.dead == 0
+
+    played(scene)
+
+
 def test_jobs_are_kicked_purged_and_deleted() -> None:
     async def scene(server: Server, client: Talk) -> None:
         letters = DeadLetters(server.broker)
@@ -240,7 +264,7 @@ def test_names_and_errors_forge_no_line() -> None:
         ("kick f -1", "INVALID_ARGUMENTS write: kick NAME [N]"),
         ("kick f 1 2", "INVALID_ARGUMENTS write: kick NAME [N]"),
         ("kick f 10000000000", "INVALID_ARGUMENTS write: kick NAME [N]"),
-        ("kick job", "INVALID_ARGUMENTS write: kick job HANDLE"),
+        ("kick job 10000000000", "INVALID_ARGUMENTS write: kick NAME [N]"),
         ("kick job a b c d e", "INVALID_ARGUMENTS write: kick job HANDLE"),
         ("kick job H:x:1", "UNKNOWN_JOB no job H:x:1 is buried"),
         ("purge", "INVALID_ARGUMENTS write: purge NAME"),
