@@ -18,7 +18,7 @@ from gearfast.errors import ConfigError
 from gearfast.ground.glob import matches
 from gearfast.logs import NOTICE
 from gearfast.protocol import parameters
-from gearfast.server.policyfile import LONGEST, MOST_STARS, check_value, read_policy_file
+from gearfast.server.policyfile import LONGEST, check, check_value, read_policy_file
 
 log = logging.getLogger("gearfast")
 
@@ -206,14 +206,6 @@ def strength(pattern: bytes) -> tuple[bool, int, int, bytes]:
 def is_wild(pattern: bytes) -> bool:
     """Say whether it stands for other names than itself; a longer one cannot."""
     return len(pattern) <= LONGEST and bool(WILD.search(pattern))
-
-
-def check(pattern: bytes) -> None:
-    """Raise ValueError for a pattern that is too long, or has too many stars; a name has neither limit."""
-    if len(pattern) > LONGEST and (b"*" in pattern or b"?" in pattern or b"[" in pattern):
-        raise ValueError(f"a pattern may have {LONGEST} bytes")
-    if pattern.count(b"*") > MOST_STARS:
-        raise ValueError(f"a pattern may have {MOST_STARS} stars")
 
 
 def covers(pattern: bytes, other: bytes, wild: bool) -> bool:

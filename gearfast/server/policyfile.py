@@ -41,9 +41,11 @@ def values_of(path: str, text: str, pattern: str, values: Any) -> dict[str, str]
     if not isinstance(values, dict):
         line = line_of(text, ("functions", pattern))
         raise ConfigError(f"{path}, line {line}: {quoted(pattern)} is no table: write [functions.{quoted(pattern)}]")
-    if len(pattern.encode()) > LONGEST or pattern.count("*") > MOST_STARS:
+    try:
+        check(pattern.encode())
+    except ValueError as error:
         line = line_of(text, ("functions", pattern))
-        raise ConfigError(f"{path}, line {line}: a pattern has at most {LONGEST} bytes and {MOST_STARS} stars")
+        raise ConfigError(f"{path}, line {line}: {error}") from None
     found = {}
     for key, value in values.items():
         try:
@@ -59,6 +61,14 @@ def values_of(path: str, text: str, pattern: str, values: Any) -> dict[str, str]
             named = key if key.isidentifier() else quoted(key)
             raise ConfigError(f"{path}, line {line}, [functions.{quoted(pattern)}] {named}: {error}") from None
     return found
+
+
+def check(pattern: bytes) -> None:
+    """Raise ValueError for a pattern that is too long, or has too many stars; a name has neither limit."""
+    if len(pattern) > LONGEST and (b"*" in pattern or b"?" in pattern or b"[" in pattern):
+        raise ValueError(f"a pattern may have {LONGEST} bytes")
+    if pattern.count(b"*") > MOST_STARS:
+        raise ValueError(f"a pattern may have {MOST_STARS} stars")
 
 
 def check_value(key: str, value: str) -> None:

@@ -7,8 +7,10 @@ from time import monotonic
 
 import pytest
 
+from gearfast import Broker
 from gearfast.errors import ConfigError
 from gearfast.protocol import parameters
+from gearfast.server.policies import Policies
 from gearfast.server.policyfile import read_policy_file
 from tests.server.test_policies import file_of
 
@@ -113,3 +115,34 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b'[functions."\xe4"]\nretries = 1\n')
     with pytest.raises(ConfigError, match="cannot be read: 'utf-8' codec"):
         read_policy_file(str(tmp_path / "latin"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("n" * 8000, None),
+        ("ü" * 200, None),
+        ("n" * 254 + "*", None),
+        ("n" * 255 + "*", "a pattern may have 255 bytes"),
+        ("ü" * 127 + "??", "a pattern may have 255 bytes"),
+        ("[" + "n" * 255, "a pattern may have 255 bytes"),
+        ("*a" * 16, None),
+        ("*a" * 17, "a pattern may have 16 stars"),
+    ],
+    ids=lambda given: str(given)[-20:],
+)
+def test_the_file_takes_the_names_and_patterns_that_an_administrator_may_say(
+    tmp_path: Path, pattern: str, said: str | None
+) -> None:
+    path = file_of(tmp_path, f'# policies\n[functions."{pattern}"]\nretries = 1\n')
+    policies = Policies(Broker(b"H:t"), "")
+    if said is None:
+        assert read_policy_file(str(path)) == {pattern.encode(): {"retries": "1"}}
+        policies.set(pattern.encode(), {"retries": "1"})
+        assert policies.said[pattern.encode()].values == {"retries": "1"}
+    else:
+        with pytest.raises(ConfigError) as caught:
+            read_policy_file(str(path))
+        assert str(caught.value) == f"{path}, line 2: {said}"
+        with pytest.raises(ValueError, match=said):
+            policies.set(pattern.encode(), {"retries": "1"})
