@@ -349,7 +349,7 @@ STORE_OPTIONS = Group(
 STORE_HELP = {
     "list": "One line per job: handle, priority, when it is due, attempts, bytes of payload, function, unique id. "
     "Jobs that gearmand has there, and a start would take over, have no handle.",
-    "count": "How many jobs there are, by function and priority.",
+    "count": "How many jobs there are, by function and priority, and how many schedules, buried and ended jobs.",
     "export": "Every job as a line of JSON.",
     "import [FILE|-]": "Read such lines, from standard input unless there is a FILE, and add the jobs to the store. "
     "Nothing is written when a line cannot be read.",

@@ -45,6 +45,17 @@ COMMANDS = {
 }
 """What there is to do, and the options that go with it."""
 
+COUNTED = {
+    **{priority: priority for priority in PRIORITIES},
+    "due later": "due later",
+    "total": "total",
+    "schedule": "schedules",
+    "buried": "buried",
+    "ended": "ended",
+    "unreadable": "unreadable",
+}
+"""Columns of the table that ``count`` prints: jobs first, then what is none to be done, by its state (state_of)."""
+
 
 class GivesBack(Protocol):
     """A store that can turn its jobs into gearmand's own."""
@@ -260,21 +271,23 @@ def row_of(job: StoredJob, prefix: bytes, width: int) -> bytes:
 
 
 async def count_jobs(jobs: AsyncIterator[StoredJob], errand: Errand, prefix: str) -> None:
-    """Print a table: jobs by function and priority, and how many of them are not due yet."""
+    """Print a table: jobs by function and priority, how many of them are not due yet, and what is no job to be done."""
     now = wall()
-    rows: dict[tuple[bytes, bool], Counter[int]] = {}
-    total = Counter[int]()
-    later = len(PRIORITIES)
+    rows: dict[tuple[bytes, bool], Counter[str]] = {}
+    total = Counter[str]()
     async for job in jobs:
+        state = state_of(job.more)
         for counter in (rows.setdefault((job.function, not job.number), Counter()), total):
-            counter[job.priority] += 1
-            counter[later] += job.due > now
-    lines: list[tuple[str, ...]] = [(*PRIORITIES, "due later", "total", "function")]
+            if state != "job":
+                counter[state] += 1
+                continue
+            counter[PRIORITIES[job.priority]] += 1
+            counter["due later"] += job.due > now
+            counter["total"] += 1
     named = [(f"{shown(name)} {GEARMANDS}" if left else shown(name), rows[name, left]) for name, left in sorted(rows)]
-    for name, counter in [*named, ("(all)", total)]:
-        figures = [counter[priority] for priority in range(len(PRIORITIES))]
-        lines.append((*map(str, figures), str(counter[later]), str(sum(figures)), name))
-    widths = [max(len(line[column]) for line in lines) for column in range(5)]
+    lines = [(*COUNTED.values(), "function")]
+    lines += [(*(str(counter[kind]) for kind in COUNTED), name) for name, counter in [*named, ("(all)", total)]]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COUNTED))]
     for line in lines:
         cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=False)]
         sys.stdout.buffer.write("  ".join([*cells, line[-1]]).encode() + b"\n")

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from gearfast.cli.jobfile import first_line, line_of
+from gearfast.store.contract import StoredJob
 from gearfast.store.record import state_of
 from tests.cli.test_store_program import run
 from tests.support.memory_store import AWKWARD, Memory, do, file_of
-from tests.support.states import STATES, one_of_each
+from tests.support.states import FAR, STATES, one_of_each
 
 
 def test_the_list_says_what_each_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,6 +25,20 @@ def test_the_list_says_what_each_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].endswith("  report  u")
     assert do("list --json --function=mail", Memory(one_of_each(), prefix="H:a")) == 0
     assert json.loads(capsys.readouterr().out)["state"] == "buried"
+
+
+def test_the_count_has_a_column_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    """A schedule that is due later is no job that is."""
+    unreadable = StoredJob(9, b"mail", b"", 0, FAR, 0, b"", b"\xff")
+    assert do("count", Memory([*one_of_each(), unreadable], prefix="H:a")) == 0
+    assert capsys.readouterr().out == (
+        "high  normal  low  due later  total  schedules  buried  ended  unreadable  function\n"
+        "   0       0    0          0      0          0       1      0           1  mail\n"
+        "   0       0    0          0      0          0       0      1           0  pay\n"
+        "   0       1    0          0      1          0       0      0           0  plain\n"
+        "   0       1    0          0      1          1       0      0           0  report\n"
+        "   0       2    0          0      2          1       1      1           1  (all)\n"
+    )
 
 
 def test_what_cannot_be_read_is_listed_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
