@@ -13,7 +13,7 @@ from gearfast.cli.progress import Progress
 from gearfast.config import HANDLE_PREFIX_SIZE, MIB
 from gearfast.errors import ConfigError, StoreError
 from gearfast.store.contract import CEILING, PREFIX, Batch, Store, StoredJob, ceiling_of
-from gearfast.store.record import state_of
+from gearfast.store.record import run_of, state_of, with_run
 
 BATCH_JOBS = 5000
 """Jobs written together: a commit costs as much for one."""
@@ -85,6 +85,8 @@ class Import:
         """What jobs are there already: their numbers, and a fingerprint of the rest."""
         self.schedules: set[tuple[bytes, bytes]] = set()
         """Functions and unique ids of schedules: of each there is one."""
+        self.runs: dict[tuple[bytes, int], int] = {}
+        """Prefixes and numbers of last runs of schedules in the file; and their numbers in the store, 0: none yet."""
         self.added = self.there = self.renumbered = self.bad = 0
         self.finished = False
 
@@ -100,6 +102,9 @@ class Import:
                 if at % BREATH == 0:
                     await asyncio.sleep(0)
                 self.top = max(self.top, entry.job.number)
+                run = run_of(entry.job.more)
+                if run:
+                    self.runs[entry.prefix, run] = 0
                 progress.add(1)
         if complain is not None and self.bad > NAMED:
             complain(f"{source.name}: {counted(self.bad - NAMED, 'more bad line')}")
@@ -137,7 +142,7 @@ class Import:
     # --- the store ---
 
     async def write(self, source: Input, existing: AsyncIterator[StoredJob]) -> None:
-        """Add the jobs of the file, in its order; ``existing`` are those that the store has."""
+        """Add the jobs of the file; ``existing`` are those that the store has."""
         async for job in existing:
             self.known[job.number] = fingerprint(job)
             self.is_known(job)
@@ -145,7 +150,7 @@ class Import:
         adds: list[StoredJob] = []
         size = 0
         with Progress("jobs imported") as progress:
-            for at, entry in enumerate(self.entries(source, lambda _: None)):
+            for at, entry in enumerate(self.in_order(source)):
                 if at % BREATH == 0:
                     await asyncio.sleep(0)
                 placed = self.place(entry)
@@ -160,6 +165,13 @@ class Import:
             await self.flush(adds)
         self.finished = True
 
+    def in_order(self, source: Input) -> Iterator[Entry]:
+        """Yield the jobs of the file, and schedules that have had runs behind them: those runs have numbers by then."""
+        for second in (False, True) if self.runs else (False,):
+            for entry in self.entries(source, lambda _: None):
+                if (run_of(entry.job.more) > 0) == second:
+                    yield entry
+
     def place(self, entry: Entry) -> StoredJob | None:
         """Return the job under the number it is to have; None if it is there already.
 
@@ -167,6 +179,19 @@ class Import:
         ceiling, and when the handle is one of the store's own. Of two schedules with one function and unique id the
         first one stays.
         """
+        placed = self.numbered(entry)
+        own = entry.prefix, entry.job.number
+        if own in self.runs:
+            self.runs[own] = (placed or entry.job).number
+        run = run_of(entry.job.more)
+        if placed is None or not run:
+            return placed
+        # Of one that is in neither place the number may be given to another job, unless this server gave it out.
+        of_ours = run if entry.prefix == self.prefix and run <= self.ceiling else 0
+        return placed._replace(more=with_run(placed.more, self.runs[entry.prefix, run] or of_ours))
+
+    def numbered(self, entry: Entry) -> StoredJob | None:
+        """Return the job under its number, and else as it is; None if it is there already."""
         job = entry.job
         if self.is_known(job):
             self.there += 1

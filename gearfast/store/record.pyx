@@ -188,3 +188,31 @@ def state_of(bytes more not None):
     except ValueError:
         return "unreadable"
     return "job" if kept.state == QUEUED else STATES[kept.state - DEAD]
+
+
+def run_of(bytes more not None):
+    cdef Submission wanted
+    cdef Restored kept
+    try:
+        read_more(more, &wanted, &kept, 0)
+    except ValueError:
+        return 0
+    return kept.run if kept.state == SCHEDULED else 0
+
+
+def with_run(bytes more not None, uint64_t number):
+    cdef const unsigned char* begin = more
+    cdef const unsigned char* at = begin + 1
+    cdef const unsigned char* end = begin + len(more)
+    cdef size_t size, place
+    cdef int tag
+    while at < end:
+        tag = at[0]
+        at += 1
+        if not read_size(&at, end, begin[0] == LONG, &size):
+            break
+        if tag == RUN and size == 8:
+            place = at - begin
+            return more[:place] + (<object>number).to_bytes(8, "little") + more[place + 8:]
+        at += size
+    return more

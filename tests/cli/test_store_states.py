@@ -11,7 +11,7 @@ import pytest
 
 from gearfast.cli.jobfile import first_line, line_of
 from gearfast.store.contract import StoredJob
-from gearfast.store.record import state_of
+from gearfast.store.record import run_of, state_of, with_run
 from tests.cli.test_store_program import run
 from tests.support.memory_store import AWKWARD, Memory, do, file_of
 from tests.support.states import FAR, STATES, one_of_each
@@ -73,6 +73,50 @@ def test_a_schedule_that_is_there_is_not_added_again(tmp_path: Path, capsys: pyt
     other = line_of(schedule._replace(unique=b"v"), b"H:b")
     assert do(f"import {file_of(tmp_path / 'other', other)}", there) == 0
     assert len(there.jobs) == 2
+
+
+def imported(tmp_path: Path, store: Memory, *lines: bytes) -> tuple[StoredJob, ...]:
+    """The schedule, and the others behind it, that the store has then of these lines."""
+    assert do(f"import {file_of(tmp_path / 'jobs', first_line('H:a'), *lines)}", store) == 0
+    return tuple(sorted(store.jobs.values(), key=lambda job: (state_of(job.more) != "schedule", job.number)))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_schedule_is_told_the_new_number_of_its_last_run(tmp_path: Path, backwards: bool) -> None:
+    """Else it would skip its times for a job that has nothing to do with it."""
+    schedule, run = one_of_each()[0], one_of_each()[3]
+    assert (run_of(schedule.more), run_of(run.more)) == (4, 0)
+    lines = [line_of(schedule, b"H:a"), line_of(run, b"H:a")]
+    lines = lines[::-1] if backwards else lines
+    other = StoredJob(4, b"f", b"", 1, 0.0, 0, b"", b"")
+    for store in (Memory([other], prefix="H:b", ceiling="20"), Memory([other], prefix="H:a", ceiling="20")):
+        found = [job for job in imported(tmp_path, store, *lines) if job != other]
+        assert [job.function for job in found] == [b"report"] * 2
+        assert run_of(found[0].more) == found[1].number
+        assert found[0].more == with_run(schedule.more, found[1].number)
+        assert found[1]._replace(number=4) == run
+    found = list(imported(tmp_path, Memory(), *lines))
+    assert found == [schedule, run]
+
+
+def test_a_last_run_that_is_not_there_is_none_unless_its_number_was_given_out_here(tmp_path: Path) -> None:
+    schedule = one_of_each()[0]
+    line = line_of(schedule, b"H:a")
+    for prefix, ceiling, number in (("H:a", "20", 4), ("H:a", "4", 4), ("H:a", "3", 0), ("H:b", "20", 0), ("", "0", 0)):
+        (found,) = imported(tmp_path, Memory(prefix=prefix, ceiling=ceiling), line)
+        assert run_of(found.more) == number, (prefix, ceiling)
+        assert found.more == with_run(schedule.more, number)
+
+
+def test_only_the_number_is_changed_in_a_record() -> None:
+    for job in one_of_each()[1:]:
+        assert with_run(job.more, 7) == job.more
+    more = one_of_each()[0].more
+    assert run_of(with_run(more, (1 << 63) - 1)) == (1 << 63) - 1
+    assert with_run(with_run(more, 7), 4) == more
+    for bad in (b"", b"\1", b"\2", b"\2\t", b"\2\t\x08", b"\3\t\x08" + bytes(8), more[:-1], more[:-4]):
+        assert run_of(bad) == 0
+        assert len(with_run(bad, 7)) == len(bad)
 
 
 def test_gearmand_is_given_none_of_them(tmp_path: Path) -> None:
