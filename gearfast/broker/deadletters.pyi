@@ -22,9 +22,9 @@ class DeadLetters:
         """Return some rows, and the cursor to go on from; 0 begins and ends."""
 
     def show(
-        self, handle: bytes
+        self, handle: bytes, most: int
     ) -> tuple[bytes, bytes, int, bytes, int, int, float, float, float, bytes, bytes] | None:
-        """Return the row of one, and its payload; None: there is no such dead letter."""
+        """Return the row of one, and up to ``most`` bytes of its payload, its first; None: there is no such one."""
 
     def count(self, function: bytes) -> int:
         """Return how many a function has."""

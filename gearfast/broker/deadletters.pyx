@@ -36,13 +36,13 @@ cdef class DeadLetters:
         cdef int count = self.broker.scan(&cursor, found), at
         return cursor_number(cursor), [self.dead_row(found[at]) for at in range(count) if found[at].state == DEAD]
 
-    def show(self, bytes handle not None):
+    def show(self, bytes handle not None, size_t most):
         cdef const Job* job = self.find(slice_of(handle))
         cdef Slice payload
         if job == NULL:
             return None
         payload = job_payload(job)
-        return (*self.dead_row(job), payload.data[:payload.size])
+        return (*self.dead_row(job), payload.data[:min(payload.size, most)])
 
     def count(self, bytes function not None):
         cdef const Function* found = self.function(slice_of(function))

@@ -45,7 +45,7 @@ class DeadLetters:
         self.slice = server.config.answer_slice
         add = server.commands.add
         add("buried", self.buried, "[NAME] [LIMIT]", DEAD_ROWS)
-        add("show buried", self.show, "HANDLE", "all of one buried job, and the beginning of its payload")
+        add("show buried", self.show, "HANDLE", f"all of one buried job, and the first {SHOWN} bytes of its payload")
         add("kick", action(self.kick), "NAME [N]", "has buried jobs tried anew, the oldest first")
         add("kick job", action(self.kick_job), "HANDLE", "has one buried job tried anew (kick job [N]: those of `job`)")
         add("purge", action(self.purge), "NAME", "forgets the buried jobs of a function")
@@ -78,7 +78,7 @@ class DeadLetters:
         words, render = for_programs(words, fields)
         if len(words) != 3:
             return usage("show buried HANDLE")
-        found = self.letters.show(words[2])
+        found = self.letters.show(words[2], SHOWN)
         if found is None:
             return not_buried(words[2])
         handle, function, priority, unique, size, attempts, submitted, started, failed, last, payload = found
@@ -93,7 +93,7 @@ class DeadLetters:
             "first started": moment(on_the_wall(started)) if started else None,
             "last failed": moment(on_the_wall(failed)) if failed else None,
             "last error": last,
-            "payload": payload[:SHOWN],
+            "payload": payload,
         }
         return render(row) + END
 

@@ -403,9 +403,9 @@ class BrokerAndModel(RuleBasedStateMachine):
         for name in (b"f", b"g"):
             assert self.letters.count(name) == len(self.model.buried_of(name))
         for job in self.model.jobs:
-            assert self.letters.show(job.handle) is None
+            assert self.letters.show(job.handle, 1) is None
         for job in buried:
-            assert self.letters.show(job.handle) == (*job.dead_row, job.payload)
+            assert self.letters.show(job.handle, 1 << 20) == (*job.dead_row, job.payload)
 
     @invariant()
     def whoever_asks_is_told_the_same(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from functools import partial
 from typing import Literal
 
 import pytest
@@ -87,7 +89,7 @@ def test_a_job_that_has_used_up_its_tries_is_kept_with_all_that_is_known(way: Wa
     fail(play, way)
     row = (play.handle, b"f", 1, b"u", 1, 2, 1000.0, started, play.now, WAYS[way])
     assert letters.scan(0) == (0, [row])
-    assert letters.show(play.handle) == (*row, b"x")
+    assert letters.show(play.handle, 1000) == (*row, b"x")
     assert (len(letters), letters.count(b"f"), play.broker.dead) == (1, 1, 1)
 
 
@@ -206,9 +208,9 @@ def test_there_are_so_many_of_a_function_and_the_oldest_leave_first() -> None:
     broker.events.wanted = ALL
     handles += bury(broker, b"one more", b"another")
     assert letters.count(b"f") == DEAD_LETTERS
-    assert [letters.show(handle) for handle in handles[:2]] == [None, None]
-    assert letters.show(handles[2]) is not None
-    assert letters.show(others[0]) is not None
+    assert [letters.show(handle, 1000) for handle in handles[:2]] == [None, None]
+    assert letters.show(handles[2], 1000) is not None
+    assert letters.show(others[0], 1000) is not None
     one = [Kind.SUBMITTED, Kind.STARTED, Kind.FAILED, Kind.BURIED, Kind.DISCARDED]
     assert kinds(broker) == one * 2
     assert letters.discard(b"f", DEAD_LETTERS) == DEAD_LETTERS
@@ -225,9 +227,9 @@ def test_there_are_so_many_bytes_of_a_function() -> None:
     assert letters.count(b"f") == fit
     handles += bury(broker, payload, b"")
     assert letters.count(b"f") == fit + 1
-    assert letters.show(handles[0]) is None
+    assert letters.show(handles[0], 1000) is None
     handles += bury(broker, bytes(10 * MIB))
-    assert [letters.show(handle) is None for handle in handles] == [True] * 11 + [False] * (len(handles) - 11)
+    assert [letters.show(handle, 1000) is None for handle in handles] == [True] * 11 + [False] * (len(handles) - 11)
     assert broker.held_bytes < DEAD_LETTER_BYTES
     assert letters.kick(b"f", 100, 0.0) == broker.job_count == len(handles) - 11
 
@@ -298,7 +300,7 @@ def test_the_oldest_are_kicked_first_and_those_of_no_other_function() -> None:
     assert letters.discard(b"f", 1) == 1  # the third: the first one lies behind it now
     assert letters.kick(b"f", 9, 0.0) == 1
     assert sorted(jobs(broker)) == handles[:2]
-    assert letters.show(other[0]) is not None
+    assert letters.show(other[0], 1000) is not None
 
 
 def test_its_unique_id_is_free_and_taken_again_at_the_kick() -> None:
@@ -400,7 +402,7 @@ def test_a_job_that_is_not_buried_is_neither_kicked_nor_forgotten() -> None:
             play.worker.tell(play.handle, Report.FAIL, b"", play.now)
         assert play.state == state
         for handle in (play.handle, b"H:t:99", b"H:other:1", b""):
-            assert letters.show(handle) is None
+            assert letters.show(handle, 1000) is None
             assert not letters.kick_job(handle, play.now)
             assert not letters.discard_job(handle)
         assert letters.kick(b"f", 9, play.now) == letters.discard(b"f", 9) == 0
@@ -445,6 +447,24 @@ def test_what_is_no_broker_and_no_name_is_refused() -> None:
     with pytest.raises(TypeError):
         DeadLetters(None)  # type: ignore[arg-type]
     letters = DeadLetters(Broker(b"H:t"))
-    for call in (letters.show, letters.discard_job, letters.count):
+    for call in (partial(letters.show, most=1), letters.discard_job, letters.count):
         with pytest.raises(TypeError):
             call(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("most", [0, 1, 1000, 1 << 20, 1 << 40])
+def test_only_the_beginning_of_a_payload_is_copied(most: int) -> None:
+    """However large it is: others are served in the meantime."""
+    payload = bytes(range(256)) * 40_000
+    broker = Broker(b"H:t")
+    (handle,) = bury(broker, payload)
+    letters = DeadLetters(broker)
+    tracemalloc.start()
+    try:
+        found = letters.show(handle, most)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found is not None
+    assert (found[4], found[10]) == (len(payload), payload[:most])
+    assert peak < min(most, len(payload)) + 10_000

@@ -220,7 +220,7 @@ def test_dead_letters(text: bytes, left: list[bytes]) -> None:
             assert len(dead) == 4
             rules.say(ruled(b"f", text))
             assert len(dead) == 4
-    found = [dead.show(row[0]) for row in dead.scan(0)[1]]
+    found = [dead.show(row[0], 1000) for row in dead.scan(0)[1]]
     assert sorted(row[-1] for row in found if row is not None) == left
     assert len(dead) == len(left)
 
