@@ -407,7 +407,7 @@ cdef class Broker(Submits):
         self.rest()
 
     def show_job(self, bytes handle not None):
-        cdef Job* job = self.find(self.handles.parse(handle, len(handle)))
+        cdef Job* job = self.find_named(slice_of(handle))
         return None if job == NULL else job_figures(job, moment_of(job, &self.delayed, &self.moments))
 
     def move_job(self, bytes handle not None, *, bytes function=None, priority=None, due=None, double now=0.0):

@@ -16,7 +16,7 @@ cdef class DeadLetters:
         return self.broker.dead
 
     cdef Job* find(self, Slice handle) noexcept nogil:
-        cdef Job* job = self.broker.find(self.broker.handles.parse(handle.data, handle.size))
+        cdef Job* job = self.broker.find_named(handle)
         return job if job != NULL and job.state == DEAD else NULL
 
     cdef Function* function(self, Slice name) noexcept nogil:

@@ -96,6 +96,7 @@ cdef class Estate:
     cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1
     cdef double due_of(self, const Job* job) noexcept nogil         # wall clock seconds; 0: it is not delayed
     cdef Job* find(self, uint64_t number) noexcept nogil
+    cdef Job* find_named(self, Slice handle) noexcept nogil         # NULL: it is none of ours, or not known any more
     cdef Job* find_unique(self, Slice unique) noexcept nogil        # in any function
     # The function that was looked up last, if it has this name; NULL: it has another one.
     cdef inline Function* latest(self, Slice name) noexcept nogil:

@@ -98,6 +98,9 @@ cdef class Estate:
     cdef Job* find(self, uint64_t number) noexcept nogil:
         return jobtable_find(&self.jobs, number)
 
+    cdef Job* find_named(self, Slice handle) noexcept nogil:
+        return self.find(self.handles.parse(handle.data, handle.size))
+
     cdef Job* find_unique(self, Slice unique) noexcept nogil:
         cdef Job* newest = unique_find_anywhere(&self.uniques, unique)
         cdef Job* job = newest

@@ -133,7 +133,7 @@ cdef class InProcessPeer(Peer):
             self.broker.rest()
 
     def status(self, bytes handle not None):
-        return status_of(self.broker.find(self.broker.handles.parse(handle, len(handle))))
+        return status_of(self.broker.find_named(slice_of(handle)))
 
     def status_unique(self, bytes unique not None):
         return status_of(self.broker.find_unique(slice_of(unique)))

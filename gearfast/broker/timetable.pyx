@@ -27,7 +27,7 @@ cdef class Timetable:
         return self.broker.schedules.count
 
     cdef Schedule* find(self, Slice handle) noexcept nogil:
-        cdef Job* job = self.broker.find(self.broker.handles.parse(handle.data, handle.size))
+        cdef Job* job = self.broker.find_named(handle)
         return <Schedule*>job.place.schedule if job != NULL and job.state == SCHEDULED else NULL
 
     # --- dates ---

@@ -226,7 +226,7 @@ cdef int send_status(Session session, uint32_t type, Slice asked, const Job* job
 cdef int on_get_status(Session session, const Packet* packet, const Row* row) except -1:
     cdef Slice handle = cut_at_nul(packet.argument[0])
     cdef Broker broker = session.service.broker
-    return send_status(session, STATUS_RES, handle, broker.find(broker.handles.parse(handle.data, handle.size)))
+    return send_status(session, STATUS_RES, handle, broker.find_named(handle))
 
 
 cdef int on_get_status_unique(Session session, const Packet* packet, const Row* row) except -1:
