@@ -61,11 +61,14 @@ cdef class Timetable:
 
     def date(self, number, double when, double now):
         cdef Job* job
+        cdef double before
         self.broker.enter()
         job = self.broker.find(number)
         if job != NULL and job.state == SCHEDULED:
+            before = (<Schedule*>job.place.schedule).due
             schedules_date(&self.broker.schedules, <Schedule*>job.place.schedule, when)
-            self.broker.outbox.gather_again(job, now)
+            if when != before:                     # else the store has it: all that it kept gets its date again at a start
+                self.broker.outbox.gather_again(job, now)
         self.broker.rest()
 
     # --- what an administrator sees and does ---

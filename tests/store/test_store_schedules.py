@@ -169,6 +169,20 @@ def test_one_that_waits_for_its_date_missed_none() -> None:
     assert store.contents.jobs[1].due == due
 
 
+def test_a_start_that_gives_it_the_date_that_it_had_does_not_write_it_again() -> None:
+    """Else each start would write every schedule, its payload with it."""
+    with serving() as served, served.connect() as client:
+        submit(client, payload="x" * 100_000)
+        ((due, *_),) = rows(client)
+        store = again(served)
+    with serving(store) as served, served.connect() as client:
+        until(lambda: rows(client)[0][0] == due, "it has a date")
+        assert client.call(wire.SUBMIT_JOB_BG, "g", "", payload="").name == "JOB_CREATED"
+        assert [job.function for batch in store.asked for job in batch.adds] == [b"g"]
+        assert submit(client, "cron=0 4 1 1 *;tz=UTC").body == HANDLE
+        assert [job.number for job in store.asked[-1].adds] == [1]
+
+
 def test_what_is_written_at_the_end_only_is_there_as_well() -> None:
     with serving(store_on_shutdown=True) as served, served.connect() as client:
         submit(client)
