@@ -11,5 +11,4 @@ cdef class Timetable:
     cdef Broker broker
 
     cdef Schedule* find(self, Slice handle) noexcept nogil       # NULL: it is none, or not known
-    cdef tuple dated_row(self, const Schedule* schedule)
     cdef tuple schedule_row(self, const Schedule* schedule)

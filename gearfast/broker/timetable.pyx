@@ -50,14 +50,14 @@ cdef class Timetable:
         cdef Cursor cursor = cursor_of(start)
         cdef Node* found[LOOKED_AT]
         cdef int count = index_scan(&self.broker.schedules.known, &cursor, found, LOOKED_AT), at
-        return cursor_number(cursor), [
-            self.dated_row(<const Schedule*>found[at])
-            for at in range(count) if schedule_is_misdated(<const Schedule*>found[at], wall)
-        ]
-
-    cdef tuple dated_row(self, const Schedule* schedule):
-        cdef Slice cron = job_policy(schedule.job).asked.cron
-        return schedule.job.number, cron.data[:cron.size], zone_of(schedule.job), schedule.fired
+        cdef const Schedule* schedule
+        cdef list rows = []
+        for at in range(count):
+            schedule = <const Schedule*>found[at]
+            if schedule_is_misdated(schedule, wall):
+                asked = &job_policy(schedule.job).asked
+                rows.append((schedule.job.number, asked.cron.data[:asked.cron.size], zone_of(schedule.job), schedule.fired))
+        return cursor_number(cursor), rows
 
     def date(self, number, double when, double now):
         cdef Job* job
