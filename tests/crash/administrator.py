@@ -153,7 +153,12 @@ class Administrator(Peer):
         if grave is None or grave.content is None or b" " in grave.content.function:
             return
         function = grave.content.function
-        there = [job for job in self.chronicle.graves.values() if job.content and job.content.function == function]
+        unseen = self.chronicle.is_buried_unseen
+        there = [
+            job
+            for job in self.chronicle.jobs.values()
+            if job.content and job.content.function == function and (job.may_be_buried or unseen(job))
+        ]
         sure = [job for job in there if job.buried and job.promised]
         self.chronicle.swept = function
         for job in there:

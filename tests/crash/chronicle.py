@@ -92,7 +92,10 @@ class Chronicle:
         if submit.alone and (answered or number <= self.highest or submit.number not in (0, number)):
             self.complain("reused", f"number {number} was given to a second job")
         job = self.known(number)
-        if submit.alone and not submit.foreground and not job.ended:  # what has ended already need not be written
+        over = (
+            job.ended or job.cancelling or submit.function in self.purged
+        )  # what has ended already need not be written
+        if submit.alone and not submit.foreground and not over:
             self.barrier = max(self.barrier, submit.sent)
         if job.confirmed and submit.sent > job.confirmed and not submit.alone:
             if submit.sent_at > job.remembered_until + PATIENCE:
