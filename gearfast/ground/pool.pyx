@@ -30,17 +30,6 @@ cdef enum:
     CHUNKS = 64                               # asked of the system at a time
     MANY = 4096                               # chunks that tell how full the others are
 
-cdef struct Block:        # one that is free
-    Block* next
-
-cdef struct Chunk:        # at the start of its CHUNK_SIZE bytes, which are aligned to as much
-    Chunk* next           # among the chunks of this size with room, or the spare ones
-    Chunk* prev
-    Block* given          # free blocks that had been taken before
-    uint32_t fresh        # where the blocks begin that were never taken
-    uint32_t used         # blocks taken
-    uint32_t size         # of a block, in STEPs
-
 cdef Chunk* with_room[SIZES + 1]
 cdef bint is_busy[SIZES + 1]              # there was a chunk of this size before
 cdef Chunk* spare         # empty ones, of no size
@@ -120,9 +109,28 @@ cdef Chunk* new_chunk(uint32_t size) noexcept nogil:
     return chunk
 
 
-cdef void end_chunk(Chunk* chunk) noexcept nogil:
+cdef inline void* take_from(Chunk* chunk) noexcept nogil:
+    cdef Block* block = chunk.given
+    if block != NULL:
+        chunk.given = block.next
+    else:
+        block = <Block*>(<char*>chunk + chunk.fresh)
+        chunk.fresh += chunk.size * STEP
+    chunk.used += 1
+    if is_full(chunk):
+        close_chunk(chunk)
+    return block
+
+
+cdef void* pool_take_from_new(uint32_t steps) noexcept nogil:
+    cdef Chunk* chunk = new_chunk(steps)
+    return NULL if chunk == NULL else take_from(chunk)
+
+
+cdef void pool_end_chunk(Chunk* chunk) noexcept nogil:
     """All its blocks are free: spare, or the system's again."""
     global spare, spare_count
+    close_chunk(chunk)
     if spare_count >= spare_most and munmap(chunk, CHUNK_SIZE) == 0:
         return
     chunk.next = spare
@@ -131,26 +139,12 @@ cdef void end_chunk(Chunk* chunk) noexcept nogil:
 
 
 cdef void* pool_take(size_t size) noexcept nogil:
-    cdef uint32_t steps = <uint32_t>((size + STEP - 1) // STEP)
-    cdef Chunk* chunk
-    cdef Block* block
+    cdef size_t steps = (size + STEP - 1) // STEP
     if not POOLED or size > SIZES * STEP:
         return malloc(size)
-    chunk = with_room[steps]
-    if chunk == NULL:
-        chunk = new_chunk(steps)
-        if chunk == NULL:
-            return NULL
-    block = chunk.given
-    if block != NULL:
-        chunk.given = block.next
-    else:
-        block = <Block*>(<char*>chunk + chunk.fresh)
-        chunk.fresh += steps * STEP
-    chunk.used += 1
-    if is_full(chunk):
-        close_chunk(chunk)
-    return block
+    if with_room[steps] == NULL:
+        return pool_take_from_new(<uint32_t>steps)
+    return take_from(with_room[steps])
 
 
 cdef void pool_give(void* block, size_t size) noexcept nogil:
@@ -164,8 +158,7 @@ cdef void pool_give(void* block, size_t size) noexcept nogil:
     chunk.given = <Block*>block
     chunk.used -= 1
     if chunk.used == 0 and (chunk.next != NULL or chunk.prev != NULL):     # the last one of its size stays
-        close_chunk(chunk)
-        end_chunk(chunk)
+        pool_end_chunk(chunk)
 
 
 cdef size_t pool_free() noexcept nogil:
