@@ -22,7 +22,7 @@ from gearfast.broker.job cimport (
     job_claim, job_expiry, job_free, job_new, job_payload, job_policy, job_size, job_unique, lane_remove,
 )
 from gearfast.broker.jobtable cimport (
-    jobtable_add, jobtable_close, jobtable_find, jobtable_open, jobtable_remove, jobtable_replace, jobtable_reserve,
+    jobtable_add, jobtable_close, jobtable_find, jobtable_open, jobtable_remove, jobtable_replace,
 )
 from gearfast.broker.keeping cimport is_background, keeping_begin
 from gearfast.broker.outbox cimport Outbox
@@ -123,12 +123,14 @@ cdef class Estate:
 
     cdef Job* create(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
         """Known by its number, and one of its function's."""
-        cdef Job* job = made(self, function, wanted, number, now) if jobtable_reserve(&self.jobs, number) else NULL
+        cdef Job* job = made(self, function, wanted, number, now)
         if job == NULL:
+            return NULL
+        if not jobtable_add(&self.jobs, job):
+            unmade(self, job)
             return NULL
         if wanted.background:
             keeping_begin(job)
-        jobtable_add(&self.jobs, job)
         function.total += 1
         self.unkept += not wanted.background
         functions_use(&self.functions, function)

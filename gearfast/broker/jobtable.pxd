@@ -27,9 +27,7 @@ cdef struct JobTable:
 
 cdef bint jobtable_open(JobTable* table) noexcept nogil
 cdef void jobtable_close(JobTable* table) noexcept nogil                # and free its jobs
-# Make sure that there is room for a number, then add its job.
-cdef bint jobtable_reserve(JobTable* table, uint64_t number) noexcept nogil
-cdef void jobtable_add(JobTable* table, Job* job) noexcept nogil
+cdef bint jobtable_add(JobTable* table, Job* job) noexcept nogil        # False: there is no memory, and it is not there
 # Another one with the same number, in the place of one that is there.
 cdef void jobtable_replace(JobTable* table, Job* job) noexcept nogil
 cdef Job* jobtable_find(JobTable* table, uint64_t number) noexcept nogil

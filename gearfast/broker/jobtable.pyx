@@ -77,17 +77,22 @@ cdef void drop(JobTable* table, Page* page) noexcept nogil:
     free(page)
 
 
-cdef bint jobtable_reserve(JobTable* table, uint64_t number) noexcept nogil:
-    if number // PAGE_JOBS > table.highest or find_page(table, number // PAGE_JOBS) == NULL:
-        return new_page(table, number // PAGE_JOBS) != NULL
-    return True
+cdef inline Page* page_for(JobTable* table, uint64_t number) noexcept nogil:
+    """The page of a job that comes: a new one, if there is none. NULL: there is no memory."""
+    cdef Page* page = table.newest
+    if page == NULL or page.number != number:
+        page = NULL if number > table.highest else find_older(table, number)
+    return new_page(table, number) if page == NULL else page
 
 
-cdef void jobtable_add(JobTable* table, Job* job) noexcept nogil:
-    cdef Page* page = find_page(table, job.number // PAGE_JOBS)
+cdef bint jobtable_add(JobTable* table, Job* job) noexcept nogil:
+    cdef Page* page = page_for(table, job.number // PAGE_JOBS)
+    if page == NULL:
+        return False
     page.job[job.number % PAGE_JOBS] = job
     page.used += 1
     table.count += 1
+    return True
 
 
 cdef void jobtable_replace(JobTable* table, Job* job) noexcept nogil:
