@@ -90,7 +90,7 @@ cdef class Estate:
     cdef inline bint is_idle(self) noexcept nogil:
         return self.jobs.count == self.others or (self.withholds() and self.running == 0)
     cdef inline void happened(self, Kind kind, const Job* job) noexcept nogil:
-        self.events.note(kind, job, (<Function*>job.home).name)
+        self.events.note(kind, job, &(<Function*>job.home).name)
     cdef Party* party_of(self, Peer peer) noexcept nogil        # NULL, and False below: there is no memory
     # Numbers go on above `last`. Raises ValueError if the prefix is too long.
     cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1

@@ -194,7 +194,7 @@ cdef class Estate:
             peer = (<Party*>sleeper.party).peer
             if peer != NULL:
                 (<Peer>peer).wake()
-            self.events.note(WOKEN, NULL, function.name)
+            self.events.note(WOKEN, NULL, &function.name)
             self.steps += 1
             most -= 1
             if most == 0:

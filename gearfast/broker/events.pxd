@@ -35,10 +35,10 @@ cdef class Events:
     cdef size_t size, room        # bytes of notes
     cdef size_t missed[KINDS]     # for which there was no room
 
-    cdef inline void note(self, Kind kind, const Job* job, Slice function) noexcept nogil:
+    cdef inline void note(self, Kind kind, const Job* job, const Slice* function) noexcept nogil:
         self.counted[<int>kind] += 1
         if self.wanted >> <int>kind & 1:
-            self.write_down(kind, job, function)
+            self.write_down(kind, job, function[0])
     cdef void write_down(self, Kind kind, const Job* job, Slice function) noexcept nogil
     cdef bint make_room(self, size_t more) noexcept nogil
     cdef void put(self, const void* data, size_t size) noexcept nogil
