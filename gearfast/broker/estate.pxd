@@ -8,7 +8,7 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Index
 from gearfast.ground.ring cimport Ring
-from gearfast.ground.slice cimport Slice, same_bytes
+from gearfast.ground.slice cimport Slice
 from gearfast.protocol.handle cimport Handles
 from gearfast.broker.events cimport Events, Kind
 from gearfast.broker.functions cimport Function, Functions, functions_push
@@ -98,10 +98,6 @@ cdef class Estate:
     cdef Job* find(self, uint64_t number) noexcept nogil
     cdef Job* find_named(self, Slice handle) noexcept nogil         # NULL: it is none of ours, or not known any more
     cdef Job* find_unique(self, Slice unique) noexcept nogil        # in any function
-    # The function that was looked up last, if it has this name; NULL: it has another one.
-    cdef inline Function* latest(self, Slice name) noexcept nogil:
-        cdef Function* function = self.functions.latest
-        return function if function != NULL and same_bytes(function.name, name) else NULL
     # --- its begin ---
     # A job that is nowhere and that nobody knows. NULL, and below too: there is no memory.
     cdef Job* make(self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil

@@ -13,7 +13,7 @@ from gearfast.broker.job cimport Job, Lane, Lanes
 from gearfast.ground.ring cimport Ring, ring_empty
 from gearfast.broker.rotation cimport PRIORITIES, Rotation, Seat
 from gearfast.broker.rulebook cimport PAUSED, RuleBook, Rules
-from gearfast.ground.slice cimport Slice
+from gearfast.ground.slice cimport Slice, same_bytes
 
 cdef struct Function:
     Lanes lanes                   # first: a job's `home` is its function
@@ -91,7 +91,14 @@ cdef Function* function_of_node(Node* node) noexcept nogil
 cdef Function* functions_find(const Functions* functions, Slice name) noexcept nogil
 # Any whose name is this in lower case.
 cdef Function* functions_find_folded(const Functions* functions, Slice folded) noexcept nogil
-cdef Function* functions_get(Functions* functions, Slice name) noexcept nogil        # made if it is new; NULL: there is no memory
+# The one that was looked up last, if it has this name; NULL: it has another one.
+cdef inline Function* functions_latest(const Functions* functions, Slice name) noexcept nogil:
+    return functions.latest if functions.latest != NULL and same_bytes(functions.latest.name, name) else NULL
+# It is made if it is new; NULL: there is no memory.
+cdef inline Function* functions_get(Functions* functions, Slice name) noexcept nogil:
+    cdef Function* latest = functions_latest(functions, name)
+    return functions_look_up(functions, name) if latest == NULL else latest
+cdef Function* functions_look_up(Functions* functions, Slice name) noexcept nogil
 cdef void functions_drop(Functions* functions, Function* function) noexcept nogil      # it has no jobs and no workers
 cdef void functions_limit(Functions* functions, Function* function, const size_t* limits) noexcept nogil
 # It may have been used for the last time: one without jobs, workers and limits is forgotten after a while.

@@ -95,13 +95,11 @@ cdef Slice fold(Slice name, char* folded) noexcept nogil:
     return Slice(folded, name.size)
 
 
-cdef Function* functions_get(Functions* functions, Slice name) noexcept nogil:
-    cdef uint64_t hash
-    if functions.latest == NULL or not same_bytes(functions.latest.name, name):
-        hash = keyed_hash(name.data, name.size)
-        functions.latest = find_hashed(functions, name, hash)
-        if functions.latest == NULL:
-            functions.latest = new_function(functions, name, hash)
+cdef Function* functions_look_up(Functions* functions, Slice name) noexcept nogil:
+    cdef uint64_t hash = keyed_hash(name.data, name.size)
+    functions.latest = find_hashed(functions, name, hash)
+    if functions.latest == NULL:
+        functions.latest = new_function(functions, name, hash)
     return functions.latest
 
 

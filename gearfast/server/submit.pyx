@@ -3,7 +3,7 @@
 from libc.string cimport memchr
 
 from gearfast.broker.submits cimport IS_DRAINED, NO_MEMORY, NO_NUMBERS, QUEUE_FULL, Submitted
-from gearfast.broker.functions cimport Function, functions_get
+from gearfast.broker.functions cimport Function, functions_get, functions_latest
 from gearfast.broker.job cimport ENDED, Job
 from gearfast.protocol.packet cimport JOB_CREATED
 from gearfast.protocol.parameters cimport (
@@ -98,7 +98,7 @@ cdef str text(Slice slice):
 cdef inline bint has_parameters(Session session, Submission* wanted) noexcept nogil:
     """Something behind a semicolon, in a name that nobody uses as it is."""
     cdef Slice name = wanted.function
-    wanted.home = session.service.broker.latest(name)
+    wanted.home = functions_latest(&session.service.broker.functions, name)
     return (wanted.home == NULL and name.size > 0 and memchr(name.data, c";", name.size) != NULL
             and not session.service.broker.knows(name))
 
