@@ -324,9 +324,13 @@ cdef class Broker(Submits):
         return True
 
     cpdef double wait(self, double now, double wall) noexcept nogil:
-        cdef double soonest = min(heap_soonest(&self.moments), heap_soonest(&self.ended)) - now
-        if self.delayed.count > 0 or self.schedules.count > 0:
-            soonest = min(soonest, min(heap_soonest(&self.delayed), heap_soonest(&self.schedules.due)) - wall)
+        cdef double soonest = heap_soonest(&self.moments) - now
+        if self.ended.count > 0:
+            soonest = min(soonest, heap_soonest(&self.ended) - now)
+        if self.delayed.count > 0:
+            soonest = min(soonest, heap_soonest(&self.delayed) - wall)
+        if self.schedules.count > 0:
+            soonest = min(soonest, heap_soonest(&self.schedules.due) - wall)
         if not ring_empty(&self.functions.woken):
             soonest = min(soonest, (<Worker*>self.functions.woken.next.owner).woken_at + self.wakeup_grace - now)
         look_at_clock(self, now, wall)
@@ -431,7 +435,7 @@ cdef class Broker(Submits):
 
 cdef inline void look_at_clock(Broker self, double now, double wall) noexcept nogil:
     """Of the dates of schedules, some may be too far away when the wall clock was set back."""
-    if wall - now < self.ahead - 1 and self.schedules.count > 0:
+    if self.schedules.count > 0 and wall - now < self.ahead - 1:
         schedules_undate(&self.schedules)
     self.last_tick = now
     self.ahead = wall - now
