@@ -135,7 +135,11 @@ cdef Function* functions_rouse(Functions* functions, Worker* worker) noexcept no
 # The worker to wake for `function`, marked as woken; NULL if none sleeps.
 cdef Worker* functions_wake(Functions* functions, Function* function, double now) noexcept nogil
 # There is work in a lane that was empty, or closed: all that can do it are to look there.
-cdef void functions_mark(Functions* functions, Function* function, int priority) noexcept nogil
+cdef inline void functions_mark(Functions* functions, Function* function, int priority) noexcept nogil:
+    functions.busy[priority] += 1
+    if not ring_empty(&function.parked[priority]):
+        functions_unpark(function, priority)
+cdef void functions_unpark(Function* function, int priority) noexcept nogil
 cdef bint function_has_work(const Function* function) noexcept nogil
 # The abilities of a worker in the order in which they are looked at: start at 0; NULL is the end.
 cdef Ability* worker_ability(const Worker* worker, uint32_t* at) noexcept nogil

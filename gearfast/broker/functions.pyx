@@ -340,15 +340,13 @@ cdef void ability_free(Ability* ability) noexcept nogil:
 cdef void functions_push(Functions* functions, Job* job) noexcept nogil:
     cdef Function* function = <Function*>job.home
     job.state = QUEUED
-    if not lane_push(&function.lanes.lane[job.priority], job) or function.paused:
-        return
-    functions_mark(functions, function, job.priority)
+    if lane_push(&function.lanes.lane[job.priority], job) and not function.paused:
+        functions_mark(functions, function, job.priority)
 
 
-cdef void functions_mark(Functions* functions, Function* function, int priority) noexcept nogil:
+cdef void functions_unpark(Function* function, int priority) noexcept nogil:
     cdef Ring* parked = &function.parked[priority]
     cdef Ability* ability
-    functions.busy[priority] += 1
     while not ring_empty(parked):
         ability = <Ability*>parked.next.owner
         ring_leave(parked.next)
