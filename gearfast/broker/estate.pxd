@@ -13,7 +13,7 @@ from gearfast.protocol.handle cimport Handles
 from gearfast.broker.events cimport Events, Kind
 from gearfast.broker.functions cimport Function, Functions, functions_push
 from gearfast.broker.job cimport EXPIRES, Job, Run
-from gearfast.broker.jobtable cimport JobTable
+from gearfast.broker.jobtable cimport JobTable, jobtable_find
 from gearfast.broker.outbox cimport Outbox
 from gearfast.broker.party cimport Party, attach
 from gearfast.broker.peer cimport Peer
@@ -95,7 +95,8 @@ cdef class Estate:
     # Numbers go on above `last`. Raises ValueError if the prefix is too long.
     cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1
     cdef double due_of(self, const Job* job) noexcept nogil         # wall clock seconds; 0: it is not delayed
-    cdef Job* find(self, uint64_t number) noexcept nogil
+    cdef inline Job* find(self, uint64_t number) noexcept nogil:
+        return jobtable_find(&self.jobs, number)
     cdef Job* find_named(self, Slice handle) noexcept nogil         # NULL: it is none of ours, or not known any more
     cdef Job* find_unique(self, Slice unique) noexcept nogil        # in any function
     # --- its begin ---

@@ -21,9 +21,7 @@ from gearfast.broker.job cimport (
     DEAD, DELAYED, ENDED, EXPIRES, HAS_POLICY, NOT_THERE, NOWHERE, OWNS_UNIQUE, QUEUED, RETRYING, RUNNING, SCHEDULED, Job, Run,
     job_claim, job_expiry, job_free, job_new, job_payload, job_policy, job_size, job_unique, lane_remove,
 )
-from gearfast.broker.jobtable cimport (
-    jobtable_add, jobtable_close, jobtable_find, jobtable_open, jobtable_remove, jobtable_replace,
-)
+from gearfast.broker.jobtable cimport jobtable_add, jobtable_close, jobtable_open, jobtable_remove, jobtable_replace
 from gearfast.broker.keeping cimport is_background, keeping_begin
 from gearfast.broker.outbox cimport Outbox
 from gearfast.broker.party cimport Party, detach, parties_free, party_new
@@ -94,9 +92,6 @@ cdef class Estate:
 
     cdef double due_of(self, const Job* job) noexcept nogil:
         return heap_when(&self.delayed, job.place.due) if job.state == DELAYED else 0
-
-    cdef Job* find(self, uint64_t number) noexcept nogil:
-        return jobtable_find(&self.jobs, number)
 
     cdef Job* find_named(self, Slice handle) noexcept nogil:
         return self.find(self.handles.parse(handle.data, handle.size))
