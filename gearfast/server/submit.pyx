@@ -19,8 +19,10 @@ cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
 
 
 cdef int submit(Session session, Submission* wanted) except -1:
-    if session.service.takes_parameters and has_parameters(session, wanted) and not take_parameters(session, wanted):
-        return 0
+    if session.service.takes_parameters:
+        wanted.home = functions_latest(&session.service.broker.functions, wanted.function)
+        if wanted.home == NULL and not take_parameters(session, wanted):
+            return 0
     return hand_over(session, wanted)
 
 
@@ -33,8 +35,8 @@ cdef int submit_sched(Session session, Submission* wanted, tuple fields) except 
         text = of_packet(*fields)
     except ValueError as error:
         return session.refuse(b"INVALID_PARAMETER", f"{error}".encode())
-    if session.service.takes_parameters and has_parameters(session, wanted):
-        semicolon = <const char*>memchr(name.data, c";", name.size)
+    if session.service.takes_parameters:
+        semicolon = semicolon_in(session, name)
     size = name.size if semicolon == NULL else <size_t>(semicolon - name.data)
     whole = b"%b;cron=%b%b" % (name.data[:size], text.encode(), name.data[size:name.size])
     wanted.function = Slice(<const char*>whole, len(whole))
@@ -95,18 +97,16 @@ cdef str text(Slice slice):
 
 # --- parameters ---
 
-cdef inline bint has_parameters(Session session, Submission* wanted) noexcept nogil:
-    """Something behind a semicolon, in a name that nobody uses as it is."""
-    cdef Slice name = wanted.function
-    wanted.home = functions_latest(&session.service.broker.functions, name)
-    return (wanted.home == NULL and name.size > 0 and memchr(name.data, c";", name.size) != NULL
-            and not session.service.broker.knows(name))
+cdef const char* semicolon_in(Session session, Slice name) noexcept nogil:
+    """Behind it are parameters; NULL: there is none, or somebody uses the name as it is."""
+    cdef const char* semicolon = <const char*>memchr(name.data, c";", name.size) if name.size > 0 else NULL
+    return NULL if semicolon == NULL or session.service.broker.knows(name) else semicolon
 
 
 cdef bint take_parameters(Session session, Submission* wanted) except -1:
     """Out of the function's name, into the submission. False: there is a mistake in them, and the client is told."""
-    cdef const char* semicolon = <const char*>memchr(wanted.function.data, c";", wanted.function.size)
-    return take_parameters_behind(session, wanted, semicolon - wanted.function.data)
+    cdef const char* semicolon = semicolon_in(session, wanted.function)
+    return semicolon == NULL or take_parameters_behind(session, wanted, semicolon - wanted.function.data)
 
 
 cdef bint take_parameters_behind(Session session, Submission* wanted, size_t size) except -1:
