@@ -92,9 +92,7 @@ class Chronicle:
         if submit.alone and (answered or number <= self.highest or submit.number not in (0, number)):
             self.complain("reused", f"number {number} was given to a second job")
         job = self.known(number)
-        over = (
-            job.ended or job.cancelling or submit.function in self.purged
-        )  # what has ended already need not be written
+        over = job.ended or job.cancelling or submit.function in self.purged  # then it need not have been written
         if submit.alone and not submit.foreground and not over:
             self.barrier = max(self.barrier, submit.sent)
         if job.confirmed and submit.sent > job.confirmed and not submit.alone:
