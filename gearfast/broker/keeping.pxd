@@ -140,6 +140,10 @@ cdef inline void keeping_look_for(Job* job) noexcept nogil:                  # i
 
 # --- its end, or that of its background ---
 
+# It has ended, and nobody waits for the store any more: that is told with its number, as if the store had had it.
+cdef inline void keeping_put_off(Job* ended) noexcept nogil:
+    ended.kept = (ended.kept & ~GATHERED) | STORED
+
 # Of what had the place of `job` only the unique id is remembered. Returns whether the store may have more of it.
 cdef inline bint keeping_remember(Job* ended, const Job* job) noexcept nogil:
     ended.kept = job.kept & ~REPLACED              # nobody waits for what it was to become

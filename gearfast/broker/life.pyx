@@ -90,8 +90,8 @@ cdef class Life(Aside):
         return True
 
     cdef void unkeep(self, Job* job) noexcept nogil:
-        if job.state == ENDED:                     # its unique id stays taken as long as this server runs
-            self.outbox.forget(job)
+        if job.state == ENDED:
+            self.outbox.put_off(job)
             return
         self.unkept += is_background(job)
         self.outbox.forget(job)

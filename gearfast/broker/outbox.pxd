@@ -53,6 +53,7 @@ cdef class Outbox:
     cdef bint gather_anew(self, Job* job) noexcept nogil             # it was promised; nobody waits for it
     cdef void gather_again(self, Job* job, double now) noexcept nogil      # it has changed
     cdef void remember(self, Job* ended, const Job* job) noexcept nogil    # only the unique id of what the other was
+    cdef void put_off(self, Job* ended) noexcept nogil         # nobody waits for that any more
     cdef void strike(self, uint64_t number) noexcept nogil
     cdef void pass_over(self, bint again) noexcept nogil       # the first number to forget goes behind the others, or leaves
     # It ends, or goes on as no background job.

@@ -7,7 +7,8 @@ from libc.string cimport memmove
 
 from gearfast.broker.job cimport job_size
 from gearfast.broker.keeping cimport (
-    is_background, is_gathered, is_struck, keeping_gather, keeping_remember, keeping_write_at_end,
+    is_background, is_gathered, is_struck, keeping_gather, keeping_put_off, keeping_remember,
+    keeping_write_at_end,
 )
 from gearfast.broker.line cimport line_at, line_close, line_drop, line_push
 from gearfast.broker.functions cimport Function
@@ -80,6 +81,11 @@ cdef class Outbox:
 
     cdef void remember(self, Job* ended, const Job* job) noexcept nogil:
         if keeping_remember(ended, job):
+            self.strike(ended.number)
+
+    cdef void put_off(self, Job* ended) noexcept nogil:
+        if is_background(ended):
+            keeping_put_off(ended)
             self.strike(ended.number)
 
     cdef void strike(self, uint64_t number) noexcept nogil:

@@ -66,8 +66,13 @@ class Batches:
         """Whoever has replaced this job is told that the store does not have the replacement yet."""
     def unfinished(self, numbers: list[int]) -> set[int]:
         """Return those that have not ended: of the others only the unique ids may be remembered."""
+    def forget(self, number: int) -> None:
+        """Have the store forget one that has ended altogether: it does not take what is remembered of it."""
     def unkeep(self, numbers: list[int]) -> None:
-        """The store does not keep these: they are no background jobs any more; those nobody waits for end."""
+        """The store does not keep these: they are no background jobs any more; those nobody waits for end.
+
+        Those that have ended are told to it when it is back.
+        """
     def doubt(self, lost: bool) -> None:
         """Find out which jobs the store does not have, with ``promise``; ``lost``: not even what it had before."""
     def promise(self) -> bool:

@@ -353,6 +353,11 @@ cdef class Batches:
         cdef const Job* job = self.broker.find(number)
         return job == NULL or job.state == ENDED
 
+    def forget(self, uint64_t number):
+        cdef Job* job = self.background(number)
+        if job != NULL:
+            self.broker.outbox.forget(job)
+
     def unkeep(self, list numbers not None):
         cdef Job* job
         for number in numbers:

@@ -232,8 +232,8 @@ class Plan:
         if self.stuck.get(number, self.written) < self.written:
             del self.stuck[number]
             self.batches.pass_over(False)
-            if self.batches.is_kept(number):  # its unique id was to stay taken: all of it is to be forgotten
-                self.batches.unkeep([number])
+            if self.batches.is_kept(number):  # what is remembered of it may be what the store does not take
+                self.batches.forget(number)
             else:
                 self.lone.add(Loner(number=number, forget=True, reason=reason, suspect=True), now)
         else:
