@@ -109,7 +109,7 @@ cdef inline void keeping_write_at_end(Job* job) noexcept nogil:
         job.kept = (job.kept & ~STORED) | WRITING
 
 cdef inline void keeping_leave(Job* job) noexcept nogil:
-    if job.kept & GATHERED and job.kept & STORED:
+    if job.kept & GATHERED and job.kept & STORED and not job.kept & REPLACED:         # for that somebody waits
         job.kept &= ~(GATHERED | WRITING)
 
 cdef inline bint is_renewed(const Job* job) noexcept nogil:
