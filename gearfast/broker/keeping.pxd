@@ -147,7 +147,7 @@ cdef inline void keeping_put_off(Job* ended) noexcept nogil:
 # Of what had the place of `job` only the unique id is remembered. Returns whether the store may have more of it.
 cdef inline bint keeping_remember(Job* ended, const Job* job) noexcept nogil:
     ended.kept = job.kept & ~REPLACED              # nobody waits for what it was to become
-    return job.kept & (WRITING | STORED) != 0
+    return job.kept & (WRITING | STORED | STRUCK) != 0
 
 # Returns whether its number is to be forgotten.
 cdef inline bint keeping_strike(Keeping* keeping, Job* job) noexcept nogil:

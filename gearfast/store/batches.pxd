@@ -14,6 +14,7 @@ cdef class Batches:
     cdef bytes function           # the name asked for last: most often it is the next
     cdef int which                # the line of the batch that is being written; LINES: none
     cdef list flight              # numbers of its jobs
+    cdef set outdated             # numbers among them: the store gets what is not the last word, and will hear more
     cdef list told                # of jobs whose clients are to be told that a change of theirs is not kept yet
     cdef bint lost                # the store has not even what it had
     cdef Cursor promising         # how far the jobs have been looked through for what it does not have
@@ -35,4 +36,5 @@ cdef class Batches:
     cdef void recall(self, uint64_t number) noexcept
     cdef object step_out(self, int which, uint64_t number)
     cdef int look_through(self, int which, double before, dict numbers, list changes) except -1
+    cdef int look_for(self, Job* job) except -1
     cdef int tell_later(self, Job* job) except -1

@@ -40,6 +40,7 @@ cdef class Batches:
         self.broker = broker
         self.function = b""
         self.flight = []
+        self.outdated = set()
 
     # --- the start ---
 
@@ -122,6 +123,7 @@ cdef class Batches:
         check_line(which)
         self.which = which
         self.flight = []
+        self.outdated = set()
         if which != FRESH:
             self.skip_dead(which)
         outbox.begin_batch(which, jobs, size, removes)
@@ -165,6 +167,7 @@ cdef class Batches:
         self.ahead = wall_time() - monotonic_time()
         self.which = LINES
         self.flight = []
+        self.outdated = set()
         self.take(number, adds)
         return adds
 
@@ -211,7 +214,7 @@ cdef class Batches:
         cdef Job* job
         for number in self.flight:
             job = self.broker.find(number)
-            if job != NULL:
+            if job != NULL and number not in self.outdated:
                 keeping_stored(&outbox.keeping, job)
         self.flight = []
         if self.which < LINES:
@@ -321,8 +324,7 @@ cdef class Batches:
             if job == NULL or not is_written(job):
                 pass
             elif is_promised(job):
-                keeping_look_for(job)
-                self.passes = 2
+                self.look_for(job)
                 self.tell_later(job)
             elif is_stored(job):
                 keeping_gather(job)
@@ -333,6 +335,14 @@ cdef class Batches:
                 numbers[job.number] = None
             at += 1
         outbox.drop(which, at)
+        return 0
+
+    cdef int look_for(self, Job* job) except -1:
+        """It leaves its line; it was promised."""
+        if is_gathered(job):                       # it has changed since it went into the batch on its way, if it did
+            self.outdated.add(job.number)
+        keeping_look_for(job)
+        self.passes = 2
         return 0
 
     cdef int tell_later(self, Job* job) except -1:
