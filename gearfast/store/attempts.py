@@ -211,7 +211,8 @@ class Attempts:
         lone = self.plan.lone
         for number, size in changes:
             if number in lone.jobs:
-                self.batches.count_out(size)
+                self.batches.count_out(lone.jobs[number].again)
+                lone.jobs[number].again = size
             else:
                 lone.add(Loner(number=number, size=size, stored=True, reason=self.reason), now)
         if numbers:

@@ -32,6 +32,8 @@ class Loner:
     delay: float = 0.0
     """Seconds from that attempt to the one after it."""
     reason: str = ""
+    again: int = 0
+    """Bytes of it if it has waited too long with another change: it may be written at this moment, without that one."""
     suspect: bool = False
     """It has failed, and others did not."""
     told: bool = False

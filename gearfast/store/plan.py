@@ -166,7 +166,7 @@ class Plan:
         kind, batch, behind, loner = planned
         most_removes = self.config.store_batch * REMOVES_PER_ADD
         if loner is not None:
-            self.drop(loner)
+            self.loner_taken(loner)
         elif kind == Kind.REMOVES:
             self.most_removes = min(self.most_removes * 2, most_removes)
         elif kind in (Kind.AGAIN, Kind.SINGLY):
@@ -220,6 +220,14 @@ class Plan:
         if removes:
             self.most_removes = math.isqrt(len(removes))
 
+    def loner_taken(self, loner: Loner) -> None:
+        """It was written, perhaps as it was before its last change."""
+        self.lone.remove(loner)
+        self.batches.count_out(loner.size)
+        if loner.again:
+            again = Loner(number=loner.number, size=loner.again, stored=True, reason=loner.reason)
+            self.lone.add(again, monotonic())
+
     def loner_failed(self, loner: Loner, reason: str, now: float, took: float) -> None:
         """It failed by itself once more."""
         self.lone.failed_again(loner, reason, now, took)
@@ -243,4 +251,4 @@ class Plan:
     def drop(self, loner: Loner) -> None:
         """It waits no longer."""
         self.lone.remove(loner)
-        self.batches.count_out(loner.size)
+        self.batches.count_out(loner.size + loner.again)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from gearfast import Broker, InProcessPeer, Report
+from gearfast import Broker, Config, InProcessPeer, Report
 from gearfast.broker.outbox import Waits
+from gearfast.store.attempts import Attempts
 from gearfast.store.batches import Batches
+from gearfast.store.lone import Loner
 from gearfast.store.record import state_of
 from tests.support.brokering import grabbed
+from tests.support.memory_store import Plain
 
 NOW = 10.0
 LATE = 100.0
@@ -125,3 +128,29 @@ def test_a_replacement_is_not_left_out_with_the_change_that_the_store_did_not_ta
     scene.write_all()
     assert scene.batches.is_stored(1)
     assert scene.kept == {1: ("job", 1, b"y")}
+
+
+def test_what_changes_while_it_is_tried_by_itself_is_tried_once_more() -> None:
+    scene = Scene()
+    told: list[int] = []
+    attempts = Attempts(Plain(), scene.batches, Config(), lambda numbers, *_: told.extend(numbers))
+    lone = attempts.plan.lone
+    handle = scene.submit(b"x")
+    scene.write_all()
+    scene.broker.move_job(handle, priority=0, now=NOW)
+    scene.begin()
+    number, _, size, stored = scene.batches.failed() or (0, 0, 0, False)
+    lone.add(Loner(number=number, size=size, stored=stored), NOW)
+    written = []
+    for again in (True, False):
+        lone.all_now(NOW)
+        planned = attempts.plan.loner()
+        assert planned is not None
+        written += [job.payload for job in planned.batch.adds]
+        if again:
+            scene.submit(b"y", b"duplicate=replace")
+            attempts.refuse_overdue()
+        attempts.plan.taken(planned, 0.0)
+    assert (written, told) == ([b"x", b"y"], [1])
+    assert not lone
+    assert scene.broker.outbox.bytes == 0
