@@ -25,7 +25,7 @@
 
 from libc.stdint cimport uint8_t
 
-from gearfast.broker.job cimport Job
+from gearfast.broker.job cimport ENDED, Job
 
 cdef enum Kept:           # bits of a job's `kept`: why it is kept though nobody waits, and what the store knows of it
     BACKGROUND = 1
@@ -89,6 +89,8 @@ cdef inline void keeping_stored(Keeping* keeping, Job* job) noexcept nogil:
     if job.kept & WRITING:                     # else somebody else was the last to say what becomes of it
         keeping.promised -= job.kept & PROMISED != 0
         job.kept = (job.kept & ~(WRITING | STRUCK | PROMISED)) | STORED
+        if job.state == ENDED:                 # what stands in a line as well is told with its number, or was
+            job.kept &= ~GATHERED
         if not job.kept & GATHERED:            # else it was replaced while it was written
             job.kept &= ~REPLACED
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 from gearfast.broker.broker import Reported
 from gearfast.broker.life import Moved
 from gearfast.broker.peer import Report
-from tests.support.model_line import Line
 from tests.support.model_parts import GONE, HANDED_BACK, NOTHING, PREFIX, TOO_LONG, Asked, Function, Job, Peer, failure
+from tests.support.model_timetable import Timetable
 
 
-class Model(Line):
+class Model(Timetable):
     """A broker as the rules have it."""
 
     # --- submitting ---
@@ -37,11 +37,12 @@ class Model(Line):
         asked: Asked = NOTHING,
     ) -> bytes | None:
         function = self.function(name)
+        if self.gates.get(name) == "drained":
+            return None
         key = payload if unique == b"-" else unique
         job = self.twin(function, payload, unique) if key else None
         if job is None:
-            total = sum(job.function is function for job in self.jobs)
-            if 0 < function.limits[priority] <= total:
+            if self.is_full(function, priority):
                 return None
             self.numbers += 1
             job = Job(self.numbers, function, payload, unique, priority, background, due, "delayed")
@@ -59,7 +60,7 @@ class Model(Line):
                 client.heard.append((job.ended_as, job.handle, b"" if job.ended_as == Report.COMPLETE else None))
         elif background and asked.replaces and job.state != "running" and not job.waiting:
             other = Job(job.number, function, payload, unique, priority, True, due, "delayed")
-            other.asked, other.submitted, other.renewed = asked, now, True
+            other.asked, other.submitted, other.before = asked, now, job
             self.claim(other)
             self.jobs[self.jobs.index(job)] = other
             if due <= 0:
@@ -69,25 +70,6 @@ class Model(Line):
         else:
             job.waiting.append(client)
         return job.handle
-
-    def twin(self, function: Function, payload: bytes, unique: bytes) -> Job | None:
-        """The job that a submission joins: of several the one that took its unique id last."""
-        for job in sorted(self.jobs + self.ended, key=lambda job: -job.claimed_as):
-            if not job.joinable or job.function is not function:
-                continue
-            if unique == b"-" and job.payload == payload and job.unique in (b"-", payload):
-                return job
-            if unique != b"-" and job.unique == unique:
-                return job
-        return None
-
-    def enqueue(self, job: Job, now: float) -> None:
-        job.state = "queued"
-        self.events += 1
-        job.queued_as = self.events
-        if job.asked.ttl > 0 and not job.begun and not job.expires:
-            job.expires = now + job.asked.ttl
-        self.wake(job.function, self.worker_wakeup, now)
 
     # --- abilities ---
 
@@ -102,7 +84,7 @@ class Model(Line):
         peer.known.insert(0, function)
         peer.timeouts[function] = timeout
         function.line.append(peer)
-        if peer.asleep and self.queued(function):
+        if peer.asleep and self.ready(function):
             peer.unasked.add(function)
 
     def lose_ability(self, peer: Peer, function: Function) -> None:
@@ -147,7 +129,7 @@ class Model(Line):
         woken_for = self.rouse(peer)
         for priority in range(3):
             for function in peer.abilities:
-                if jobs := self.queued(function, priority):
+                if jobs := self.ready(function, priority):
                     job = jobs[0]
                     self.take(job, peer, now)
                     peer.abilities.remove(function)
@@ -174,7 +156,7 @@ class Model(Line):
 
     def report(self, peer: Peer, handle: bytes, kind: Report, body: bytes, now: float) -> Reported:
         job = self.find(handle) or self.find_buried(handle)
-        if job is None or not (job.holder is peer or (not job.renewed and (job.number, False) in peer.lost)):
+        if job is None or not (job.holder is peer or (job.before is None and (job.number, False) in peer.lost)):
             return self.report_on_lost(peer, handle, kind)
         if kind in (Report.FAIL, Report.EXCEPTION) and job.background and job.asked.retries >= 0:
             if job.holder is not peer:
@@ -285,14 +267,21 @@ class Model(Line):
         self.fail(job)
         return True
 
-    def move(self, handle: bytes, priority: int | None, due: float | None, now: float) -> Moved:
+    def move(
+        self, handle: bytes, priority: int | None, due: float | None, now: float, name: bytes | None = None
+    ) -> Moved:
         job = self.find(handle)
         if self.find_buried(handle) is not None:
             return Moved.IS_BURIED
+        if self.find_schedule(handle) is not None:
+            return Moved.IS_SCHEDULE
         if job is None:
             return Moved.NO_SUCH_JOB
         if job.holder is not None:
             return Moved.RUNS
+        if name is not None:
+            job.function, job.joinable = self.function(name), False
+            self.claim_if_free(job)
         job.priority = job.priority if priority is None else priority
         if due is not None:  # its time to wait for a worker begins anew
             job.expires = 0.0
@@ -319,10 +308,11 @@ class Model(Line):
     # --- time ---
 
     def tick(self, now: float, wall: float) -> None:
-        self.latest = now
+        self.look_at_clocks(now, wall)
         due = [job for job in self.jobs if job.state == "delayed" and job.due <= wall]
         for job in sorted(due, key=lambda job: (job.due, job.number)):
             self.enqueue(job, now)
+        self.fire_due(now, wall)
         moments = [(job.due, job) for job in self.jobs if job.state == "retrying"]
         moments += [(job.deadline, job) for job in self.jobs if job.deadline > 0]
         moments += [(job.expires, job) for job in self.jobs if job.expires > 0]
@@ -339,15 +329,18 @@ class Model(Line):
             woken_for = self.rouse(self.woken[0])
             if woken_for is not None:
                 self.wake(woken_for, 1, now)
+        self.wake_opened(now)
 
     def wait(self, now: float, wall: float) -> float:
-        self.latest = now
         moments = [job.due - wall for job in self.jobs if job.state == "delayed"]
+        moments += [schedule.due - wall for schedule in self.schedules if schedule.due]
+        moments += [0.0] if self.opened else []
         moments += [job.due - now for job in self.jobs if job.state == "retrying"]
         moments += [job.deadline - now for job in self.jobs if job.deadline > 0]
         moments += [job.expires - now for job in self.jobs if job.expires > 0]
         moments += [job.due - now for job in self.ended]
         moments += [peer.woken_at + self.wakeup_grace - now for peer in self.woken[:1]]
+        self.look_at_clocks(now, wall)
         return max(min(moments, default=float("inf")), 0.0)
 
     # --- dead letters ---
@@ -355,9 +348,7 @@ class Model(Line):
     def kick(self, job: Job, now: float) -> None:
         """It is a job again, with all its tries; found by its unique id if no other one is."""
         self.buried.remove(job)
-        key = job.payload if job.unique == b"-" else job.unique
-        if key and self.twin(job.function, job.payload, job.unique) is None:
-            self.claim(job)
+        self.claim_if_free(job)
         job.attempts = 0
         self.jobs.append(job)
         self.enqueue(job, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gearfast.broker.broker import Dropped
-from tests.support.model_parts import Function, Job, Peer, Status
+from tests.support.model_parts import Function, Gate, Job, Peer, Schedule, Status
 
 
 class Line:
@@ -18,11 +18,15 @@ class Line:
         self.jobs: list[Job] = []
         self.buried: list[Job] = []  # the oldest first
         self.ended: list[Job] = []  # no jobs any more, but their unique ids are taken
+        self.schedules: list[Schedule] = []
+        self.gates: dict[bytes, Gate] = {}  # of functions that are not open, whether they are known or not
+        self.opened: dict[Function, int] = {}  # paused no longer: how many sleepers a tick is still to wake
         self.peers: list[Peer] = []
         self.woken: list[Peer] = []
         self.numbers = 0
         self.events = 0
         self.expired = 0  # jobs that no worker has started in time
+        self.skipped = 0  # dates for which no job has come
         self.latest = 0.0  # when time went on last
 
     # --- looking things up ---
@@ -41,6 +45,11 @@ class Line:
         self.events += 1
         job.joinable, job.claimed_as = True, self.events
 
+    def claim_if_free(self, job: Job) -> None:
+        key = job.payload if job.unique == b"-" else job.unique
+        if key and self.twin(job.function, job.payload, job.unique) is None:
+            self.claim(job)
+
     def buried_of(self, name: bytes) -> list[Job]:
         return [job for job in self.buried if job.function.name == name]
 
@@ -49,17 +58,43 @@ class Line:
         jobs.sort(key=lambda job: job.queued_as)
         return [job for job in jobs if priority is None or job.priority == priority]
 
+    def ready(self, function: Function, priority: int | None = None) -> list[Job]:
+        """Jobs that a worker may have."""
+        return [] if self.gates.get(function.name) == "paused" else self.queued(function, priority)
+
+    def is_full(self, function: Function, priority: int) -> bool:
+        return 0 < function.limits[priority] <= sum(job.function is function for job in self.jobs)
+
+    def twin(self, function: Function, payload: bytes, unique: bytes) -> Job | None:
+        """The job that a submission joins: of several the one that took its unique id last."""
+        for job in sorted(self.jobs + self.ended, key=lambda job: -job.claimed_as):
+            if not job.joinable or job.function is not function:
+                continue
+            if unique == b"-" and job.payload == payload and job.unique in (b"-", payload):
+                return job
+            if unique != b"-" and job.unique == unique:
+                return job
+        return None
+
     def held(self, peer: Peer) -> list[Job]:
         """Newest first."""
         return sorted((job for job in self.jobs if job.holder is peer), key=lambda job: -job.taken_as)
 
     # --- sleeping and waking ---
 
-    def wake(self, function: Function, most: int, now: float) -> None:
-        """Wake so many of the function's sleepers, 0 for all, if it has work."""
-        if not self.queued(function):
-            return
+    def enqueue(self, job: Job, now: float) -> None:
+        job.state = "queued"
+        self.events += 1
+        job.queued_as = self.events
+        if job.asked.ttl > 0 and not job.begun and not job.expires:
+            job.expires = now + job.asked.ttl
+        self.wake(job.function, self.worker_wakeup, now)
+
+    def wake(self, function: Function, most: int, now: float) -> int:
+        """Wake so many of the function's sleepers, 0 for all, if it has work. Returns how many it were."""
         woken = 0
+        if not self.ready(function):
+            return woken
         while function.line and any(peer.asleep and not peer.woken for peer in self.peers):
             peer = function.line.pop(0)
             if peer.asleep and not peer.woken:
@@ -68,7 +103,8 @@ class Line:
                 self.woken.append(peer)
                 woken += 1
                 if woken == most:
-                    return
+                    break
+        return woken
 
     def rouse(self, peer: Peer) -> Function | None:
         """It is neither asleep nor woken now. Returns what it had been woken for."""
@@ -79,7 +115,7 @@ class Line:
         return woken_for
 
     def has_work(self, peer: Peer) -> bool:
-        return any(self.queued(function) for function in peer.abilities)
+        return any(self.ready(function) for function in peer.abilities)
 
     def sleep(self, peer: Peer) -> bool:
         if self.has_work(peer):
@@ -94,6 +130,28 @@ class Line:
                 function.line.append(peer)
         return True
 
+    # --- gates ---
+
+    def follow(self, gates: dict[bytes, Gate], names: list[bytes]) -> None:
+        """These are not open, and all the others are; functions follow in this order."""
+        before, self.gates = self.gates, gates
+        for name in names:
+            is_paused = gates.get(name) == "paused"
+            if is_paused == (before.get(name) == "paused"):
+                continue
+            function = self.functions[name]
+            self.opened.pop(function, None)
+            if not is_paused and (work := len(self.queued(function))):
+                self.opened[function] = work
+
+    def wake_opened(self, now: float) -> None:
+        """One sleeper for each job that has waited, one function after the other."""
+        while self.opened:
+            function = next(iter(self.opened))
+            self.opened[function] -= 1
+            if not self.wake(function, 1, now) or not self.opened[function]:
+                del self.opened[function]
+
     # --- what must never be ---
 
     def forgotten(self) -> list[Function]:
@@ -101,7 +159,8 @@ class Line:
         return [
             function
             for function in self.functions.values()
-            if self.queued(function)
+            if self.ready(function)
+            and function not in self.opened
             and any(
                 peer.asleep and not peer.woken and function in peer.abilities and function not in peer.unasked
                 for peer in self.peers
@@ -117,8 +176,10 @@ class Line:
             return Dropped.NO_SUCH_FUNCTION
         function = self.functions[names[0]]
         used = any(function in peer.abilities for peer in self.peers)
-        if used or any(job.function is function for job in self.jobs + self.buried + self.ended):
+        jobs = any(job.function is function for job in self.jobs + self.buried + self.ended)
+        if used or jobs or any(schedule.function is function for schedule in self.schedules):
             return Dropped.IN_USE
+        self.opened.pop(function, None)
         del self.functions[function.name]
         return Dropped.DROPPED
 
@@ -140,6 +201,8 @@ class Line:
         return {(job.handle, job.attempts, job.orphan, job.background, job.unique) for job in self.jobs}
 
     def status(self, handle: bytes) -> Status | None:
+        if any(schedule.handle == handle for schedule in self.schedules):
+            return False, 0, 0, 0
         job = self.find(handle)
         return job.status if job else None
 

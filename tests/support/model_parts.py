@@ -1,8 +1,9 @@
-"""What the model of a broker is made of: functions, peers and jobs, and what a job asks for."""
+"""What the model of a broker is made of: functions, peers, jobs and schedules, and what a job asks for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from gearfast.broker.peer import Report
 
@@ -11,8 +12,12 @@ GONE = b"its worker went away"
 HANDED_BACK = b"its worker handed it back"
 TOO_LONG = b"its worker did not do it in time"
 Heard = tuple[str] | tuple[Report, bytes, bytes | None]
+Gate = Literal["paused", "drained"]
 Status = tuple[bool, int, int, int]
 DeadRow = tuple[bytes, bytes, int, bytes, int, int, float, float, float, bytes]
+ScheduleRow = tuple[float, bytes, bytes, bytes, bytes, bytes, float, bytes, int, int]
+UndatedRow = tuple[int, bytes, bytes, float, float, bool]
+CRON = b"* * * * *"
 
 
 @dataclass(eq=False)
@@ -51,6 +56,9 @@ class Asked:
     unique_ttl: float = 0.0
     replaces: bool = False
     free: bool = False
+    comes_again: bool = False  # it is a schedule, or has come of one
+    queues: bool = False
+    catches_up: bool = False
 
     @property
     def text(self) -> bytes:
@@ -61,6 +69,9 @@ class Asked:
         given += [f"unique_ttl={self.unique_ttl}s"] if self.unique_ttl else []
         given += ["duplicate=replace"] if self.replaces else []
         given += ["graceful=free"] if self.free else []
+        given += [f"cron={CRON.decode()}"] if self.comes_again else []
+        given += ["overlap=queue"] if self.queues else []
+        given += ["catchup=once"] if self.catches_up else []
         return ";".join(given).encode()
 
 
@@ -98,7 +109,7 @@ class Job:
     error: bytes = b""
     ended_as: Report = Report.COMPLETE
     begun: bool = False  # a worker has had it, or has it
-    renewed: bool = False  # it has taken the place of another one, which workers may have lost
+    before: Job | None = None  # whose place it has taken, and which workers may have lost
 
     @property
     def handle(self) -> bytes:
@@ -124,6 +135,41 @@ class Job:
         """Its worker failed."""
         self.started = self.started or self.taken_at
         self.failed, self.error = now, error[:4096]
+
+
+@dataclass(eq=False)
+class Schedule:
+    """Jobs come of it, one at each of its dates."""
+
+    number: int
+    function: Function
+    unique: bytes
+    payload: bytes = b""
+    priority: int = 1
+    asked: Asked = NOTHING
+    submitted: float = 0.0
+    due: float = 0.0  # 0: it waits for a date
+    fired: float = 0.0  # the date for which it has fired last
+    run: int = 0  # the number of the last job that came of it
+    runs: int = 0
+    skipped: int = 0
+    fired_for: list[float] = field(default_factory=list)
+    fired_by_hand: int = 0
+    before: Schedule | None = None  # what it was until it was replaced
+
+    @property
+    def handle(self) -> bytes:
+        return b"%s:%d" % (PREFIX, self.number)
+
+    @property
+    def row(self) -> ScheduleRow:
+        last = b"%s:%d" % (PREFIX, self.run) if self.run else b""
+        name, due = self.function.name, self.due or self.fired
+        return due, self.handle, name, self.unique, CRON, b"", self.fired, last, self.runs, self.skipped
+
+    @property
+    def undated_row(self) -> UndatedRow:
+        return self.number, CRON, b"", self.fired, self.fired, self.asked.catches_up
 
 
 def failure(kind: Report, body: bytes) -> bytes:

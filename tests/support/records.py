@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 REDUCER, POLICY, SUBMITTED, STARTED, FAILED, ERROR, STATE, FIRED, RUN = range(1, 10)
-DEAD = b"\5"
+DEAD, ENDED, SCHEDULED = b"\5", b"\6", b"\7"
 
 
 def size(value: int) -> bytes:
