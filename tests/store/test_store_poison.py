@@ -20,7 +20,7 @@ from tests.support.peers import until
 from tests.support.wire import Connection
 
 MIB = 1 << 20
-TIMEOUT = 2.0
+TIMEOUT = 3.0
 """Seconds that a submit waits."""
 SOON = TIMEOUT * 3 / 4
 """Seconds that the others may wait, on a busy machine: less than after which they would be refused."""
