@@ -1,4 +1,4 @@
-# BATCHES   what goes from the broker to the store, and back at the start.
+# BATCHES   what goes from the broker to the store.
 #
 # It is the side that Python sees of the outbox: batches out, the outcome of each in.
 
@@ -6,7 +6,6 @@ from libc.stdint cimport uint64_t
 
 from gearfast.broker.broker cimport Broker
 from gearfast.ground.index cimport Cursor
-from gearfast.broker.estate cimport Submission
 from gearfast.broker.job cimport Job
 
 cdef class Batches:
@@ -26,8 +25,6 @@ cdef class Batches:
     cdef Job* gathered(self, uint64_t number) noexcept
     cdef object record(self, const Job* job)
     cdef double due(self, const Job* job) noexcept
-    cdef int restore_one(self, record) except -1
-    cdef int check_schedule(self, const Submission* wanted) except -1
     cdef int take(self, uint64_t number, list adds) except -1
     cdef int take_remembered(self, list gone, list adds, size_t size) except -1
     cdef int put_in(self, Job* job, list adds) except -1

@@ -1,4 +1,4 @@
-"""Batches of jobs to the store, and jobs from it at the start."""
+"""Batches of jobs to the store."""
 
 from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
@@ -6,8 +6,8 @@ from libc.string cimport memcmp
 
 from gearfast.ground.clock cimport monotonic_time, wall_time
 from gearfast.ground.heap cimport heap_when
-from gearfast.broker.job cimport ENDED, PRIORITIES, RETRYING, SCHEDULED, job_size
-from gearfast.broker.schedules cimport Schedule, schedules_find
+from gearfast.broker.job cimport ENDED, RETRYING, SCHEDULED, job_size
+from gearfast.broker.schedules cimport Schedule
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.outbox cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Outbox
@@ -16,21 +16,17 @@ from gearfast.broker.keeping cimport (
     is_replaced, keeping_leave, keeping_look_for, keeping_promise, keeping_replaced, keeping_stored, keeping_take,
     keeping_take_remembered,
 )
-from gearfast.broker.estate cimport Restored, Submission
 from gearfast.broker.line cimport Line, line_at
 from gearfast.broker.jobtable cimport MIN_SCAN
-from gearfast.store.record cimport read_more, record_of
-from gearfast.broker.functions cimport Function, functions_find
-from gearfast.ground.slice cimport Slice, slice_of
-
-from gearfast import config
+from gearfast.store.record cimport record_of
+from gearfast.store.replay cimport replay
+from gearfast.broker.functions cimport Function
+from gearfast.ground.slice cimport Slice
 
 cdef enum:
     MAX_SLICES = 40          # of the jobs, looked through in one go: less than a millisecond
     ENOUGH = 1000             # jobs found in it
 
-cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
-cdef size_t MAX_PAYLOAD = 0xFFFFFFFF
 # Where the jobs of a batch go that failed: those of a small one that fails again are asked for one by one.
 cdef int[LINES + 1] NEXT_LINE = [AGAIN, SINGLY, SINGLY, HEAVY, ANEW, LINES]
 
@@ -45,52 +41,7 @@ cdef class Batches:
     # --- the start ---
 
     def restore(self, list records not None):
-        bad = []
-        self.ahead = wall_time() - monotonic_time()
-        for record in records:
-            try:
-                self.restore_one(record)
-            except (ValueError, TypeError, OverflowError) as error:
-                bad.append((record[0], str(error)))
-        return bad
-
-    cdef int restore_one(self, record) except -1:
-        cdef Submission wanted
-        cdef Restored kept
-        cdef uint64_t number
-        cdef bytes name, unique, payload, more
-        number, name, unique, priority, due, attempts, payload, more = record
-        if number == 0 or self.broker.find(number) != NULL:
-            raise ValueError("it has no valid number, or the number of another job")
-        if <size_t>len(unique) > MAX_UNIQUE or not 0 <= priority < PRIORITIES or not 0 <= due < INFINITY:
-            raise ValueError(f"its unique id, priority or due time is not valid ({unique!r}, {priority}, {due})")
-        if <size_t>len(payload) > MAX_PAYLOAD:
-            raise ValueError(f"its payload has {len(payload)} bytes, and must have less than 4 GiB")
-        read_more(more, &wanted, &kept, self.ahead)
-        if wanted.reducer.size > MAX_UNIQUE:
-            raise ValueError(f"its reducer has {wanted.reducer.size} bytes, and may have {MAX_UNIQUE}")
-        wanted.function, wanted.unique, wanted.payload = slice_of(name), slice_of(unique), slice_of(payload)
-        wanted.priority = priority
-        wanted.background = True
-        wanted.due = due
-        wanted.given = 0
-        wanted.replaces = False
-        wanted.home = NULL
-        if kept.state == SCHEDULED:
-            self.check_schedule(&wanted)
-        kept.number = number
-        kept.attempts = min(max(attempts, 0), 0xFFFF)
-        if not self.broker.restore(&wanted, &kept, monotonic_time()):
-            raise MemoryError("no memory for another job")
-        return 0
-
-    cdef int check_schedule(self, const Submission* wanted) except -1:
-        cdef const Function* function = functions_find(&self.broker.functions, wanted.function)
-        if wanted.policy.size == 0:
-            raise ValueError("it is a schedule, and does not say when it fires")
-        if function != NULL and schedules_find(&self.broker.schedules, function, wanted.unique) != NULL:
-            raise ValueError("it is a schedule, and there is another one with its function and unique id")
-        return 0
+        return replay(self.broker, records)
 
     def open(self, bytes prefix not None, uint64_t last, bint quiet, size_t heavy=<size_t>-1):
         self.broker.adopt_handles(prefix, last)
