@@ -34,6 +34,11 @@ class Inspection:
         """Whether nothing at all may be missing."""
         return self.survives == "everything"
 
+    @property
+    def in_order(self) -> bool:
+        """Whether a change is there if something is that came later: not when a batch may have failed."""
+        return self.whole and not self.chronicle.store_may_be_away
+
     def of(self, stored: Sequence[StoredJob]) -> None:
         """Hold this against what is known, and go on from there."""
         chronicle = self.chronicle
@@ -164,9 +169,9 @@ class Inspection:
             self.count["buried jobs found"] += 1
             if more.get(ERROR) not in ERRORS:
                 self.complain("changed", f"job {job.number} is buried because of {more.get(ERROR)!r}")
-            if self.whole and 0 < job.kicked < self.chronicle.barrier and not self.chronicle.blind_losses:
+            if self.in_order and 0 < job.kicked < self.chronicle.barrier and not self.chronicle.blind_losses:
                 self.complain("stale", f"job {job.number} was kicked, and is buried: {job!r:.700}")
-        elif 0 < job.buried < max(self.chronicle.barrier, LONG_AGO + 1) and self.whole:
+        elif 0 < job.buried < max(self.chronicle.barrier, LONG_AGO + 1) and self.in_order:
             self.complain(
                 "unburied", f"job {job.number} was buried, and is in the store as one to be done: {job!r:.700}"
             )
@@ -189,7 +194,7 @@ class Inspection:
         elif record.due > max(submit.latest for submit in found) + MOMENT:
             self.complain("changed", f"job {job.number} is due at {record.due}: {found!r:.700}")
         moved = 0 < job.hurry_heard < self.chronicle.barrier and not any(submit.replaces for submit in found)
-        if self.whole and moved and record.attempts == 0 and record.due > self.now:
+        if self.in_order and moved and record.attempts == 0 and record.due > self.now:
             self.complain("stale", f"job {job.number} was to run at once, and is due at {record.due}: {job!r:.700}")
 
     # --- one job that was known ---

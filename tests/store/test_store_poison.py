@@ -85,8 +85,8 @@ def test_others_do_not_wait_for_a_job_that_is_not_taken(hangs: bool, caplog: pyt
         took = submit_until(good, evil)
         assert TIMEOUT <= time.monotonic() - began < TIMEOUT + SOON
         name, text = evil.recv_packet().args()
-        reason = b"it did not answer for 2 s" if hangs else b"evil"
-        assert (name, text) == (b"QUEUE_ERROR", b"The job could not be stored within 2 s: " + reason)
+        reason = b"it did not answer for %d s" % TIMEOUT if hangs else b"evil"
+        assert (name, text) == (b"QUEUE_ERROR", b"The job could not be stored within %d s: %b" % (TIMEOUT, reason))
         assert max(took) < SOON
         assert store.failed > 1, "it is tried again"
         assert not any(map(is_evil, store.contents.jobs.values()))
