@@ -123,6 +123,7 @@ cdef class Aside(Estate):
     cdef bint restore_ended(self, Job* job, const Submission* wanted, bint unique, uint64_t hash, double now) noexcept nogil:
         """If its unique id is taken it goes at the first tick: the store is told then."""
         cdef double until = min(wanted.due - self.ahead, now + MOST_SECONDS)       # the clock may have been wrong then
+        unique = unique and until > now
         if not heap_push(&self.ended, until if unique else -INFINITY, job.number, job, &job.place.due):
             self.release(job)
             return False

@@ -32,8 +32,8 @@ cdef enum Kept:           # bits of a job's `kept`: why it is kept though nobody
     GATHERED = 2          # it goes into the next batch
     WRITING = 4           # it is in the batch that is being written, or may be in the store after one that failed
     STORED = 8            # it is in the store
-    STRUCK = 16           # it was refused, and goes on all the same: the store may have it, and is told to forget it
-    REPLACED = 64         # its client has given it another payload or time, and waits until the store has that
+    STRUCK = 16           # it was refused, or has ended, and is there all the same: the store is told to forget it
+    REPLACED = 64         # a client has given it another payload or time, or joined it, and waits until the store has that
     RENEWED = 128         # what workers that lost it say of it is said of what it was before
     PROMISED = 32         # it was acknowledged, and is not in the store: it is never refused
 
@@ -63,7 +63,8 @@ cdef inline bint is_promised(const Job* job) noexcept nogil:
 
 # Whether an answer that speaks of this job has to wait until the store has it.
 cdef inline bint is_owed(const Keeping* keeping, const Job* job) noexcept nogil:
-    return job.kept & REPLACED or is_written(job) and not job.kept & STORED or (keeping.doubtful and job.kept & BACKGROUND)
+    return (job.kept & REPLACED or (keeping.doubtful and job.kept & BACKGROUND)
+            or is_written(job) and not job.kept & STORED and not (job.kept & PROMISED and job.state == ENDED))
 
 # --- its begin ---
 
@@ -124,6 +125,10 @@ cdef inline bint is_replaced(const Job* job) noexcept nogil:
 cdef inline void keeping_replace(Job* job, const Job* before) noexcept nogil:
     job.kept = (before.kept & ~GATHERED) | REPLACED | RENEWED
 
+# A client has joined it, and waits as if it had replaced it.
+cdef inline void keeping_wait(Job* job) noexcept nogil:
+    job.kept |= GATHERED | REPLACED
+
 cdef inline void keeping_replaced(Job* job) noexcept nogil:                  # nobody waits for that any more
     job.kept &= ~REPLACED
 
@@ -142,14 +147,20 @@ cdef inline void keeping_look_for(Job* job) noexcept nogil:                  # i
 
 # --- its end, or that of its background ---
 
-# It has ended, and nobody waits for the store any more: that is told with its number, as if the store had had it.
-cdef inline void keeping_put_off(Job* ended) noexcept nogil:
-    ended.kept = (ended.kept & ~GATHERED) | STORED
+# It has ended, and nobody waits for the store any more: that is told with its number, as if the store had had it. Returns
+# whether that does not wait yet.
+cdef inline bint keeping_put_off(Job* ended) noexcept nogil:
+    cdef bint new = not ended.kept & STRUCK
+    ended.kept = (ended.kept & ~GATHERED) | STORED | STRUCK
+    return new
 
 # Of what had the place of `job` only the unique id is remembered. Returns whether the store may have more of it.
 cdef inline bint keeping_remember(Job* ended, const Job* job) noexcept nogil:
     ended.kept = job.kept & ~REPLACED              # nobody waits for what it was to become
-    return job.kept & (WRITING | STORED | STRUCK) != 0
+    if not job.kept & (WRITING | STORED | STRUCK):
+        return False
+    ended.kept |= STRUCK
+    return True
 
 # Returns whether its number is to be forgotten.
 cdef inline bint keeping_strike(Keeping* keeping, Job* job) noexcept nogil:

@@ -7,8 +7,8 @@ from libc.string cimport memmove
 
 from gearfast.broker.job cimport job_size
 from gearfast.broker.keeping cimport (
-    is_background, is_gathered, is_struck, keeping_gather, keeping_put_off, keeping_remember,
-    keeping_write_at_end,
+    is_background, is_gathered, is_promised, is_struck, keeping_gather, keeping_put_off, keeping_remember,
+    keeping_wait, keeping_write_at_end,
 )
 from gearfast.broker.line cimport line_at, line_close, line_drop, line_push
 from gearfast.broker.functions cimport Function
@@ -48,6 +48,15 @@ cdef class Outbox:
         keeping_gather(job)
         return True
 
+    cdef bint wait_for(self, Job* job, double now) noexcept nogil:
+        if not is_promised(job) or not self.on or self.quiet:
+            return True
+        if not line_push(&self.line[<int>FRESH], Entry(job.number, now, size_of(job))):
+            return False
+        self.count_in(size_of(job))
+        keeping_wait(job)
+        return True
+
     cdef void gather_again(self, Job* job, double now) noexcept nogil:
         if not is_background(job):
             return
@@ -84,8 +93,7 @@ cdef class Outbox:
             self.strike(ended.number)
 
     cdef void put_off(self, Job* ended) noexcept nogil:
-        if is_background(ended):
-            keeping_put_off(ended)
+        if is_background(ended) and keeping_put_off(ended):
             self.strike(ended.number)
 
     cdef void strike(self, uint64_t number) noexcept nogil:

@@ -81,7 +81,7 @@ cdef class Submits(Leaving):
         if wanted.replaces and job.state <= RETRYING and job.state != RUNNING and job.waiters == NULL:
             found[0] = NULL if self.crowded else self.supersede(job, wanted, now)
             return found[0] != NULL
-        return is_background(job) or self.keep(job, now)
+        return self.outbox.wait_for(job, now) if is_background(job) else self.keep(job, now)
 
     cdef void tell_ended(self, Peer client, const Job* job) noexcept nogil:
         cdef char text[HANDLE_ROOM]

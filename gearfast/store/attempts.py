@@ -126,7 +126,7 @@ class Attempts:
             self.metadata_is_stored(dict(planned.batch.metadata))
         # A store that is full still forgets: that is no sign that it takes anything.
         waits = self.batches.keeping or self.plan.lone.jobs
-        if planned.batch.adds or planned.batch.metadata or (self.takes_nothing and not waits):
+        if planned.keeps or planned.batch.metadata or (self.takes_nothing and not waits):
             self.failures = 0
             self.takes_nothing = False
             self.plan.lone.others_were_taken()
@@ -142,7 +142,7 @@ class Attempts:
             self.reason = str(error).rstrip(".") or repr(error)
         elif not self.away_since:  # else what it has said itself tells more
             self.reason = f"it did not answer for {self.config.store_timeout:g} s"
-        self.takes_nothing |= not planned.batch.adds
+        self.takes_nothing |= not planned.keeps
         self.plan.failed(planned, self.reason, took, slow=slow)
         if planned.loner is not None and planned.loner.told:  # that says nothing about the others
             return

@@ -66,6 +66,10 @@ class Batches:
         """Whoever has replaced this job is told that the store does not have the replacement yet."""
     def unfinished(self, numbers: list[int]) -> set[int]:
         """Return those that have not ended: of the others only the unique ids may be remembered."""
+    def collect_ended(self, number: int) -> list[StoredJob]:
+        """Return what is to be written of this job if it has ended and is remembered: it, or nothing."""
+    def may_be_left_out(self, number: int) -> bool:
+        """Return whether the store may go on without the last change of this job: it is there, and is not buried."""
     def forget(self, number: int) -> None:
         """Have the store forget one that has ended altogether: it does not take what is remembered of it."""
     def unkeep(self, numbers: list[int]) -> None:

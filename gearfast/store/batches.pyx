@@ -6,7 +6,7 @@ from libc.string cimport memcmp
 
 from gearfast.ground.clock cimport monotonic_time, wall_time
 from gearfast.ground.heap cimport heap_when
-from gearfast.broker.job cimport ENDED, RETRYING, SCHEDULED, job_size
+from gearfast.broker.job cimport DEAD, ENDED, RETRYING, SCHEDULED, job_size
 from gearfast.broker.schedules cimport Schedule
 from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor
@@ -26,6 +26,7 @@ from gearfast.ground.slice cimport Slice
 cdef enum:
     MAX_SLICES = 40          # of the jobs, looked through in one go: less than a millisecond
     ENOUGH = 1000             # jobs found in it
+    NO_LINE = LINES + 1       # of what has no line of its own, and stays where it is when the batch fails
 
 # Where the jobs of a batch go that failed: those of a small one that fails again are asked for one by one.
 cdef int[LINES + 1] NEXT_LINE = [AGAIN, SINGLY, SINGLY, HEAVY, ANEW, LINES]
@@ -122,6 +123,16 @@ cdef class Batches:
         self.take(number, adds)
         return adds
 
+    def collect_ended(self, uint64_t number):
+        """What is remembered of the job, in a list, if it has ended."""
+        cdef list adds = []
+        self.ahead = wall_time() - monotonic_time()
+        self.which = NO_LINE
+        self.flight = []
+        self.outdated = set()
+        self.take_remembered([number], adds, 0)
+        return adds
+
     cdef int take(self, uint64_t number, list adds) except -1:
         cdef Job* job = self.gathered(number)
         if job != NULL:
@@ -179,9 +190,10 @@ cdef class Batches:
         cdef size_t at
         cdef object alone = None
         self.flight = []
-        if which == LINES:
+        if which >= LINES:
             for number in flight:
-                self.recall(number)
+                if which == LINES:
+                    self.recall(number)
             return None
         for at in range(outbox.line[which].in_flight):
             self.recall(line_at(&outbox.line[which], at).number)
@@ -244,6 +256,10 @@ cdef class Batches:
     def is_stored(self, uint64_t number):
         cdef Job* job = self.background(number)
         return job != NULL and bool(is_stored(job)) and not self.broker.outbox.owes(job)
+
+    def may_be_left_out(self, uint64_t number):
+        cdef Job* job = self.background(number)
+        return job == NULL or bool(is_stored(job)) and job.state != DEAD
 
     def leave_out(self, uint64_t number):
         cdef Job* job = self.broker.find(number)
@@ -316,7 +332,7 @@ cdef class Batches:
 
     def forget(self, uint64_t number):
         cdef Job* job = self.background(number)
-        if job != NULL:
+        if job != NULL and job.state == ENDED:
             self.broker.outbox.forget(job)
 
     def unkeep(self, list numbers not None):

@@ -23,6 +23,8 @@ class Loner:
     """It has ended, and the store is to forget it; else the store is to keep it."""
     since: float = math.inf
     """When it was submitted; infinity: nobody waits for it."""
+    begun: float = 0.0
+    """When it failed by itself for the first time."""
     size: int = 0
     """Bytes that it counts for among all that waits."""
     stored: bool = False
@@ -62,6 +64,7 @@ class Lone:
     def add(self, loner: Loner, now: float) -> None:
         """Take one in that has failed by itself for the first time."""
         (self.gone if loner.forget else self.jobs)[loner.number] = loner
+        loner.begun = now
         self._new.append(loner)
         self._plan(loner, now + self.first)
         loner.delay = self.first * 2
@@ -77,9 +80,13 @@ class Lone:
         loner.delay = min(loner.delay * 2, self.most)
         self.after = now + SHARE * took
 
-    def remove(self, loner: Loner) -> None:
-        """Take one out."""
-        (self.gone if loner.forget else self.jobs).pop(loner.number, None)
+    def remove(self, loner: Loner) -> bool:
+        """Take one out. False: it was taken out before, while it was being written."""
+        there = self.gone if loner.forget else self.jobs
+        if there.get(loner.number) is not loner:
+            return False
+        del there[loner.number]
+        return True
 
     def first_due(self) -> Loner | None:
         """Return the one that is tried next, whenever that is; None when none is to be."""

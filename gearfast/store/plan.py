@@ -50,6 +50,11 @@ class Planned(NamedTuple):
     """How many other numbers are to be forgotten, as things stand."""
     loner: Loner | None = None
 
+    @property
+    def keeps(self) -> bool:
+        """Whether there are jobs to keep in it: what is remembered of ended ones goes with the numbers to forget."""
+        return bool(self.batch.adds) and self.kind != Kind.REMOVES and not (self.loner is not None and self.loner.forget)
+
 
 class Plan:
     """Makes them: what came since, and one of everything else, in turn."""
@@ -145,8 +150,9 @@ class Plan:
         now = monotonic()
         while (loner := self.lone.first_due()) is not None and max(loner.due, self.lone.after) <= now:
             if loner.forget:
-                if not self.batches.is_kept(loner.number):  # asked for once more, it is not to be forgotten
-                    return Planned(Kind.LONE, Batch([loner.number], [], {}), loner=loner)
+                if not self.is_asked_for_again(loner.number):
+                    remembered = self.batches.collect_ended(loner.number)
+                    return Planned(Kind.LONE, Batch([loner.number], remembered, {}), loner=loner)
             elif adds := self.batches.collect_one(loner.number):
                 return Planned(Kind.LONE, Batch([], adds, {}), self.batches.removes, loner)
             self.drop(loner)
@@ -176,7 +182,7 @@ class Plan:
         self.metadata = {name: value for name, value in self.metadata.items() if batch.metadata.get(name) != value}
         if loner is None:
             self.overtaken = max(0, self.overtaken - len(batch.removes))
-        if batch.adds and kind != Kind.REMOVES:
+        if planned.keeps:
             self.overtaken = max(self.overtaken, behind)
         for number in self.stuck.keys() & set(batch.removes) if self.stuck else ():
             del self.stuck[number]
@@ -200,6 +206,7 @@ class Plan:
         elif alone is not None:
             number, since, size, stored = alone
             if number in self.lone.jobs:
+                since = min(since, self.lone.jobs[number].since)
                 self.drop(self.lone.jobs[number])
             self.lone.add(Loner(number=number, since=since, size=size, stored=stored, reason=reason), now)
         elif len(removes) == 1 and not metadata and (planned.kind == Kind.REMOVES or not adds):
@@ -222,7 +229,8 @@ class Plan:
 
     def loner_taken(self, loner: Loner) -> None:
         """It was written, perhaps as it was before its last change."""
-        self.lone.remove(loner)
+        if not self.lone.remove(loner):
+            return
         self.batches.count_out(loner.size)
         if loner.again:
             again = Loner(number=loner.number, size=loner.again, stored=True, reason=loner.reason)
@@ -231,8 +239,12 @@ class Plan:
     def loner_failed(self, loner: Loner, reason: str, now: float, took: float) -> None:
         """It failed by itself once more."""
         self.lone.failed_again(loner, reason, now, took)
-        if loner.stored and loner.told and loner.since == math.inf:  # it stays in the store as it was
-            self.batches.leave_out(loner.number)
+        if not loner.told or now < loner.begun + self.config.store_timeout:  # it may be a moment's trouble only
+            return
+        if loner.forget:
+            self.batches.forget(loner.number)
+        elif loner.stored and loner.since == math.inf and self.batches.may_be_left_out(loner.number):
+            self.batches.leave_out(loner.number)  # it stays in the store as it was
             self.drop(loner)
 
     def not_forgotten(self, number: int, reason: str, now: float) -> None:
@@ -240,15 +252,18 @@ class Plan:
         if self.stuck.get(number, self.written) < self.written:
             del self.stuck[number]
             self.batches.pass_over(False)
-            if self.batches.is_kept(number):  # what is remembered of it may be what the store does not take
-                self.batches.forget(number)
-            else:
+            if not self.is_asked_for_again(number):
                 self.lone.add(Loner(number=number, forget=True, reason=reason, suspect=True), now)
         else:
             self.stuck[number] = self.written
             self.batches.pass_over(True)
 
+    def is_asked_for_again(self, number: int) -> bool:
+        """Return whether a job whose number was to be forgotten is to be kept by now."""
+        return self.batches.is_kept(number) and bool(self.batches.unfinished([number]))
+
     def drop(self, loner: Loner) -> None:
         """It waits no longer."""
-        self.lone.remove(loner)
-        self.batches.count_out(loner.size + loner.again)
+        if self.lone.remove(loner):
+            self.batches.count_out(loner.size)
+            self.batches.count_out(loner.again)

@@ -158,7 +158,8 @@ class Writer:
         """Give an answer to those who have waited too long."""
         self.clock = None
         self.attempts.refuse_overdue()
-        self.answer_fenced()
+        if not self.plan.overtaken:  # else something has ended that is not forgotten yet
+            self.answer_fenced()
         self.batch_done.set()
         if self.plan.waits or self.outbox.busy:
             self.watch()

@@ -20,10 +20,10 @@ LATE = 100.0
 class Scene:
     """A broker with a client, a worker for `f`, and what a store has got from it."""
 
-    def __init__(self) -> None:
+    def __init__(self, heavy: int = (1 << 64) - 1) -> None:
         self.broker = Broker(b"H:t")
         self.batches = Batches(self.broker)
-        self.batches.open(b"H:t", 0, False)
+        self.batches.open(b"H:t", 0, False, heavy)
         self.broker.tick(NOW, NOW)
         self.client, self.worker = InProcessPeer(self.broker), InProcessPeer(self.broker)
         self.worker.can_do(b"f")
