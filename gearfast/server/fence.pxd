@@ -13,6 +13,6 @@ cdef struct Fences:               # oldest first
     Fence* fence
     uint32_t first, count, room
 
-cdef int fences_add(Fences* fences, Fence fence) except -1
-cdef void fences_close(Fences* fences) noexcept
-cdef void fences_pass(Fences* fences) noexcept            # the first one falls
+cdef bint fences_add(Fences* fences, Fence fence) noexcept nogil      # False: there is no memory
+cdef void fences_close(Fences* fences) noexcept nogil
+cdef void fences_pass(Fences* fences) noexcept nogil            # the first one falls

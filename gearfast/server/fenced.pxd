@@ -3,6 +3,6 @@
 from gearfast.broker.job cimport Job
 from gearfast.server.session cimport Service, Session
 
-cdef int send_after_store(Session session, const Job* job) except -1    # JOB_CREATED
+cdef bint send_after_store(Session session, const Job* job) noexcept nogil    # JOB_CREATED; False: there is no memory
 # The store has written something: whoever waited for that may be told.
-cdef int pass_fences(Service service) except -1
+cdef void pass_fences(Service service) noexcept nogil

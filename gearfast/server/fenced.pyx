@@ -2,29 +2,30 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from gearfast.broker.broker cimport Broker
+from gearfast.ground.ring cimport Ring, ring_append, ring_leave
 from gearfast.server.fence cimport Fence, fences_add, fences_close, fences_pass
 from gearfast.protocol.packet cimport HEADER_SIZE, JOB_CREATED, UNFENCED, PacketWriter, body_size
 from gearfast.server.session cimport NO_MEMORY, need
 
 
-cdef int send_after_store(Session session, const Job* job) except -1:
+cdef bint send_after_store(Session session, const Job* job) noexcept nogil:
     cdef uint64_t place = session.out.base + session.out.size
-    fences_add(&session.fences, Fence(job.number, place))
+    if not fences_add(&session.fences, Fence(job.number, place)):
+        return False
     session.heavy = session.heavy or session.service.broker.outbox.is_heavy(job)
-    try:
-        if session.fences.count == 1:
-            session.out.fence = place
-            session.service.fenced.append(session)
-        return session.send_handle(JOB_CREATED, job.number)
-    except MemoryError:                            # a fence is never without its packet
-        session.fences.count -= 1
-        if session.fences.count == 0:
-            session.out.fence = UNFENCED
-        raise
+    if session.fences.count == 1:
+        session.out.fence = place
+        ring_append(&session.service.fenced, &session.owes)
+    if session.send_handle(JOB_CREATED, job.number):
+        return True
+    session.fences.count -= 1                      # a fence is never without its packet
+    if session.fences.count == 0:
+        session.out.fence = UNFENCED
+        ring_leave(&session.owes)
+    return False
 
 
-cdef void set_fence(Session session) noexcept:
+cdef void set_fence(Session session) noexcept nogil:
     """Before the first answer that waits."""
     if session.fences.count > 0:
         session.out.fence = session.fences.fence[session.fences.first].place
@@ -36,24 +37,23 @@ cdef void set_fence(Session session) noexcept:
 
 # --- the store has written something ---
 
-cdef int pass_fences(Service service) except -1:
-    cdef Session session
-    cdef list fenced = service.fenced
-    service.fenced = []
-    for session in fenced:
-        if not let_go(session):
-            service.fenced.append(session)
-    return 0
+cdef void pass_fences(Service service) noexcept nogil:
+    cdef Ring* link = service.fenced.next
+    cdef Ring* after
+    while link != &service.fenced:
+        after = link.next
+        if let_go(<Session>link.owner):
+            ring_leave(link)
+        link = after
 
 
-cdef bint let_go(Session session) noexcept:
+cdef bint let_go(Session session) noexcept nogil:
     """Returns whether none of its answers waits for the store any more."""
-    cdef Broker broker = session.service.broker
     cdef uint32_t before = session.fences.count
     cdef Job* job
     while session.fences.count > 0:
-        job = broker.find(session.fences.fence[session.fences.first].number)
-        if job != NULL and broker.outbox.owes(job):
+        job = session.service.broker.find(session.fences.fence[session.fences.first].number)
+        if job != NULL and session.service.broker.outbox.owes(job):
             break
         fences_pass(&session.fences)
     set_fence(session)
@@ -64,9 +64,12 @@ cdef bint let_go(Session session) noexcept:
 
 def is_waited_for(Service service not None, uint64_t last):
     cdef Session session
-    for session in service.fenced:
-        if session.fences.count > 0 and session.fences.fence[session.fences.first].number <= last:
+    cdef const Ring* link = service.fenced.next
+    while link != &service.fenced:
+        session = <Session>link.owner
+        if session.fences.fence[session.fences.first].number <= last:
             return True
+        link = link.next
     return False
 
 
@@ -74,11 +77,18 @@ def is_waited_for(Service service not None, uint64_t last):
 
 def refuse_jobs(Service service not None, set numbers not None, bytes text not None):
     cdef Session session
-    for session in service.fenced:
+    cdef Ring* link = service.fenced.next
+    cdef Ring* after
+    while link != &service.fenced:
+        after = link.next
+        session = <Session>link.owner
         try:
             answer_anew(session, numbers, text)
         except MemoryError:                        # half written anew: nothing of it may be sent
             session.abort_for(NO_MEMORY)
+        if session.fences.count == 0:
+            ring_leave(link)
+        link = after
 
 
 cdef int answer_anew(Session session, set numbers, bytes text) except -1:
@@ -96,7 +106,7 @@ cdef int answer_anew(Session session, set numbers, bytes text) except -1:
         need(new.write(old.data + place, start - place))
         place = start + size
         if fence[at].number in numbers:
-            session.refuse(b"QUEUE_ERROR", text)
+            need(session.refuse(b"QUEUE_ERROR", text))
         else:
             fence[session.fences.count] = fence[at]
             fence[session.fences.count].place = new.base + new.size

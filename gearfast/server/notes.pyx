@@ -36,11 +36,13 @@ cdef class Notes:
 
     cdef int say(self, int level, str text, tuple values) except -1:
         self.said.append((level, text, values))
+        self.lines += 1
         return 0
 
     def tell(self):
         cdef list said
         said, self.said = self.said, []
+        self.lines = 0
         for level, text, values in said:
             self.log.log(level, text, *values)
         if self.broker.events.size > 0:

@@ -3,8 +3,9 @@
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t
 from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcpy
+from posix.strings cimport strncasecmp
 
-from gearfast.broker.broker cimport ASLEEP, HAS_WORK, Broker, Slept
+from gearfast.broker.broker cimport ASLEEP, HAS_WORK, Slept
 from gearfast.protocol.handle cimport HANDLE_ROOM
 from gearfast.broker.job cimport DEAD, HIGH, SCHEDULED, LOW, NORMAL, RUNNING, Job, job_payload, job_reducer, job_unique
 from gearfast.broker.estate cimport Submission
@@ -19,7 +20,7 @@ from gearfast.protocol.packet cimport (
 from gearfast.protocol.parameters cimport AT, ParameterTexts
 from gearfast.broker.peer cimport COMPLETE, DATA, EXCEPTION, FAIL, STATUS, WARNING, Report
 from gearfast.broker.functions cimport Function
-from gearfast.server.session cimport Handler, Row, Service, Session, need
+from gearfast.server.session cimport Handler, Row, Service, Session
 from gearfast.server.submit cimport submission, submit, submit_sched
 from gearfast.ground.slice cimport Slice
 
@@ -64,44 +65,45 @@ cdef bint parse_number(Slice digits, int64_t* number) noexcept nogil:
 
 # --- abilities and sleep (protocol sections 2.1, 2.2) ---
 
-cdef int on_can_do(Session session, const Packet* packet, const Row* row) except -1:
-    return need(session.service.broker.can_do(session, packet.argument[0], 0))
+cdef bint on_can_do(Session session, const Packet* packet, const Row* row) noexcept nogil:
+    return session.service.broker.can_do(session, packet.argument[0], 0)
 
 
-cdef int on_can_do_timeout(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_can_do_timeout(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef int64_t timeout, unit = session.service.timeout_unit
     if not parse_number(packet.argument[1], &timeout) or timeout > INT64_MAX // unit:
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"The timeout of CAN_DO_TIMEOUT does not fit 64 bits")
     if timeout > 0:
         timeout = max(timeout * unit, TIMEOUT_FLOOR)
-    return need(session.service.broker.can_do(session, packet.argument[0], max(timeout, <int64_t>0)))
+    return session.service.broker.can_do(session, packet.argument[0], max(timeout, <int64_t>0))
 
 
-cdef int on_cant_do(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_cant_do(Session session, const Packet* packet, const Row* row) noexcept nogil:
     session.service.broker.cant_do(session, packet.argument[0], session.service.now)
-    return 0
+    return True
 
 
-cdef int on_reset_abilities(Session session, const Packet* packet, const Row* row) except -1:
-    return need(session.service.broker.reset_abilities(session, session.service.now))
+cdef bint on_reset_abilities(Session session, const Packet* packet, const Row* row) noexcept nogil:
+    return session.service.broker.reset_abilities(session, session.service.now)
 
 
-cdef int on_set_client_id(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_set_client_id(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Slice name = cut_at_nul(packet.argument[0])
-    session.client_id = name.data[:min(name.size, MAX_CLIENT_ID)]
-    return 0
+    name.size = min(name.size, MAX_CLIENT_ID)
+    with gil:
+        return session.call_itself(name)
 
 
-cdef int on_pre_sleep(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_pre_sleep(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Slept slept = session.service.broker.sleep(session)
     if slept == HAS_WORK:
         return session.send(NOOP, NULL, 0)
-    return need(slept == ASLEEP)
+    return slept == ASLEEP
 
 
 # --- work (protocol sections 2.3, 2.8) ---
 
-cdef int on_grab(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_grab(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Job* job
     cdef Slice part[4]
     cdef size_t size
@@ -109,7 +111,8 @@ cdef int on_grab(Session session, const Packet* packet, const Row* row) except -
     cdef int count = 2, i
     cdef uint32_t type = JOB_ASSIGN
     cdef Slice payload
-    need(session.service.broker.grab(session, session.service.now, &job))
+    if not session.service.broker.grab(session, session.service.now, &job):
+        return False
     if job == NULL:
         return session.send(NO_JOB, NULL, 0)
     part[0] = session.service.broker.handles.spell(job.number)
@@ -127,6 +130,8 @@ cdef int on_grab(Session session, const Packet* packet, const Row* row) except -
     for i in range(count):
         size += part[i].size
     at = session.begin(type, size, payload)
+    if at == NULL:
+        return False
     for i in range(count):
         memcpy(at, part[i].data, part[i].size)
         at += part[i].size
@@ -135,9 +140,8 @@ cdef int on_grab(Session session, const Packet* packet, const Row* row) except -
     return session.finish(payload)
 
 
-cdef int on_report(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_report(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Slice handle = packet.argument[0], body = packet.body
-    cdef Broker broker = session.service.broker
     cdef char whole[HANDLE_ROOM]
     if packet.unterminated and handle.size < HANDLE_ROOM:          # clients need the NUL that this worker has left out
         memcpy(whole, handle.data, handle.size)
@@ -151,19 +155,18 @@ cdef int on_report(Session session, const Packet* packet, const Row* row) except
             )
         handle = cut_at_nul(handle)
     return session.check(
-        broker.report(session, broker.handles.parse(handle.data, handle.size), row.report, body.data, body.size,
+        session.service.broker.report(session, session.service.broker.handles.parse(handle.data, handle.size), row.report, body.data, body.size,
                       session.service.now),
         row.not_found,
     )
 
 
-cdef int on_work_status(Session session, const Packet* packet, const Row* row) except -1:
-    cdef Broker broker = session.service.broker
+cdef bint on_work_status(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef int64_t numerator, denominator
     parse_number(packet.argument[1], &numerator)
     parse_number(packet.argument[2], &denominator)
     return session.check(
-        broker.progress(session, broker.handles.parse(packet.argument[0].data, packet.argument[0].size),
+        session.service.broker.progress(session, session.service.broker.handles.parse(packet.argument[0].data, packet.argument[0].size),
                         <uint32_t>numerator, <uint32_t>denominator, packet.body.data, packet.body.size,
                         session.service.now),
         row.not_found,
@@ -172,12 +175,12 @@ cdef int on_work_status(Session session, const Packet* packet, const Row* row) e
 
 # --- submission (protocol sections 2.4 to 2.6) ---
 
-cdef int on_submit(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_submit(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Submission wanted = submission(packet, row)
     return submit(session, &wanted)
 
 
-cdef int on_submit_epoch(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_submit_epoch(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Submission wanted = submission(packet, row)
     cdef int64_t when
     if not parse_number(packet.argument[2], &when):
@@ -187,12 +190,13 @@ cdef int on_submit_epoch(Session session, const Packet* packet, const Row* row) 
     return submit(session, &wanted)
 
 
-cdef int on_submit_sched(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_submit_sched(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Submission wanted = submission(packet, row)
-    return submit_sched(session, &wanted, tuple([slice.data[:slice.size] for slice in packet.argument[2:7]]))
+    with gil:
+        return submit_sched(session, &wanted, packet.argument + 2)
 
 
-cdef int on_submit_reduce(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_submit_reduce(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Submission wanted = submission(packet, row)
     wanted.reducer = packet.argument[2]
     return submit(session, &wanted)
@@ -200,7 +204,7 @@ cdef int on_submit_reduce(Session session, const Packet* packet, const Row* row)
 
 # --- questions (protocol sections 2.7, 2.10) ---
 
-cdef int send_status(Session session, uint32_t type, Slice asked, const Job* job) except -1:
+cdef bint send_status(Session session, uint32_t type, Slice asked, const Job* job) noexcept nogil:
     cdef char figures[64]
     cdef uint32_t numerator = 0, denominator = 0
     cdef bint known = job != NULL and (job.state < DEAD or job.state == SCHEDULED)
@@ -216,31 +220,32 @@ cdef int send_status(Session session, uint32_t type, Slice asked, const Job* job
         size += snprintf(figures + size, sizeof(figures) - size, b"%c%u", 0,
                          <uint32_t>(job.waiting if known else 0))
     at = session.packet(type, asked.size + 1 + size)
+    if at == NULL:
+        return False
     memcpy(at, asked.data, asked.size)
     at[asked.size] = 0
     memcpy(at + asked.size + 1, figures, size)
     session.outlet.ready()
-    return 0
+    return True
 
 
-cdef int on_get_status(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_get_status(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Slice handle = cut_at_nul(packet.argument[0])
-    cdef Broker broker = session.service.broker
-    return send_status(session, STATUS_RES, handle, broker.find_named(handle))
+    return send_status(session, STATUS_RES, handle, session.service.broker.find_named(handle))
 
 
-cdef int on_get_status_unique(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_get_status_unique(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Slice unique = cut_at_nul(packet.argument[0])
     return send_status(session, STATUS_RES_UNIQUE, unique, session.service.broker.find_unique(unique))
 
 
-cdef int on_echo(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_echo(Session session, const Packet* packet, const Row* row) noexcept nogil:
     return session.send(ECHO_RES, packet.body.data, packet.body.size)
 
 
-cdef int on_option(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_option(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Slice name = cut_at_nul(packet.argument[0])
-    if name.data[:name.size].lower() != b"exceptions":
+    if name.size != 10 or strncasecmp(name.data, b"exceptions", 10) != 0:
         return session.refuse(b"UNKNOWN_OPTION", b"Server does not recognize given option")
     session.exceptions = True
     return session.send(OPTION_RES, packet.body.data, packet.body.size)

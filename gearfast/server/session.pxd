@@ -15,9 +15,11 @@ from gearfast.server.outlet cimport Outlet
 from gearfast.protocol.packet cimport Packet, PacketReader, PacketWriter
 from gearfast.protocol.parameters cimport ParameterTexts
 from gearfast.broker.peer cimport Peer, Report
+from gearfast.ground.ring cimport Ring
 from gearfast.ground.slice cimport Slice
 
-ctypedef int (*Handler)(Session session, const Packet* packet, const Row* row) except -1
+# False: there is no memory for the answer, and the session ends.
+ctypedef bint (*Handler)(Session session, const Packet* packet, const Row* row) noexcept nogil
 
 cdef struct Row:                          # what one packet type asks for
     Handler handler
@@ -42,7 +44,7 @@ cdef class Service:                       # what all sessions of one server shar
     cdef double now                       # monotonic seconds, of this turn
     cdef double until                     # when a peer has had its share of this turn
     cdef size_t work                      # done in this turn so far: packets, and what they cost beyond one's usual cost
-    cdef list fenced                      # sessions that owe answers to the store
+    cdef Ring fenced                      # sessions that owe answers to the store
     cdef size_t store_backlog
     cdef readonly size_t largest          # bytes of a job that the store takes
     cdef public object write              # has the store take what is gathered for it
@@ -53,6 +55,10 @@ cdef class Service:                       # what all sessions of one server shar
         if self.broker.has_news() and self.write is not None:    # while the store still starts there is none yet
             self.write()
         return 0
+
+cdef enum Failure:                        # why a session cannot go on with what has come
+    BROKEN = 1                            # its bytes are no packets
+    NO_ROOM = 2                           # there is no memory for an answer
 
 cdef enum Trouble:                        # why a session is cut off while the broker works
     NONE = 0
@@ -76,6 +82,7 @@ cdef class Session(Peer):
     cdef PacketWriter to                  # where packets go: out, or held
     cdef object answer                    # the rest of a long admin answer
     cdef Fences fences                    # in `out`
+    cdef Ring owes                        # among those that have some
     cdef bint heavy                       # one of them stands for a job that is a batch by itself
     cdef readonly uint64_t serial
     cdef readonly int fd
@@ -90,31 +97,35 @@ cdef class Session(Peer):
 
     # Handle what the reader has; what is left when `wants_input` turns false waits for `go_on`.
     cdef void take(self) noexcept
-    cdef int take_packets(self) except -1
-    cdef int keep_rest(self) except -1                     # of what has come, for later
+    cdef bint take_packets(self) noexcept nogil            # False: it has failed
+    cdef bint fail_with(self, Failure failure) noexcept    # returns False
     cdef void go_on(self) noexcept
     cdef void disconnect(self) noexcept
-    cdef bint wants_input(self) noexcept
+    cdef bint wants_input(self) noexcept nogil
     cdef bint has_more_to_do(self) noexcept
 
     cdef PacketWriter writer(self)                         # a new one, whose memory is known to be this peer's
-    cdef int handle(self, const Packet* packet) except -1
-    cdef int handle_line(self, const Packet* packet) except -1
+    cdef bint handle(self, const Packet* packet) noexcept nogil
+    cdef bint handle_line(self, const Packet* packet) noexcept
+    cdef int answer_line(self, const Packet* packet) except -1
     cdef int next_slice(self) except -1
     # A packet so many times. False: there is no memory, and not all of it was written.
     cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept nogil
     cdef bint deliver_large(self, uint32_t type, Slice body) noexcept nogil
     cdef size_t send_along(self, Slice rest) noexcept nogil
     cdef void abort_for(self, Trouble trouble) noexcept nogil
-    cdef int send(self, uint32_t type, const char* body, size_t size) except -1
+    # An answer. False, or NULL: there is no memory for it.
+    cdef bint send(self, uint32_t type, const char* body, size_t size) noexcept nogil
     # A packet in two parts: the first `size` bytes of its body are for the caller to fill in, `rest` follows.
-    cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL
-    cdef int finish(self, Slice rest) except -1
-    cdef int send_handle(self, uint32_t type, uint64_t number) except -1
-    cdef int refuse(self, const char* code, const char* text) except -1
-    cdef int check(self, Reported reported, const char* text) except -1
-    cdef char* packet(self, uint32_t type, size_t size) except NULL          # one answer's body, for the caller to fill in
-    cdef inline bint too_much_waits(self) noexcept:
+    cdef char* begin(self, uint32_t type, size_t size, Slice rest) noexcept nogil
+    cdef bint finish(self, Slice rest) noexcept nogil
+    cdef bint send_handle(self, uint32_t type, uint64_t number) noexcept nogil
+    cdef bint refuse(self, const char* code, const char* text) noexcept nogil
+    cdef void log_refusal(self, const char* code, const char* text) noexcept
+    cdef bint check(self, Reported reported, const char* text) noexcept nogil
+    cdef char* packet(self, uint32_t type, size_t size) noexcept nogil       # one answer's body, for the caller to fill in
+    cdef inline bint too_much_waits(self) noexcept nogil:
         return self.out.waiting() > self.service.output_pause or (self.fences.count > 0 and self.store_is_behind())
-    cdef bint store_is_behind(self) noexcept               # it has yet to write too much
+    cdef bint store_is_behind(self) noexcept nogil         # it has yet to write too much
+    cdef bint call_itself(self, Slice name) noexcept       # False: there is no memory
     cdef void fail(self, object error) noexcept

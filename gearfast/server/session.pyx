@@ -7,9 +7,10 @@ from libc.string cimport memcpy, strlen
 
 from gearfast.broker.broker cimport UNKNOWN
 from gearfast.ground.clock cimport Clock, monotonic_time, wall_time
+from gearfast.ground.ring cimport ring_leave, ring_open
 from gearfast.server.fence cimport fences_close
 from gearfast.protocol.packet cimport (
-    ERROR, HEADER_SIZE, NOOP, READY, TEXT, WRONG, Pulled, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
+    ERROR, HEADER_SIZE, LAST_TYPE, NOOP, READY, TEXT, WRONG, Pulled, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
 )
 from gearfast.broker.peer cimport EXCEPTION
 
@@ -26,7 +27,10 @@ cdef enum:
     PAGE = 12             # bits: a packet's body costs as much as a packet for every 4 KiB
 
 # What a peer does wrong a thousand times must not be put together as often.
-cdef dict TOO_FEW = {int(kind): b"Too few arguments for " + kind.name.encode() for kind in PacketName}
+cdef tuple TOO_FEW_TEXTS = tuple([b"Too few arguments for " + kind.name.encode() for kind in PacketName])
+cdef const char* TOO_FEW[LAST_TYPE + 1]
+for kind, too_few in zip(PacketName, TOO_FEW_TEXTS):
+    TOO_FEW[<int>kind] = <bytes>too_few
 
 cdef tuple TROUBLES = (
     "", "it does not read its results, and more than output_limit bytes are waiting", "there is not enough memory for its results",
@@ -47,7 +51,7 @@ cdef class Service:
         self.output_limit = config.output_limit
         self.clock = Clock(monotonic_time, wall_time)
         self.until = INFINITY                      # until there are turns
-        self.fenced = []
+        ring_open(&self.fenced, NULL)
         self.store_backlog = config.store_backlog
         self.largest = <size_t>-1
         self.write = None
@@ -64,6 +68,7 @@ cdef class Session(Peer):
         self.service = service
         self.table = service.table
         self.outlet = outlet
+        ring_open(&self.owes, <void*>self)
         self.reader = PacketReader(service.max_packet_size)
         self.reader.hold.holder = <void*>self
         self.out = self.to = self.writer()
@@ -77,6 +82,8 @@ cdef class Session(Peer):
 
     def __dealloc__(self):
         fences_close(&self.fences)
+        if self.owes.next != NULL:
+            ring_leave(&self.owes)
 
     cdef PacketWriter writer(self):
         cdef PacketWriter writer = PacketWriter()
@@ -87,49 +94,49 @@ cdef class Session(Peer):
 
     cdef void take(self) noexcept:
         cdef Broker broker = self.service.broker
+        cdef bint taken
         broker.working = True
-        try:
-            self.take_packets()
-            broker.working = False
-            self.keep_rest()
-        except Exception as error:
-            broker.working = False
-            self.fail(error)
+        taken = self.take_packets()
+        broker.working = False
+        if taken and not self.reader.finish():
+            self.fail_with(BROKEN)
 
-    cdef int keep_rest(self) except -1:
-        if not self.reader.finish():
-            raise self.reader.error()
-        return 0
+    cdef bint fail_with(self, Failure failure) noexcept:
+        self.fail(self.reader.error() if failure == BROKEN else MemoryError("no memory for an answer"))
+        return False
 
-    cdef int take_packets(self) except -1:
+    cdef bint take_packets(self) noexcept nogil:
         """As many as its share of the turn allows; the clock is looked at by those who have sent many, or dear ones."""
-        cdef Service service = self.service
-        cdef Broker broker = service.broker
         cdef Packet packet
         cdef Pulled pulled
-        cdef size_t work = 0, before = broker.steps
+        cdef size_t work = 0, before = self.service.broker.steps
         while self.wants_input():
             pulled = self.reader.next(&packet)
+            if pulled == WRONG:
+                with gil:
+                    return self.fail_with(BROKEN)
             if pulled != READY:
-                if pulled == WRONG:
-                    raise self.reader.error()
                 break
             if packet.type == TEXT:
-                self.handle_line(&packet)
+                with gil:
+                    if not self.handle_line(&packet):
+                        return False
                 work += LOOK
-            else:
-                self.handle(&packet)
+            elif self.handle(&packet):
                 work += 1 + (packet.body.size >> PAGE)
+            else:
+                with gil:
+                    return self.fail_with(NO_ROOM)
             if self.too_much_waits():
                 self.stopped = True
-            if work + broker.steps - before >= LOOK:
-                service.work += work + broker.steps - before
+            if work + self.service.broker.steps - before >= LOOK:
+                self.service.work += work + self.service.broker.steps - before
                 work = 0
-                before = broker.steps
-                if service.clock.monotonic() >= service.until or service.notes.is_full():
+                before = self.service.broker.steps
+                if self.service.clock.monotonic() >= self.service.until or self.service.notes.is_full():
                     self.stopped = True
-        service.work += work
-        return 0
+        self.service.work += work
+        return True
 
     cdef void go_on(self) noexcept:
         """Output has drained, or a slice of a long answer may follow, or its next share of time has come."""
@@ -145,29 +152,38 @@ cdef class Session(Peer):
             self.reader.again()
             self.take()
 
-    cdef bint wants_input(self) noexcept:
+    cdef bint wants_input(self) noexcept nogil:
         return not (self.stopped or self.closing or self.aborted or self.answer is not None)
 
     cdef bint has_more_to_do(self) noexcept:
         """Something can go on now that could not when it was stopped."""
         return not self.aborted and (self.answer is not None or self.stopped) and not self.too_much_waits()
 
-    cdef bint store_is_behind(self) noexcept:
+    cdef bint store_is_behind(self) noexcept nogil:
         return self.service.broker.outbox.backlog(self.heavy) > self.service.store_backlog
 
-    cdef int handle(self, const Packet* packet) except -1:
+    cdef bint handle(self, const Packet* packet) noexcept nogil:
         cdef const Row* row = &self.table[packet.type]
         if packet.response:
             return self.refuse(b"INVALID_MAGIC", b"Request magic expected")
         if packet.short_of_arguments:
-            return self.refuse(b"INVALID_PACKET", <bytes>TOO_FEW[packet.type])
+            return self.refuse(b"INVALID_PACKET", TOO_FEW[packet.type])
         if row.handler == NULL:
             return self.refuse(b"INVALID_COMMAND", b"Command not expected")
         return row.handler(self, packet, row)
 
     # --- admin lines ---
 
-    cdef int handle_line(self, const Packet* packet) except -1:
+    cdef bint handle_line(self, const Packet* packet) noexcept:
+        """False: it has failed."""
+        try:
+            self.answer_line(packet)
+            return True
+        except Exception as error:
+            self.fail(error)
+            return False
+
+    cdef int answer_line(self, const Packet* packet) except -1:
         """By somebody else's Python, which may call the broker."""
         self.service.broker.working = False
         answer = None if self.service.admin is None else self.service.admin(self, packet.body.data[:packet.body.size])
@@ -197,22 +213,20 @@ cdef class Session(Peer):
 
     # --- out ---
 
-    cdef int send(self, uint32_t type, const char* body, size_t size) except -1:
+    cdef bint send(self, uint32_t type, const char* body, size_t size) noexcept nogil:
         cdef char* at
         if size >= LARGE:
-            self.begin(type, 0, Slice(body, size))
-            return self.finish(Slice(body, size))
+            return self.begin(type, 0, Slice(body, size)) != NULL and self.finish(Slice(body, size))
         at = self.packet(type, size)
+        if at == NULL:
+            return False
         if size > 0:
             memcpy(at, body, size)
         self.outlet.ready()
-        return 0
+        return True
 
-    cdef char* packet(self, uint32_t type, size_t size) except NULL:
-        cdef char* at = self.to.packet(type, size)
-        if at == NULL:
-            raise MemoryError("no memory for an answer")
-        return at
+    cdef char* packet(self, uint32_t type, size_t size) noexcept nogil:
+        return self.to.packet(type, size)
 
     cdef bint deliver(self, uint32_t type, Slice body, size_t times) noexcept nogil:
         cdef char* at
@@ -236,41 +250,52 @@ cdef class Session(Peer):
         self.outlet.ready()
         return self.to.write(body.data + gone, body.size - gone)
 
-    cdef char* begin(self, uint32_t type, size_t size, Slice rest) except NULL:
-        cdef char* at = self.to.begin(type, size + rest.size, size)
-        if at == NULL:
-            raise MemoryError("no memory for an answer")
-        return at
+    cdef char* begin(self, uint32_t type, size_t size, Slice rest) noexcept nogil:
+        return self.to.begin(type, size + rest.size, size)
 
-    cdef int finish(self, Slice rest) except -1:
+    cdef bint finish(self, Slice rest) noexcept nogil:
         cdef size_t gone = self.send_along(rest) if rest.size >= LARGE else 0
-        need(self.to.write(rest.data + gone, rest.size - gone))
         self.outlet.ready()
-        return 0
+        return self.to.write(rest.data + gone, rest.size - gone)
 
     cdef size_t send_along(self, Slice rest) noexcept nogil:
         """A large rest goes out at once, if it can, straight from where it lies: neither kept nor copied."""
         return self.outlet.send_along(rest) if self.to is self.out and not self.aborted else 0
 
-    cdef int send_handle(self, uint32_t type, uint64_t number) except -1:
+    cdef bint send_handle(self, uint32_t type, uint64_t number) noexcept nogil:
         cdef Slice handle = self.service.broker.handles.spell(number)
         return self.send(type, handle.data, handle.size)
 
-    cdef int refuse(self, const char* code, const char* text) except -1:
+    cdef bint refuse(self, const char* code, const char* text) noexcept nogil:
         """Answer with an ERROR; the stream stays in step. Logged once per connection, so that no peer can flood the log."""
         cdef char* at = self.packet(ERROR, strlen(code) + 1 + strlen(text))
+        if at == NULL:
+            return False
         memcpy(at, code, strlen(code) + 1)
         memcpy(at + strlen(code) + 1, text, strlen(text))
         if not self.refused_before:
             self.refused_before = True
-            self.service.notes.say(logs.WARNING, "%s: %s: %s", (self.address.decode(), code.decode(), text.decode("utf-8", "backslashreplace")))
+            with gil:
+                self.log_refusal(code, text)
         self.outlet.ready()
-        return 0
+        return True
 
-    cdef int check(self, Reported reported, const char* text) except -1:
-        if reported == UNKNOWN:
-            return self.refuse(b"JOB_NOT_FOUND", text)
-        return 0
+    cdef void log_refusal(self, const char* code, const char* text) noexcept:
+        try:
+            self.service.notes.say(logs.WARNING, "%s: %s: %s",
+                                   (self.address.decode(), code.decode(), text.decode("utf-8", "backslashreplace")))
+        except MemoryError:
+            pass                                   # its peer was told
+
+    cdef bint check(self, Reported reported, const char* text) noexcept nogil:
+        return reported != UNKNOWN or self.refuse(b"JOB_NOT_FOUND", text)
+
+    cdef bint call_itself(self, Slice name) noexcept:
+        try:
+            self.client_id = name.data[:name.size]
+            return True
+        except MemoryError:
+            return False
 
     # --- the end ---
 
@@ -285,7 +310,7 @@ cdef class Session(Peer):
                 self.service.notes.say(logs.ERROR, "%s: closed: %r", (self.address.decode(), error))
             if code:
                 self.refused_before = True
-                self.refuse(code, str(error).encode())
+                need(self.refuse(code, str(error).encode()))
         except MemoryError:
             self.aborted = True
         self.closing = True

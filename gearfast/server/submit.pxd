@@ -9,6 +9,7 @@ cdef inline Submission submission(const Packet* packet, const Row* row) noexcept
     return Submission(packet.argument[0], packet.argument[1], Slice(NULL, 0), packet.payload, Slice(NULL, 0),
                       row.priority, row.background, 0, False, 0, NULL)
 
-cdef int submit(Session session, Submission* wanted) except -1
-# `fields`: of the packet, as bytes.
-cdef int submit_sched(Session session, Submission* wanted, tuple fields) except -1
+# False: there is no memory for the answer.
+cdef bint submit(Session session, Submission* wanted) noexcept nogil
+# `fields`: the five of the packet.
+cdef bint submit_sched(Session session, Submission* wanted, const Slice* fields) noexcept

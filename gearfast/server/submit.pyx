@@ -1,5 +1,7 @@
 """Submits: what they ask for, and what they are answered (protocol sections 2.4 to 2.6, and 12)."""
 
+from libc.stdint cimport uint32_t
+from libc.stdio cimport snprintf
 from libc.string cimport memchr
 
 from gearfast.broker.submits cimport IS_DRAINED, NO_MEMORY, NO_NUMBERS, QUEUE_FULL, Submitted
@@ -17,20 +19,39 @@ from gearfast.protocol.cron import check, next_after, of_packet
 
 cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
 
+cdef enum:
+    WHY_ROOM = 2048           # bytes of what a client is told, at most
 
-cdef int submit(Session session, Submission* wanted) except -1:
+
+cdef enum Taken:                  # parameters
+    FINE = 1
+    REFUSED = 2                   # there is a mistake in them, and the client is told
+    NO_ROOM = 3                   # there is no memory to tell it
+
+cdef bint submit(Session session, Submission* wanted) noexcept nogil:
+    cdef Taken taken
     if session.service.takes_parameters:
         wanted.home = functions_latest(&session.service.broker.functions, wanted.function)
-        if wanted.home == NULL and not take_parameters(session, wanted):
-            return 0
+        if wanted.home == NULL:
+            taken = take_parameters(session, wanted)
+            if taken != FINE:
+                return taken == REFUSED
     return hand_over(session, wanted)
 
 
-cdef int submit_sched(Session session, Submission* wanted, tuple fields) except -1:
+cdef bint submit_sched(Session session, Submission* wanted, const Slice* fields) noexcept:
+    try:
+        return submit_as_cron(session, wanted, tuple([slice.data[:slice.size] for slice in fields[:5]]))
+    except MemoryError:
+        return False
+
+
+cdef bint submit_as_cron(Session session, Submission* wanted, tuple fields) except -1:
     """As if its cron were the first of its parameters."""
     cdef Slice name = wanted.function
     cdef const char* semicolon = NULL
     cdef bytes whole
+    cdef Taken taken
     try:
         text = of_packet(*fields)
     except ValueError as error:
@@ -41,44 +62,59 @@ cdef int submit_sched(Session session, Submission* wanted, tuple fields) except 
     whole = b"%b;cron=%b%b" % (name.data[:size], text.encode(), name.data[size:name.size])
     wanted.function = Slice(<const char*>whole, len(whole))
     wanted.home = NULL
-    if not take_parameters_behind(session, wanted, size):
-        return 0
-    return hand_over(session, wanted)
+    taken = take_parameters_behind(session, wanted, size)
+    return hand_over(session, wanted) if taken == FINE else taken == REFUSED
 
 
-cdef inline int hand_over(Session session, Submission* wanted) except -1:
-    cdef Service service = session.service
+cdef inline bint hand_over(Session session, Submission* wanted) noexcept nogil:
     cdef Job* job = NULL
     cdef Submitted submitted
     if wanted.due < 0:
         wanted.due = 0
     if wanted.unique.size > MAX_UNIQUE or wanted.reducer.size > MAX_UNIQUE:
         return session.refuse(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
-    if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > service.largest:
-        return session.refuse(b"QUEUE_ERROR", b"The store takes jobs of at most %d bytes" % service.largest)
+    if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > session.service.largest:
+        return refuse_large(session, session.service.largest)
     if wanted.given & CRON:
-        submitted = service.broker.submit_schedule(wanted, service.now, &job)
+        submitted = session.service.broker.submit_schedule(wanted, session.service.now, &job)
     else:
-        submitted = service.broker.submit(session, wanted, service.now, &job)
+        submitted = session.service.broker.submit(session, wanted, session.service.now, &job)
     if submitted >= QUEUE_FULL:
         return refuse_job(session, wanted, submitted)
-    if wanted.background and service.broker.outbox.expects(job):
-        send_after_store(session, job)
+    if wanted.background and session.service.broker.outbox.expects(job):
+        if not send_after_store(session, job):
+            return False
     else:
-        session.send_handle(JOB_CREATED, job.number)
+        if not session.send_handle(JOB_CREATED, job.number):
+            return False
         if job.state == ENDED and not wanted.background:
-            service.broker.tell_ended(session, job)
-    if service.notes.jobs:
+            session.service.broker.tell_ended(session, job)
+    if session.service.notes.jobs:
+        with gil:
+            log_job(session.service, wanted)
+        session.stopped = session.stopped or session.service.notes.is_full()
+    return True
+
+
+cdef bint refuse_large(Session session, size_t most) noexcept nogil:
+    cdef char why[80]
+    snprintf(why, sizeof(why), b"The store takes jobs of at most %zu bytes", most)
+    return session.refuse(b"QUEUE_ERROR", why)
+
+
+cdef void log_job(Service service, const Submission* wanted) noexcept:
+    try:
         service.notes.say(logs.NOTICE, "accepted,%s,%s,%.0f", (text(wanted.function), text(wanted.unique), wanted.due))
-        session.stopped = session.stopped or service.notes.is_full()
-    return 0
+    except MemoryError:
+        pass                                       # its client was told
 
 
-cdef int refuse_job(Session session, const Submission* wanted, Submitted why) except -1:
+cdef bint refuse_job(Session session, const Submission* wanted, Submitted why) noexcept nogil:
     if why == NO_MEMORY:
         return session.refuse(b"QUEUE_ERROR", b"no memory for another job")
     if why == IS_DRAINED:
-        return session.refuse(b"QUEUE_ERROR", drained(session, wanted.function))
+        with gil:
+            return refuse_drained(session, wanted.function)
     if why == QUEUE_FULL:
         return session.refuse(b"QUEUE_ERROR", b"Job queue is full")
     if why == NO_NUMBERS:
@@ -86,9 +122,13 @@ cdef int refuse_job(Session session, const Submission* wanted, Submitted why) ex
     return session.refuse(b"QUEUE_ERROR", b"The server is short of memory and takes no jobs now")
 
 
-cdef bytes drained(Session session, Slice name):
+cdef bint refuse_drained(Session session, Slice name) noexcept:
     cdef Slice reason = session.service.broker.reason_of(name)
-    return b"Nothing more is taken for this function: " + (reason.data[:reason.size] or b"it is drained")
+    try:
+        return session.refuse(b"QUEUE_ERROR", b"Nothing more is taken for this function: "
+                              + (reason.data[:reason.size] or b"it is drained"))
+    except MemoryError:
+        return False
 
 
 cdef str text(Slice slice):
@@ -103,55 +143,61 @@ cdef const char* semicolon_in(Session session, Slice name) noexcept nogil:
     return NULL if semicolon == NULL or session.service.broker.knows(name) else semicolon
 
 
-cdef bint take_parameters(Session session, Submission* wanted) except -1:
-    """Out of the function's name, into the submission. False: there is a mistake in them, and the client is told."""
+cdef Taken take_parameters(Session session, Submission* wanted) noexcept nogil:
+    """Out of the function's name, into the submission."""
     cdef const char* semicolon = semicolon_in(session, wanted.function)
-    return semicolon == NULL or take_parameters_behind(session, wanted, semicolon - wanted.function.data)
+    return FINE if semicolon == NULL else take_parameters_behind(session, wanted, semicolon - wanted.function.data)
 
 
-cdef bint take_parameters_behind(Session session, Submission* wanted, size_t size) except -1:
+cdef Taken take_parameters_behind(Session session, Submission* wanted, size_t size) noexcept nogil:
     cdef Slice text = Slice(wanted.function.data + size + 1, wanted.function.size - size - 1)
     cdef Mistake mistake
     cdef const Remembered* remembered = session.service.texts.read(text, &mistake)
     cdef const Parameters* found
     cdef double due = 0
     if remembered == NULL:
-        return refuse(session, what_is_wrong(&mistake))
+        with gil:
+            return refuse_mistake(session, &mistake)
     found = &remembered.parameters
     wanted.given |= found.given
     wanted.policy = lasting(remembered)
     wanted.replaces = found.replaces
     wanted.function.size = size
     if size == 0:
-        return refuse(session, "there is no name of a function before the semicolon")
+        return refuse(session, b"there is no name of a function before the semicolon")
     if found.given & PRIORITY:
         wanted.priority = found.priority
     if not wanted.background and found.given & ~FOR_CLIENT:
-        return refuse(session, f"{key_name(found.given & ~FOR_CLIENT)} is for background jobs: a client waits for this one")
+        with gil:
+            return refuse_key(session, found.given & ~FOR_CLIENT)
     if wanted.due != 0 and found.given & CRON:
-        return refuse(session, "SUBMIT_JOB_EPOCH has its own time: leave cron out")
+        return refuse(session, b"SUBMIT_JOB_EPOCH has its own time: leave cron out")
     if found.given & CRON:
-        return date(session, wanted, found)
+        with gil:
+            return date(session, wanted, found)
     if not found.given & (DELAY | AT):
-        return True
+        return FINE
     if wanted.due != 0:                            # or it was one that has passed
-        return refuse(session, "SUBMIT_JOB_EPOCH has its own time: leave delay and at out")
+        return refuse(session, b"SUBMIT_JOB_EPOCH has its own time: leave delay and at out")
     due = found.at if found.given & AT else session.service.clock.wall() + found.delay
     if due > session.service.clock.wall():
         wanted.due = due
-    return True
+    return FINE
 
 
-cdef bint date(Session session, Submission* wanted, const Parameters* found) except -1:
+cdef Taken date(Session session, Submission* wanted, const Parameters* found) noexcept:
     """When the schedule fires first."""
     cdef double wall = session.service.clock.wall()
     try:
-        text = as_text(found.cron)
-        check(text, as_text(found.tz))
-        wanted.due = next_after(text, as_text(zone_of(session, wanted.function, found)), wall)
-    except ValueError as error:
-        return refuse(session, f"{error}")
-    return True
+        try:
+            text = as_text(found.cron)
+            check(text, as_text(found.tz))
+            wanted.due = next_after(text, as_text(zone_of(session, wanted.function, found)), wall)
+        except ValueError as error:
+            return refuse(session, f"{error}".encode())
+    except MemoryError:
+        return NO_ROOM
+    return FINE
 
 
 cdef Slice zone_of(Session session, Slice name, const Parameters* asked) noexcept nogil:
@@ -164,6 +210,21 @@ cdef str as_text(Slice slice):
     return slice.data[:slice.size].decode("ascii", "replace")
 
 
-cdef bint refuse(Session session, str why) except -1:
-    session.refuse(b"INVALID_PARAMETER", f"{why} (--submit-parameters=no reads names as they are)".encode())
-    return False
+cdef Taken refuse_mistake(Session session, const Mistake* mistake) noexcept:
+    try:
+        return refuse(session, what_is_wrong(mistake).encode())
+    except MemoryError:
+        return NO_ROOM
+
+
+cdef Taken refuse_key(Session session, uint32_t key) noexcept:
+    try:
+        return refuse(session, f"{key_name(key)} is for background jobs: a client waits for this one".encode())
+    except MemoryError:
+        return NO_ROOM
+
+
+cdef Taken refuse(Session session, const char* why) noexcept nogil:
+    cdef char whole[WHY_ROOM]
+    snprintf(whole, sizeof(whole), b"%s (--submit-parameters=no reads names as they are)", why)
+    return REFUSED if session.refuse(b"INVALID_PARAMETER", whole) else NO_ROOM

@@ -7,7 +7,7 @@ from posix.unistd cimport close as close_descriptor
 
 from gearfast.server.fence cimport fences_close
 from gearfast.server.outlet cimport Outlet
-from gearfast.ground.ring cimport ring_empty
+from gearfast.ground.ring cimport ring_empty, ring_leave
 from gearfast.ground.slice cimport Slice
 from gearfast.server.turn cimport Turn
 
@@ -177,6 +177,7 @@ cdef class Transport(Member):
         session.reader.forget()
         session.out.forget()
         fences_close(&session.fences)             # their places are not in `out` any more
+        ring_leave(&session.owes)
         if session.held is not None:
             session.held.forget()
         session.outlet = Outlet()                 # no circle: its memory is back now, not at the collector's next visit

@@ -19,18 +19,19 @@ QUESTIONS = frozenset((
 CODE = b"TOO_MANY_CONNECTIONS"
 REASON = b"This server has as many connections as it takes"
 
+cdef const char* CODE_TEXT = <bytes>CODE          # both live as long as this room
+cdef const char* REASON_TEXT = <bytes>REASON
 cdef Row ONLY_LINES[LAST_TYPE + 1]
 
 
-cdef int on_question(Session session, const Packet* packet, const Row* row) except -1:
-    session.refuse(<bytes>CODE, <bytes>REASON)
-    return on_packet(session, packet, row)
+cdef bint on_question(Session session, const Packet* packet, const Row* row) noexcept nogil:
+    return session.refuse(CODE_TEXT, REASON_TEXT) and on_packet(session, packet, row)
 
 
-cdef int on_packet(Session session, const Packet* packet, const Row* row) except -1:
+cdef bint on_packet(Session session, const Packet* packet, const Row* row) noexcept nogil:
     session.closing = True
     session.outlet.ready()
-    return 0
+    return True
 
 
 cdef void prepare():

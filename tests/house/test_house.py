@@ -71,6 +71,8 @@ def test_the_rules_find_what_they_are_for() -> None:
 
 
 WITHOUT_PYTHON = [path for path in SOURCES if path.parent.name in ("ground", "protocol", "broker")]
+TALK_ROOMS = ("fence", "fenced", "request", "session", "submit")
+TALK = [path for path in SOURCES if path.parent.name == "server" and path.stem in TALK_ROOMS]
 FUNCTION = re.compile(
     r"^ *cp?def (?!class )(?:inline )?[\w ]+[ *]+(\w+)\(((?:[^()]|\([^()]*\))*)\)([^:#\n]*)", re.MULTILINE
 )
@@ -93,16 +95,29 @@ DOORS = {
 }
 
 
-def test_storeys_without_python_are_compiled_so() -> None:
+DOORS_OF_TALK = {
+    *("take", "go_on", "disconnect", "has_more_to_do", "writer", "need", "tell_store"),  # for transports and turns
+    *("fail", "fail_with", "log_refusal", "log_job", "call_itself"),  # what the log and administrators hear
+    *("handle_line", "answer_line", "next_slice"),  # a line of text
+    *("submit_sched", "submit_as_cron", "date", "text", "as_text"),  # dates
+    *("refuse_mistake", "refuse_key", "refuse_drained", "answer_anew"),  # the words of an ERROR
+    *("on", "submits", "reports"),  # the table
+}
+
+
+@pytest.mark.parametrize(
+    ("rooms", "least", "doors"), [(WITHOUT_PYTHON, 400, DOORS), (TALK, 60, DOORS_OF_TALK)], ids=["storeys", "talk"]
+)
+def test_rooms_without_python_are_compiled_so(rooms: list[Path], least: int, doors: set[str]) -> None:
     """Every function but the doors: the compiler itself refuses Python in them."""
-    found, doors = 0, set[str]()
-    for path in WITHOUT_PYTHON:
+    found, there = 0, set[str]()
+    for path in rooms:
         for name, _, end in FUNCTION.findall(path.read_text(encoding="utf-8")):
             found += 1
             if "nogil" not in end:
-                doors.add(name)
-    assert found > 400
-    assert doors == DOORS
+                there.add(name)
+    assert found > least
+    assert there == doors
 
 
 def test_the_makefile_names_tests_that_are_there() -> None:
