@@ -29,8 +29,9 @@ cdef enum:
 # What a peer does wrong a thousand times must not be put together as often.
 cdef tuple TOO_FEW_TEXTS = tuple([b"Too few arguments for " + kind.name.encode() for kind in PacketName])
 cdef const char* TOO_FEW[LAST_TYPE + 1]
-for kind, too_few in zip(PacketName, TOO_FEW_TEXTS):
-    TOO_FEW[<int>kind] = <bytes>too_few
+for _kind, _text in zip(PacketName, TOO_FEW_TEXTS):
+    TOO_FEW[<int>_kind] = <bytes>_text
+del _kind, _text
 
 cdef tuple TROUBLES = (
     "", "it does not read its results, and more than output_limit bytes are waiting", "there is not enough memory for its results",

@@ -53,7 +53,8 @@ class Planned(NamedTuple):
     @property
     def keeps(self) -> bool:
         """Whether there are jobs to keep in it: what is remembered of ended ones goes with the numbers to forget."""
-        return bool(self.batch.adds) and self.kind != Kind.REMOVES and not (self.loner is not None and self.loner.forget)
+        forgets = self.kind == Kind.REMOVES or (self.loner is not None and self.loner.forget)
+        return bool(self.batch.adds) and not forgets
 
 
 class Plan:

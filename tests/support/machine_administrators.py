@@ -119,10 +119,23 @@ class Administrators(Peers):
 
     @rule(gates=gates)
     def follow(self, gates: dict[bytes, Gate | None]) -> None:
-        """The functions follow in the order in which they are listed."""
+        """One function after the other: of several the order is the index's own."""
+        said = {name: gate for name, gate in gates.items() if gate}
         names = [row[0] for row in self.broker.scan_functions(0, 1000)[1]]
-        self.ruling.say(*(ruled(name, gate=gate) for name, gate in gates.items() if gate))
-        self.model.follow({name: gate for name, gate in gates.items() if gate}, names)
+        by_now = dict(self.model.gates)
+        for name in sorted(names):
+            if by_now.pop(name, None) != said.get(name):
+                if name in said:
+                    by_now[name] = said[name]
+                self.say(by_now, names)
+            elif name in said:
+                by_now[name] = said[name]
+        self.say(said, names)
+
+    def say(self, gates: dict[bytes, Gate], names: list[bytes]) -> None:
+        """To the broker and to the model."""
+        self.ruling.say(*(ruled(name, gate=gate) for name, gate in gates.items()))
+        self.model.follow(dict(gates), names)
 
     @rule(number=peers, jobs=st.lists(st.tuples(workable, priorities), max_size=4), still=st.sampled_from([b"", b"f"]))
     def pause_and_go_on(self, number: int, jobs: list[tuple[bytes, int]], still: bytes) -> None:
