@@ -148,6 +148,8 @@ class Link:
                     await self._take_locks()
         except TimeoutError as error:
             raise StoreError(f"MySQL at {there} did not answer within {self._timeout:g} s") from error
+        except RuntimeError as error:  # so the driver says that the connection ended while it was being made
+            raise StoreError(f"MySQL at {there} ended the connection as soon as it was made: {error}") from error
 
     async def _take_locks(self) -> None:
         names = self._own, self._lock
