@@ -43,7 +43,7 @@ from gearfast.broker.functions cimport (
 from gearfast.broker.job cimport (
     DEAD, DELAYED, ENDED, EXPIRES, HAS_POLICY, NOT_THERE, QUEUED, RETRYING, RUNNING, SCHEDULED, Job, Run, job_expiry,
 )
-from gearfast.broker.keeping cimport is_background, is_gathered, keeping_replace, keeping_restore
+from gearfast.broker.keeping cimport is_background, keeping_replace, keeping_restore
 from gearfast.broker.lost cimport lost_expects, lost_remember
 from gearfast.broker.party cimport Party, holds
 from gearfast.broker.past cimport HANDED_BACK, Loss, past_note, words_of_loss
@@ -234,8 +234,7 @@ cdef class Life(Aside):
         """It is among what is due later, if it is, and on its way to the store. False: it is not, for want of memory."""
         if due > 0 and not self.postpone(other, due):
             return False
-        self.outbox.gather_again(other, now)
-        return is_gathered(other) or self.outbox.quiet or not self.outbox.on or not is_background(other)
+        return self.outbox.gather_again(other, now)
 
     cdef void rehome(self, Job* job, Function* function) noexcept nogil:
         cdef Function* before = <Function*>job.home

@@ -52,7 +52,7 @@ cdef class Outbox:
     cdef bint gather(self, Job* job, double now) noexcept nogil            # False: there is no memory
     cdef bint gather_anew(self, Job* job) noexcept nogil             # it was promised; nobody waits for it
     cdef bint wait_for(self, Job* job, double now) noexcept nogil          # a client has joined it; False: there is no memory
-    cdef void gather_again(self, Job* job, double now) noexcept nogil      # it has changed
+    cdef bint gather_again(self, Job* job, double now) noexcept nogil      # it has changed; False: the store keeps what it knew
     cdef void remember(self, Job* ended, const Job* job) noexcept nogil    # only the unique id of what the other was
     cdef void put_off(self, Job* ended) noexcept nogil         # nobody waits for that any more
     cdef void strike(self, uint64_t number) noexcept nogil

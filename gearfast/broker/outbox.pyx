@@ -57,13 +57,13 @@ cdef class Outbox:
         keeping_wait(job)
         return True
 
-    cdef void gather_again(self, Job* job, double now) noexcept nogil:
+    cdef bint gather_again(self, Job* job, double now) noexcept nogil:
         if not is_background(job):
-            return
+            return True
         if self.on and self.quiet:
             keeping_write_at_end(job)
-            return
-        self.gather(job, now)         # or the store keeps what it knew of it
+            return True
+        return self.gather(job, now)
 
     cdef bint gather_anew(self, Job* job) noexcept nogil:
         if not line_push(&self.line[<int>ANEW], Entry(job.number, INFINITY, size_of(job))):

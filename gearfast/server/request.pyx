@@ -1,6 +1,6 @@
 """What each packet type asks of the broker, and what it is answered (protocol section 2)."""
 
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcpy
 from posix.strings cimport strncasecmp
@@ -140,6 +140,10 @@ cdef bint on_grab(Session session, const Packet* packet, const Row* row) noexcep
     return session.finish(payload)
 
 
+cdef inline uint64_t number_in(Session session, Slice handle) noexcept nogil:
+    return session.service.broker.handles.parse(handle.data, handle.size)
+
+
 cdef bint on_report(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Slice handle = packet.argument[0], body = packet.body
     cdef char whole[HANDLE_ROOM]
@@ -155,8 +159,8 @@ cdef bint on_report(Session session, const Packet* packet, const Row* row) noexc
             )
         handle = cut_at_nul(handle)
     return session.check(
-        session.service.broker.report(session, session.service.broker.handles.parse(handle.data, handle.size), row.report, body.data, body.size,
-                      session.service.now),
+        session.service.broker.report(session, number_in(session, handle), row.report, body.data, body.size,
+                                      session.service.now),
         row.not_found,
     )
 
@@ -166,9 +170,8 @@ cdef bint on_work_status(Session session, const Packet* packet, const Row* row) 
     parse_number(packet.argument[1], &numerator)
     parse_number(packet.argument[2], &denominator)
     return session.check(
-        session.service.broker.progress(session, session.service.broker.handles.parse(packet.argument[0].data, packet.argument[0].size),
-                        <uint32_t>numerator, <uint32_t>denominator, packet.body.data, packet.body.size,
-                        session.service.now),
+        session.service.broker.progress(session, number_in(session, packet.argument[0]), <uint32_t>numerator,
+                                        <uint32_t>denominator, packet.body.data, packet.body.size, session.service.now),
         row.not_found,
     )
 

@@ -25,11 +25,13 @@ cdef class Batches:
     cdef Job* gathered(self, uint64_t number) noexcept
     cdef object record(self, const Job* job)
     cdef double due(self, const Job* job) noexcept
+    cdef int begin(self, int which) except -1
     cdef int take(self, uint64_t number, list adds) except -1
     cdef int take_remembered(self, list gone, list adds, size_t size) except -1
     cdef int put_in(self, Job* job, list adds) except -1
     cdef bint has_ended(self, uint64_t number) noexcept
     cdef void skip_dead(self, int which) noexcept
+    cdef int recall_all(self) except -1
     cdef void recall(self, uint64_t number) noexcept
     cdef object step_out(self, int which, uint64_t number)
     cdef int look_through(self, int which, double before, dict numbers, list changes) except -1

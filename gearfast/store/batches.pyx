@@ -73,15 +73,12 @@ cdef class Batches:
         cdef size_t at
         cdef list adds = [], gone
         check_line(which)
-        self.which = which
-        self.flight = []
-        self.outdated = set()
+        self.begin(which)
         if which != FRESH:
             self.skip_dead(which)
         outbox.begin_batch(which, jobs, size, removes)
         collects = hold_collector()
         try:
-            self.ahead = wall_time() - monotonic_time()
             for at in range(outbox.line[which].in_flight):
                 self.take(line_at(&outbox.line[which], at).number, adds)
             gone = [outbox.gone[outbox.gone_head + at] for at in range(outbox.gone_in_flight)]
@@ -116,22 +113,23 @@ cdef class Batches:
     def collect_one(self, uint64_t number):
         """The job, in a list, if it still waits to be written."""
         cdef list adds = []
-        self.ahead = wall_time() - monotonic_time()
-        self.which = LINES
-        self.flight = []
-        self.outdated = set()
+        self.begin(LINES)
         self.take(number, adds)
         return adds
 
     def collect_ended(self, uint64_t number):
         """What is remembered of the job, in a list, if it has ended."""
         cdef list adds = []
-        self.ahead = wall_time() - monotonic_time()
-        self.which = NO_LINE
-        self.flight = []
-        self.outdated = set()
+        self.begin(NO_LINE)
         self.take_remembered([number], adds, 0)
         return adds
+
+    cdef int begin(self, int which) except -1:
+        self.which = which
+        self.flight = []
+        self.outdated = set()
+        self.ahead = wall_time() - monotonic_time()
+        return 0
 
     cdef int take(self, uint64_t number, list adds) except -1:
         cdef Job* job = self.gathered(number)
@@ -187,16 +185,10 @@ cdef class Batches:
         cdef Outbox outbox = self.broker.outbox
         cdef int which = self.which
         cdef list flight = self.flight
-        cdef size_t at
         cdef object alone = None
-        self.flight = []
+        self.recall_all()
         if which >= LINES:
-            for number in flight:
-                if which == LINES:
-                    self.recall(number)
             return None
-        for at in range(outbox.line[which].in_flight):
-            self.recall(line_at(&outbox.line[which], at).number)
         if len(flight) == 1 and outbox.gone_in_flight == 0 and not others:
             alone = self.step_out(which, flight[0])
         elif flight and NEXT_LINE[which] != which:
@@ -207,19 +199,26 @@ cdef class Batches:
 
     def rolled_back(self):
         """The batch was not written, and none of its jobs is at fault."""
-        cdef Outbox outbox = self.broker.outbox
-        cdef size_t at
+        self.recall_all()
         if self.which < LINES:
-            for at in range(outbox.line[self.which].in_flight):
-                self.recall(line_at(&outbox.line[self.which], at).number)
-            outbox.rolled_back(self.which)
-        for number in self.flight:
-            if self.which == LINES:
-                self.recall(number)
-        self.flight = []
+            self.broker.outbox.rolled_back(self.which)
 
     def pass_over(self, bint again):
         self.broker.outbox.pass_over(again)
+
+    cdef int recall_all(self) except -1:
+        """What was taken from a line waits in it again; so does what was in none, but for what goes with a number."""
+        cdef Outbox outbox = self.broker.outbox
+        cdef list flight = self.flight
+        cdef size_t at
+        self.flight = []
+        if self.which < LINES:
+            for at in range(outbox.line[self.which].in_flight):
+                self.recall(line_at(&outbox.line[self.which], at).number)
+        elif self.which == LINES:
+            for number in flight:
+                self.recall(number)
+        return 0
 
     cdef void recall(self, uint64_t number) noexcept:
         cdef Job* job = self.broker.find(number)

@@ -173,19 +173,22 @@ cdef bint read_size(const unsigned char** at, const unsigned char* end, bint is_
 def tells_the_past_only(bytes more not None):
     cdef Submission wanted
     cdef Restored kept
+    return (is_readable(more, &wanted, &kept) and wanted.reducer.size == 0 and wanted.policy.size == 0
+            and kept.state == QUEUED)
+
+
+cdef bint is_readable(bytes more, Submission* wanted, Restored* kept) except -1:
     try:
-        read_more(more, &wanted, &kept, 0)
+        read_more(more, wanted, kept, 0)
     except ValueError:
         return False
-    return wanted.reducer.size == 0 and wanted.policy.size == 0 and kept.state == QUEUED
+    return True
 
 
 def state_of(bytes more not None):
     cdef Submission wanted
     cdef Restored kept
-    try:
-        read_more(more, &wanted, &kept, 0)
-    except ValueError:
+    if not is_readable(more, &wanted, &kept):
         return "unreadable"
     return "job" if kept.state == QUEUED else STATES[kept.state - DEAD]
 
@@ -193,11 +196,7 @@ def state_of(bytes more not None):
 def run_of(bytes more not None):
     cdef Submission wanted
     cdef Restored kept
-    try:
-        read_more(more, &wanted, &kept, 0)
-    except ValueError:
-        return 0
-    return kept.run if kept.state == SCHEDULED else 0
+    return kept.run if is_readable(more, &wanted, &kept) and kept.state == SCHEDULED else 0
 
 
 def with_run(bytes more not None, uint64_t number):
