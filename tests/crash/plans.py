@@ -47,7 +47,7 @@ class Plans:
         text = self.texts.get((function, payload))
         if text is None:
             return None
-        return replace(text, parent=(function, text.unique), number=0)
+        return replace(text, parent=(function, text.unique), number=0, due=0.0)  # the schedule's date is not its own
 
     def of(self, schedule: Job) -> Plan:
         """What is known of it and of those before it."""
