@@ -84,6 +84,18 @@ MIN_PEER_TIME = 0.00002
 """Seconds of a turn that a peer gets at least whose requests wait, however many others do: less would be lost in
 getting to it."""
 
+IO_LOOK = 1.0
+"""Seconds between looks at how much of a core each thread uses, as long as there is something to do."""
+
+IO_SAMPLE = 0.1
+"""Seconds in which a saturated thread finds out who makes it work."""
+
+IO_BUSY = 0.85
+"""Part of a core from which on a thread is saturated: another one takes half of its busy connections."""
+
+IO_IDLE = 0.4
+"""Part of a core below which the loop's thread takes connections back."""
+
 TLS_PIECE = 256 * KIB
 """Bytes encrypted for one peer at a time: a tenth of a millisecond or two."""
 
@@ -240,6 +252,13 @@ class Config:
     """Seconds before accepting is tried again when descriptors have run out: no spin, and soon enough for a person."""
     accept_burst: Annotated[int, Within(1, INT)] = 64
     """Connections accepted per turn and listener, so that a storm does not starve the others."""
+
+    io_threads: Annotated[int, Within(1, 64)] = 1
+    """T."""
+    threads: Annotated[int, Within(1, 64)] = 4
+    """T."""
+    io_shuffle: Annotated[float, Within(0, DAY)] = 0.0
+    """T."""
 
     # --- durable jobs; without effect unless there is a store ---
     store_timeout: Annotated[float, Above(0, DAY), By("--store-timeout")] = 5.0

@@ -38,7 +38,6 @@ cdef class Aftermath:             # what there is to do when the broker rests ag
 @cython.final
 cdef class Broker(Submits):
     cdef Aftermath aftermath      # or None
-    cdef bint working
     cdef unsigned long thread     # whose it is; 0: nobody's yet
 
     # Raises RuntimeError in any thread but the one that called it first.

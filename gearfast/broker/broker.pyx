@@ -9,6 +9,7 @@ from libc.stdint cimport uint16_t, uint8_t
 
 from gearfast.ground.slice cimport slice_of
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
+from gearfast.ground.lock cimport lock_enter, lock_is_mine, lock_leave
 from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave
 from gearfast.broker.estate cimport BATCH
 from gearfast.broker.events cimport CANCELLED, COMPLETED, FAILED, PROGRESSED, RAISED, TIMED_OUT, Kind
@@ -60,33 +61,32 @@ cdef class Broker(Submits):
 
     cdef int enter(self) except -1:
         self.belongs_here()
-        if self.working:
+        if lock_is_mine():
             raise RuntimeError("the broker is at work: call it when that is done, such as from call_soon of the loop")
-        self.working = True
+        lock_enter()
         return 0
 
     cdef void rest(self) noexcept:
         self.take_from_forgotten()
-        self.working = False
         if self.aftermath is not None:
             self.aftermath.broker_rests()
+        lock_leave()
 
     cdef void forget(self, Peer peer) noexcept:
-        cdef Party* party = peer.party
-        if party == NULL:
-            return
-        peer.party = NULL
-        party.peer = NULL
-        ring_leave(&party.among)
-        ring_append(&self.forgotten, &party.among)
-        if self.working:
-            return
-        if self.aftermath is not None:             # a peer may be sent something at this moment, by another thread too
+        cdef bint at_work = lock_is_mine()
+        cdef Party* party
+        lock_enter()
+        party = peer.party
+        if party != NULL:
+            peer.party = NULL
+            party.peer = NULL
+            ring_leave(&party.among)
+            ring_append(&self.forgotten, &party.among)
+            if self.aftermath is None and not at_work:
+                self.take_from_forgotten()
+        lock_leave()
+        if party != NULL and self.aftermath is not None:       # a peer may be sent something at this moment
             self.aftermath.rest_soon()
-            return
-        self.working = True
-        self.take_from_forgotten()
-        self.working = False
 
     cdef void take_from_forgotten(self) noexcept nogil:
         while not ring_empty(&self.forgotten):

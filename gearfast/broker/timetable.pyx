@@ -1,5 +1,7 @@
 """The schedules of a broker."""
 
+from libc.stdint cimport uint64_t
+
 from gearfast.ground.slice cimport slice_of
 from gearfast.broker.job cimport SCHEDULED, Job, job_policy, job_unique
 from gearfast.broker.functions cimport Function
@@ -59,7 +61,7 @@ cdef class Timetable:
                 rows.append((schedule.job.number, asked.cron.data[:asked.cron.size], zone_of(schedule.job), schedule.fired))
         return cursor_number(cursor), rows
 
-    def date(self, number, double when, double now):
+    def date(self, uint64_t number, double when, double now):
         cdef Job* job
         cdef double before
         self.broker.enter()

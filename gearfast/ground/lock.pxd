@@ -10,7 +10,7 @@ cdef struct LockFigures:
     uint64_t taken                # how often
     uint64_t waited               # how often somebody else had it
     uint64_t timed                # of how many of these it is known for how long
-    uint64_t held                 # nanoseconds, those together
+    double held                   # seconds, those together
 
 # With the interpreter. The same thread may take it again, and gives it as often.
 cdef void lock_enter() noexcept
@@ -20,7 +20,7 @@ cdef void lock_take() noexcept nogil
 cdef inline void lock_give() noexcept nogil:
     lock_leave()
 cdef bint lock_is_mine() noexcept nogil
-# Give it, however often it was taken, and take it as often again; with the interpreter.
+# Give it, however often it was taken, and take it as often again; `python`: with the interpreter.
 cdef unsigned int lock_pause() noexcept nogil
-cdef void lock_resume(unsigned int depth) noexcept
-cdef LockFigures lock_figures() noexcept nogil
+cdef void lock_resume(unsigned int depth, bint python) noexcept nogil
+cdef LockFigures lock_figures() noexcept nogil            # with the lock

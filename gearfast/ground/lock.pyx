@@ -1,15 +1,13 @@
 """The one lock of the process, and how much it is asked for."""
 
-from libc.stdint cimport uint64_t
+from gearfast.ground.clock cimport monotonic_time
 
 cdef extern from *:
     """
     #include <pthread.h>
     #include <stdint.h>
-    #include <time.h>
 
     #define SPINS 100                     /* about as long as it is held */
-    #define TIMED 64                      /* one in so many is timed */
 
     #if defined(__x86_64__) || defined(__i386__)
     #define gearfast_breathe() __builtin_ia32_pause()
@@ -21,32 +19,16 @@ cdef extern from *:
 
     static pthread_mutex_t gearfast_mutex = PTHREAD_MUTEX_INITIALIZER;
     static uintptr_t gearfast_holder;     /* the thread that has it, or 0: written by whoever has it, read by everybody */
-    static unsigned int gearfast_depth;
-    static uint64_t gearfast_taken, gearfast_waited, gearfast_timed, gearfast_held, gearfast_since;
-
-    static uint64_t gearfast_nanoseconds(void) {
-        struct timespec at;
-        clock_gettime(CLOCK_MONOTONIC, &at);
-        return (uint64_t)at.tv_sec * 1000000000u + at.tv_nsec;
-    }
 
     static int gearfast_mine(void) {
         return __atomic_load_n(&gearfast_holder, __ATOMIC_RELAXED) == (uintptr_t)pthread_self();
     }
 
-    static void gearfast_have(unsigned int depth, int waited) {
+    static void gearfast_have(void) {
         __atomic_store_n(&gearfast_holder, (uintptr_t)pthread_self(), __ATOMIC_RELAXED);
-        gearfast_depth = depth;
-        gearfast_waited += waited;
-        if (++gearfast_taken % TIMED == 0)
-            gearfast_since = gearfast_nanoseconds();
     }
 
     static void gearfast_let_go(void) {
-        if (gearfast_taken % TIMED == 0) {
-            gearfast_timed += 1;
-            gearfast_held += gearfast_nanoseconds() - gearfast_since;
-        }
         __atomic_store_n(&gearfast_holder, 0, __ATOMIC_RELAXED);
         pthread_mutex_unlock(&gearfast_mutex);
     }
@@ -60,15 +42,16 @@ cdef extern from *:
         return 0;
     }
 
-    static void gearfast_take(unsigned int depth) {
+    static int gearfast_take(void) {              /* whether it was waited for */
         int waited = pthread_mutex_trylock(&gearfast_mutex) != 0;
         if (waited && !gearfast_try())
             pthread_mutex_lock(&gearfast_mutex);
-        gearfast_have(depth, waited);
+        gearfast_have();
+        return waited;
     }
 
     /* Whoever waits for the interpreter must not have the lock: it is tried for again, until both are there. */
-    static void gearfast_enter(unsigned int depth) {
+    static int gearfast_enter(void) {
         int waited = pthread_mutex_trylock(&gearfast_mutex) != 0;
         if (waited) {
             while (!gearfast_try()) {
@@ -78,34 +61,61 @@ cdef extern from *:
                 PyEval_RestoreThread(state);
             }
         }
-        gearfast_have(depth, waited);
+        gearfast_have();
+        return waited;
     }
     """
-    uint64_t gearfast_taken, gearfast_waited, gearfast_timed, gearfast_held
-    unsigned int gearfast_depth
     bint gearfast_mine() noexcept nogil
-    void gearfast_take(unsigned int) noexcept nogil
+    bint gearfast_take() noexcept nogil
+    bint gearfast_enter() noexcept nogil
     void gearfast_let_go() noexcept nogil
-    void gearfast_enter(unsigned int) noexcept
+
+cdef enum:
+    TIMED = 64                                # one in so many is timed
+
+# Of whoever has it.
+cdef unsigned int depth
+cdef double since
+cdef LockFigures figures
+
+depth = 0
+since = 0
+figures = LockFigures(0, 0, 0, 0)
+
+
+cdef inline void have(unsigned int taken, bint waited) noexcept nogil:
+    global depth, since
+    depth = taken
+    figures.waited += waited
+    figures.taken += 1
+    if figures.taken % TIMED == 0:
+        since = monotonic_time()
+
+
+cdef inline void let_go() noexcept nogil:
+    if figures.taken % TIMED == 0:
+        figures.timed += 1
+        figures.held += monotonic_time() - since
+    gearfast_let_go()
 
 
 cdef void lock_enter() noexcept:
-    global gearfast_depth
+    global depth
     if gearfast_mine():
-        gearfast_depth += 1
+        depth += 1
     else:
-        gearfast_enter(1)
+        have(1, gearfast_enter())
 
 
 cdef void lock_leave() noexcept nogil:
-    global gearfast_depth
-    gearfast_depth -= 1
-    if gearfast_depth == 0:
-        gearfast_let_go()
+    global depth
+    depth -= 1
+    if depth == 0:
+        let_go()
 
 
 cdef void lock_take() noexcept nogil:
-    gearfast_take(1)
+    have(1, gearfast_take())
 
 
 cdef bint lock_is_mine() noexcept nogil:
@@ -113,14 +123,14 @@ cdef bint lock_is_mine() noexcept nogil:
 
 
 cdef unsigned int lock_pause() noexcept nogil:
-    cdef unsigned int depth = gearfast_depth
-    gearfast_let_go()
-    return depth
+    cdef unsigned int taken = depth
+    let_go()
+    return taken
 
 
-cdef void lock_resume(unsigned int depth) noexcept:
-    gearfast_enter(depth)
+cdef void lock_resume(unsigned int taken, bint python) noexcept nogil:
+    have(taken, gearfast_enter() if python else gearfast_take())
 
 
 cdef LockFigures lock_figures() noexcept nogil:
-    return LockFigures(gearfast_taken, gearfast_waited, gearfast_timed, gearfast_held)
+    return figures

@@ -104,6 +104,7 @@ cdef class PacketReader:
     cdef void received(self, char* at, size_t size) noexcept nogil
     cdef void again(self) noexcept nogil                       # look at what is kept, nothing new came
     cdef Pulled next(self, Packet* packet) noexcept nogil
+    cdef void put_back(self, const Packet* packet) noexcept nogil      # the last one: it is the next one again
     cdef bint finish(self) noexcept nogil                      # keep what is unfinished; False: there is no memory
     cdef object error(self)                              # what is to be raised after WRONG, or without memory
     cdef void forget(self) noexcept nogil                      # there will be no more
@@ -118,6 +119,8 @@ cdef class PacketReader:
 cdef class PacketWriter:
     cdef char* data
     cdef size_t size, room, sent
+    cdef char* pinned             # what is read at this moment without the lock stays where it is: it may be `data` no more
+    cdef size_t pinned_room
     cdef Hold hold
     cdef uint64_t base            # bytes of the stream that were here and are gone
     cdef uint64_t fence           # from where on in the stream nothing may be sent yet
@@ -134,6 +137,11 @@ cdef class PacketWriter:
     cdef bint write(self, const char* data, size_t size) noexcept nogil
     cdef bint append(self, PacketWriter other) noexcept nogil
     cdef void forget(self) noexcept nogil                      # all was sent: give the memory back
+    cdef inline void pin(self) noexcept nogil:
+        self.pinned = self.data
+        self.pinned_room = self.room
+    cdef void unpin(self) noexcept nogil
+    cdef void take_pin(self, PacketWriter other) noexcept nogil        # what is read stays, though the other one goes
     cdef inline size_t waiting(self) noexcept nogil:
         return self.size - self.sent
     cdef inline size_t sendable(self) noexcept nogil:

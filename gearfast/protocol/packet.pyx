@@ -200,6 +200,10 @@ cdef class PacketReader:
             packet.body.size -= 1
         return READY
 
+    cdef void put_back(self, const Packet* packet) noexcept nogil:
+        cdef size_t behind = 0 if packet.type == TEXT else HEADER_SIZE
+        self.position = packet.body.data - behind - self.view
+
     cdef bint finish(self) noexcept nogil:
         cdef size_t left = self.view_size - self.position
         cdef const char* at = self.view + self.position
@@ -301,7 +305,7 @@ cdef tuple packet_tuple(const Packet* packet):
 @cython.final
 cdef class PacketWriter:
     def __cinit__(self):
-        self.data = NULL
+        self.data = self.pinned = NULL
         self.size = self.room = self.sent = 0
         self.base = 0
         self.fence = UNFENCED
@@ -357,11 +361,32 @@ cdef class PacketWriter:
         self.size = self.room = self.sent = 0
 
 
+    cdef void unpin(self) noexcept nogil:
+        if self.pinned != self.data:
+            give_back(self.pinned, self.pinned_room)
+        self.pinned = NULL
+
+    cdef void take_pin(self, PacketWriter other) noexcept nogil:
+        self.pinned = other.pinned
+        self.pinned_room = other.pinned_room
+        if other.pinned != NULL and other.pinned == other.data:
+            other.data = NULL
+            other.size = other.sent = other.room = 0
+            hold_set(&other.hold, 0)
+        other.pinned = NULL
+
+
+cdef inline void give_back(char* data, size_t room) noexcept nogil:
+    if room == FIRST_ROOM:
+        pool_give(data, FIRST_ROOM)
+    else:
+        free(data)
+
+
 cdef inline void release(PacketWriter writer) noexcept nogil:
-    if writer.room == FIRST_ROOM:
-        pool_give(writer.data, FIRST_ROOM)
-    elif writer.room > 0:
-        free(writer.data)
+    if writer.room > 0:
+        give_back(writer.data, writer.room)
+    if writer.room > FIRST_ROOM:
         hold_set(&writer.hold, 0)
 
 
@@ -372,11 +397,12 @@ cdef bint grow(PacketWriter writer, size_t more) noexcept nogil:
     """
     cdef size_t room
     cdef char* larger
+    cdef bint stays = writer.pinned != NULL and writer.pinned == writer.data
     if writer.room == 0 and more <= FIRST_ROOM:
         writer.data = <char*>pool_take(FIRST_ROOM)
         writer.room = 0 if writer.data == NULL else FIRST_ROOM
         return writer.data != NULL
-    if writer.sent > 0 and writer.sent * 2 >= writer.size:
+    if writer.sent > 0 and writer.sent * 2 >= writer.size and not stays:
         writer.base += writer.sent
         writer.size -= writer.sent
         memmove(writer.data, writer.data + writer.sent, writer.size)
@@ -386,12 +412,14 @@ cdef bint grow(PacketWriter writer, size_t more) noexcept nogil:
     room = max(<size_t>FIRST_ROOM, writer.room) * 2
     while room - writer.size < more:
         room *= 2
-    larger = <char*>realloc(NULL if writer.room == FIRST_ROOM else writer.data, room)
+    stays = stays or writer.room == FIRST_ROOM
+    larger = <char*>realloc(NULL if stays else writer.data, room)
     if larger == NULL:
         return False
-    if writer.room == FIRST_ROOM:
+    if stays:
         memcpy(larger, writer.data, writer.size)
-        pool_give(writer.data, FIRST_ROOM)
+        if writer.data != writer.pinned:
+            give_back(writer.data, writer.room)
     writer.data = larger
     writer.room = room
     hold_set(&writer.hold, room)

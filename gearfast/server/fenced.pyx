@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.ground.ring cimport Ring, ring_append, ring_leave
 from gearfast.server.fence cimport Fence, fences_add, fences_close, fences_pass
 from gearfast.protocol.packet cimport HEADER_SIZE, JOB_CREATED, UNFENCED, PacketWriter, body_size
@@ -63,11 +64,16 @@ cdef bint let_go(Session session) noexcept nogil:
 
 
 def is_waited_for(Service service not None, uint64_t last):
-    cdef Session session
+    lock_enter()
+    waited_for = has_fence_to(service, last)
+    lock_leave()
+    return waited_for
+
+
+cdef bint has_fence_to(Service service, uint64_t last) noexcept nogil:
     cdef const Ring* link = service.fenced.next
     while link != &service.fenced:
-        session = <Session>link.owner
-        if session.fences.fence[session.fences.first].number <= last:
+        if (<Session>link.owner).fences.fence[(<Session>link.owner).fences.first].number <= last:
             return True
         link = link.next
     return False
@@ -77,8 +83,10 @@ def is_waited_for(Service service not None, uint64_t last):
 
 def refuse_jobs(Service service not None, set numbers not None, bytes text not None):
     cdef Session session
-    cdef Ring* link = service.fenced.next
+    cdef Ring* link
     cdef Ring* after
+    lock_enter()
+    link = service.fenced.next
     while link != &service.fenced:
         after = link.next
         session = <Session>link.owner
@@ -89,11 +97,23 @@ def refuse_jobs(Service service not None, set numbers not None, bytes text not N
         if session.fences.count == 0:
             ring_leave(link)
         link = after
+    lock_leave()
 
 
 cdef int answer_anew(Session session, set numbers, bytes text) except -1:
     """Write the answers once more from the first fence on: an ERROR in place of each JOB_CREATED for one of these jobs."""
     cdef PacketWriter old = session.out, to = session.to, new = session.writer()
+    try:
+        write_anew(session, old, new, numbers, text)
+    finally:
+        new.take_pin(old)                          # it may be sent from at this moment
+    if to is not old:                              # a long answer goes on, and packets wait behind it
+        session.to = to
+    set_fence(session)
+    return 0
+
+
+cdef int write_anew(Session session, PacketWriter old, PacketWriter new, set numbers, bytes text) except -1:
     cdef Fence* fence = session.fences.fence + session.fences.first
     cdef uint32_t count = session.fences.count, at
     cdef size_t place = old.sent, start, size
@@ -113,7 +133,4 @@ cdef int answer_anew(Session session, set numbers, bytes text) except -1:
             session.fences.count += 1
             need(new.write(old.data + start, size))
     need(new.write(old.data + place, old.size - place))
-    if to is not old:                              # a long answer goes on, and packets wait behind it
-        session.to = to
-    set_fence(session)
     return 0

@@ -23,17 +23,18 @@ cdef class Memory:
     cdef size_t reserve_size
 
     cdef inline void watch(self) noexcept:        # after everything that may have taken some
-        if self.service.now >= self.next:
+        if self.service.own.now >= self.next:
             self.look()
-    cdef bint wants_ticks(self) noexcept          # its time comes also when nobody does anything
+    cdef bint wants_ticks(self) noexcept nogil    # its time comes also when nobody does anything
     cdef void tick(self) noexcept
     cdef void regain(self) noexcept
     cdef void spend(self, int reserve) noexcept
-    cdef bint is_spent(self, int reserve) noexcept
+    cdef bint is_spent(self, int reserve) noexcept nogil
     cdef void look(self) noexcept
     cdef void tidy_up(self) noexcept              # free memory is the system's again
     cdef size_t resident(self) noexcept
     cdef size_t in_use(self) noexcept
     cdef int turn_submits(self, bint crowded) except -1
-    cdef bint cut(self, Hold** holds, int count, size_t much) except -1
+    cdef bint cut(self, list sessions, size_t much) except -1
+    cdef int find_largest(self, Hold** largest) noexcept
     cdef bint cut_largest(self, size_t much) except -1    # whether that may not have been enough

@@ -8,7 +8,9 @@ from posix.unistd cimport close as close_file, pread, sysconf, _SC_PAGESIZE
 
 from gearfast.ground.allocator cimport give_memory_back
 from gearfast.ground.clock cimport monotonic_time
+from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.hold cimport ANSWERS, PACKETS, all_holds
+from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.ground.pool cimport pool_free
 from gearfast.ground.ring cimport Ring, ring_append, ring_leave
 from gearfast.server.session cimport IN_THE_WAY, Session
@@ -46,7 +48,7 @@ cdef class Memory:
         free(self.reserve[reserve])
         self.reserve[reserve] = NULL
 
-    cdef bint is_spent(self, int reserve) noexcept:
+    cdef bint is_spent(self, int reserve) noexcept nogil:
         return self.reserve[reserve] == NULL
 
     cdef void regain(self) noexcept:
@@ -56,23 +58,31 @@ cdef class Memory:
                 self.reserve[at] = malloc(max(self.reserve_size, <size_t>1))
 
     def spend_reserve(self):
+        lock_enter()
         self.spend(FOR_TROUBLE)
         self.service.broker.crowded = True        # until there is memory for it again
+        lock_leave()
 
     def spend_last_reserve(self):
+        lock_enter()
         self.spend(FOR_THE_END)
+        lock_leave()
 
     # --- what there is ---
 
-    cdef bint wants_ticks(self) noexcept:
+    cdef bint wants_ticks(self) noexcept nogil:
         return self.limit > 0 or self.is_spent(FOR_TROUBLE) or self.is_spent(FOR_THE_END)
 
     cdef void tick(self) noexcept:
+        lock_enter()
         self.regain()
+        lock_leave()
         if self.limit > 0:
             self.look()
         elif self.service.broker.crowded:
+            lock_enter()
             self.service.broker.crowded = self.is_spent(FOR_TROUBLE)
+            lock_leave()
 
     cdef size_t resident(self) noexcept:
         cdef char text[64]
@@ -92,7 +102,9 @@ cdef class Memory:
         cdef double begin = monotonic_time(), end
         if begin >= self.next_tidying:
             give_memory_back()
+            lock_enter()
             self.free = pool_free()
+            lock_leave()
             end = monotonic_time()
             self.next_tidying = end + 20 * (end - begin)
 
@@ -109,13 +121,17 @@ cdef class Memory:
                 more = self.cut_largest(<size_t>(used - self.limit * SHORT))
         except Exception as error:
             self.service.notes.log.error("%r", error)
-        self.next = self.service.now + (0 if more else PAUSE)
+        lock_enter()
+        self.next = self.service.own.now + (0 if more else PAUSE)
+        lock_leave()
 
     cdef int turn_submits(self, bint crowded) except -1:
         """Refuse them, or take them again."""
         if crowded == self.service.broker.crowded:
             return 0
+        lock_enter()
         self.service.broker.crowded = crowded
+        lock_leave()
         if crowded:
             self.service.notes.say(
                 logs.WARNING, "Memory is short: more than %d %% of --max-memory are in use, and submits are refused",
@@ -127,7 +143,21 @@ cdef class Memory:
 
     cdef bint cut_largest(self, size_t much) except -1:
         """Cut off whose buffers are the largest, until `much` is free."""
+        cdef list sessions
         cdef Hold* largest[AT_ONCE]
+        cdef bint collects
+        cdef int count, at
+        lock_enter()
+        collects = hold_collector()
+        try:
+            count = self.find_largest(largest)
+            sessions = [<Session>largest[at].holder for at in range(count)]        # so that each stays that long
+        finally:
+            release_collector(collects)
+            lock_leave()
+        return self.cut(sessions, much)
+
+    cdef int find_largest(self, Hold** largest) noexcept:
         cdef Hold* hold
         cdef Ring* head = &self.holds.much
         cdef Ring* link = head.next
@@ -151,30 +181,36 @@ cdef class Memory:
         if link != head:                          # the others are looked at first the next time
             ring_leave(head)
             ring_append(link, head)
-        return self.cut(largest, count, much)
+        return count
 
-    cdef bint cut(self, Hold** holds, int count, size_t much) except -1:
-        cdef list sessions = [<Session>holds[at].holder for at in range(count)]        # so that each stays that long
+    cdef bint cut(self, list sessions, size_t much) except -1:
         cdef Session session
         for session in sessions:
+            lock_enter()
             much -= min(much, session.reader.hold.size + session.out.hold.size)
             if session.held is not None:
                 much -= min(much, session.held.hold.size)
             session.trouble = IN_THE_WAY
+            lock_leave()
             session.abort()
             if much == 0:
                 return False
-        return count > 0
+        return len(sessions) > 0
 
     def figures(self):
+        cdef size_t jobs, packets, answers
+        lock_enter()
         self.free = pool_free()
+        jobs = self.service.broker.held_bytes
+        packets, answers = self.holds.size[<int>PACKETS], self.holds.size[<int>ANSWERS]
+        lock_leave()
         return {
             "limit": self.limit,
             "resident": self.resident(),
             "used": self.in_use(),
-            "jobs": self.service.broker.held_bytes,
-            "unfinished packets": self.holds.size[<int>PACKETS],
-            "unread answers": self.holds.size[<int>ANSWERS],
+            "jobs": jobs,
+            "unfinished packets": packets,
+            "unread answers": answers,
         }
 
     def can_measure(self):

@@ -79,12 +79,12 @@ cdef bint on_can_do_timeout(Session session, const Packet* packet, const Row* ro
 
 
 cdef bint on_cant_do(Session session, const Packet* packet, const Row* row) noexcept nogil:
-    session.service.broker.cant_do(session, packet.argument[0], session.service.now)
+    session.service.broker.cant_do(session, packet.argument[0], session.service.round.now)
     return True
 
 
 cdef bint on_reset_abilities(Session session, const Packet* packet, const Row* row) noexcept nogil:
-    return session.service.broker.reset_abilities(session, session.service.now)
+    return session.service.broker.reset_abilities(session, session.service.round.now)
 
 
 cdef bint on_set_client_id(Session session, const Packet* packet, const Row* row) noexcept nogil:
@@ -111,7 +111,7 @@ cdef bint on_grab(Session session, const Packet* packet, const Row* row) noexcep
     cdef int count = 2, i
     cdef uint32_t type = JOB_ASSIGN
     cdef Slice payload
-    if not session.service.broker.grab(session, session.service.now, &job):
+    if not session.service.broker.grab(session, session.service.round.now, &job):
         return False
     if job == NULL:
         return session.send(NO_JOB, NULL, 0)
@@ -160,7 +160,7 @@ cdef bint on_report(Session session, const Packet* packet, const Row* row) noexc
         handle = cut_at_nul(handle)
     return session.check(
         session.service.broker.report(session, number_in(session, handle), row.report, body.data, body.size,
-                                      session.service.now),
+                                      session.service.round.now),
         row.not_found,
     )
 
@@ -171,7 +171,7 @@ cdef bint on_work_status(Session session, const Packet* packet, const Row* row) 
     parse_number(packet.argument[2], &denominator)
     return session.check(
         session.service.broker.progress(session, number_in(session, packet.argument[0]), <uint32_t>numerator,
-                                        <uint32_t>denominator, packet.body.data, packet.body.size, session.service.now),
+                                        <uint32_t>denominator, packet.body.data, packet.body.size, session.service.round.now),
         row.not_found,
     )
 

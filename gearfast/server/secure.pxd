@@ -17,5 +17,6 @@ cdef class TlsTransport(SocketTransport):
     cdef int handshake_failed(self, str reason) except -1
     cdef int decrypt(self) except -1
     cdef ssize_t read(self, char* at, size_t room) except -2      # -1: nothing now; 0: nothing any more
+    cdef size_t seal(self, object piece) except? 0                # how much of it was
     cdef bint send_sealed(self) except -1
     cdef int close_notify(self) except -1

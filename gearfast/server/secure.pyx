@@ -5,6 +5,8 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.errno cimport EAGAIN, EINTR, errno
 
 from gearfast.protocol.packet cimport PacketWriter
+from gearfast.ground.lock cimport lock_enter
+from gearfast.server.round cimport Pause
 from gearfast.server.session cimport Session
 from gearfast.ground.slice cimport Slice
 from gearfast.server.turn cimport Turn
@@ -14,7 +16,6 @@ import ssl
 from gearfast import config, logs
 
 cdef extern from "sys/socket.h":
-    ssize_t recv(int, void*, size_t, int)
     ssize_t send(int, const void*, size_t, int)
 
 cdef size_t PIECE = config.TLS_PIECE
@@ -22,6 +23,7 @@ cdef size_t PIECE = config.TLS_PIECE
 
 cdef class TlsTransport(SocketTransport):
     def __cinit__(self, Turn turn not None, loop, int fd, bytes address, double linger, context, double patience):
+        self.shared = False
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         try:
             self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
@@ -33,7 +35,7 @@ cdef class TlsTransport(SocketTransport):
     # --- in ---
 
     cdef int take_in(self) except -1:
-        cdef ssize_t size = recv(self.fd, self.turn.buffer, self.turn.room, 0)
+        cdef ssize_t size = self.receive(self.turn.buffer, self.turn.room)
         if size > 0:
             if self.lingering:
                 return 0
@@ -83,6 +85,7 @@ cdef class TlsTransport(SocketTransport):
         return 0
 
     cdef ssize_t read(self, char* at, size_t room) except -2:
+        cdef Pause pause = self.turn.service.pause()
         try:
             return self.tls.read(room, PyMemoryView_FromMemory(at, room, PyBUF_WRITE))
         except ssl.SSLWantReadError:
@@ -91,8 +94,12 @@ cdef class TlsTransport(SocketTransport):
             return 0
         except ssl.SSLEOFError:                   # it ended without a word
             return 0
+        finally:
+            self.turn.service.resume(pause)
 
     cdef int handshake(self) except -1:
+        cdef Pause pause = self.turn.service.pause()
+        reason = ""
         try:
             self.tls.do_handshake()
             self.shaken = True
@@ -100,7 +107,11 @@ cdef class TlsTransport(SocketTransport):
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            self.handshake_failed(str(error))
+            reason = str(error)
+        finally:
+            self.turn.service.resume(pause)
+        if reason:
+            self.handshake_failed(reason)
         self.ready()                              # with what the handshake says, or with the alert that ends it
         return 0
 
@@ -111,11 +122,13 @@ cdef class TlsTransport(SocketTransport):
         return 0
 
     def too_slow(self):
+        lock_enter()
         try:
             if self.open and not self.shaken:
                 self.handshake_failed("it took too long")
         except Exception as error:
             self.fail(error)
+        self.turn.leave()
 
     # --- out ---
 
@@ -131,16 +144,30 @@ cdef class TlsTransport(SocketTransport):
         cdef size_t size = min(out.sendable(), PIECE)
         if self.sealed is None:
             if self.shaken and size > 0:
-                self.sent(self.tls.write(PyMemoryView_FromMemory(out.data + out.sent, size, PyBUF_READ)))
+                self.sent(self.seal(PyMemoryView_FromMemory(out.data + out.sent, size, PyBUF_READ)))
             self.sealed = self.outgoing.read()
             self.sealed_sent = 0
         return self.send_sealed()
 
+    cdef size_t seal(self, object piece) except? 0:
+        """What it is made of stays where it is meanwhile, whatever others have to tell the peer."""
+        cdef Pause pause
+        self.session.out.pin()
+        pause = self.turn.service.pause()
+        try:
+            return self.tls.write(piece)
+        finally:
+            self.turn.service.resume(pause)
+            self.session.out.unpin()
+
     cdef bint send_sealed(self) except -1:
         cdef const char* at = self.sealed
+        cdef Pause pause = self.turn.service.pause()
         cdef ssize_t size = send(self.fd, at + self.sealed_sent, len(self.sealed) - self.sealed_sent, 0)
+        cdef int error = errno
+        self.turn.service.resume(pause)
         if size < 0:
-            if errno not in (EAGAIN, EINTR):
+            if error not in (EAGAIN, EINTR):
                 return False
             size = 0
         self.sealed_sent += size
@@ -159,11 +186,15 @@ cdef class TlsTransport(SocketTransport):
 
     cdef int close_notify(self) except -1:
         """A peer that trusts nobody wants to be told that this was all; if it was."""
+        cdef Pause pause
         if self.shaken and not self.session.aborted and not self.owes():
+            pause = self.turn.service.pause()
             try:
                 self.tls.unwrap()
             except ssl.SSLError:                  # it has yet to say the same
                 pass
+            finally:
+                self.turn.service.resume(pause)
             if self.outgoing.pending > 0:
                 self.send_waiting()
         return 0

@@ -29,6 +29,7 @@ from gearfast.server.request import answer_requests
 from gearfast.server.secure import TlsTransport
 from gearfast.server.session import Service, Session
 from gearfast.server.tls import server_context
+from gearfast.server.threads import Threads
 from gearfast.server.transport import SocketTransport, Transport
 from gearfast.server.turn import Turn
 from gearfast.server.visitor import make_visitor
@@ -103,6 +104,7 @@ class Server:
         self.thread = 0  # the loop's, once it is started
         self.replaying: asyncio.Task[None] | None = None
         self.writing: Writer | None = None  # once it has the jobs
+        self.threads: Threads | None = None
         self.draining: Drain | None = None
         self.addresses: list[str] = []
         self.ending = asyncio.Event()
@@ -151,6 +153,8 @@ class Server:
             await self.close()
             raise
         self.addresses = [name_of(listener) for listener in self.listeners]
+        self.threads = Threads(self.turn, self.config, self.loop)
+        self.threads.start()
         for listener in self.listeners:
             self.accept_from(listener)
 
@@ -276,6 +280,8 @@ class Server:
             await self.writing.flush(partial(is_waited_for, self.service))
             self.broker.closing = True
             self.writing.hold()
+        if self.threads is not None:
+            self.threads.stop()
         for session in list(self.service.sessions.values()):
             session.abort()
         if self.running:

@@ -9,9 +9,11 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from gearfast.broker.broker cimport Broker, Reported
 from gearfast.ground.clock cimport Clock
+from gearfast.ground.lock cimport lock_pause, lock_resume
 from gearfast.server.fence cimport Fences
 from gearfast.server.notes cimport Notes
 from gearfast.server.outlet cimport Outlet
+from gearfast.server.round cimport Pause, Round
 from gearfast.protocol.packet cimport Packet, PacketReader, PacketWriter
 from gearfast.protocol.parameters cimport ParameterTexts
 from gearfast.broker.peer cimport Peer, Report
@@ -41,9 +43,9 @@ cdef class Service:                       # what all sessions of one server shar
     cdef bint exceptions
     cdef size_t max_packet_size, output_pause, output_limit
     cdef Clock clock                      # the machine's
-    cdef double now                       # monotonic seconds, of this turn
-    cdef double until                     # when a peer has had its share of this turn
-    cdef size_t work                      # done in this turn so far: packets, and what they cost beyond one's usual cost
+    cdef Round* round                     # of the thread that has the lock
+    cdef Round own                        # that of the loop's thread
+    cdef int threads                      # others than that
     cdef Ring fenced                      # sessions that owe answers to the store
     cdef size_t store_backlog
     cdef readonly size_t largest          # bytes of a job that the store takes
@@ -51,13 +53,23 @@ cdef class Service:                       # what all sessions of one server shar
 
     cdef public object date               # gives dates to schedules that have none
 
-    cdef inline int tell_store(self) except -1:          # at the end of every turn
-        if self.broker.has_news() and self.write is not None:    # while the store still starts there is none yet
-            self.write()
-        return 0
+    # The lock is let go meanwhile.
+    cdef inline Pause pause(self) noexcept nogil:
+        cdef Pause pause
+        pause.round = self.round
+        self.round = &self.own
+        pause.depth = lock_pause()
+        return pause
+    cdef inline void resume(self, Pause pause) noexcept nogil:
+        lock_resume(pause.depth, pause.round.python)
+        self.round = pause.round
+
+    cdef inline bint has_news(self) noexcept nogil:      # for the store; while that still starts there is none yet
+        return self.broker.has_news() and self.write is not None
 
 cdef enum Failure:                        # why a session cannot go on with what has come
-    BROKEN = 1                            # its bytes are no packets
+    NO_FAILURE = 0
+    BROKEN = 1                            # its bytes are no packets, or there is no memory for the rest of one
     NO_ROOM = 2                           # there is no memory for an answer
 
 cdef enum Trouble:                        # why a session is cut off while the broker works
@@ -94,18 +106,26 @@ cdef class Session(Peer):
     cdef bint closing                     # nothing more is read; close when all is sent
     cdef bint aborted                     # close now
     cdef Trouble trouble
+    cdef Failure failure                  # of which the loop's thread has yet to tell
+    cdef bint wants_python                # for the packet that comes next: a text, or a date
+    cdef bint spoke_text                  # it is somebody who looks, or another one's tool
 
     # Handle what the reader has; what is left when `wants_input` turns false waits for `go_on`.
     cdef void take(self) noexcept
     cdef bint take_packets(self) noexcept nogil            # False: it has failed
-    cdef bint fail_with(self, Failure failure) noexcept    # returns False
+    cdef bint lacks_python(self) noexcept nogil            # True: the packet is looked at again by a thread that has it
+    cdef void fail_if_it_must(self) noexcept
     cdef void go_on(self) noexcept
+    cdef bint go_on_reading(self) noexcept nogil           # False: it has failed
     cdef void disconnect(self) noexcept
     cdef bint wants_input(self) noexcept nogil
-    cdef bint has_more_to_do(self) noexcept
+    cdef inline bint may_be_lent(self) noexcept nogil:     # to a thread without the interpreter
+        return not (self.closing or self.aborted or self.spoke_text or self.wants_python or self.answer is not None)
+    cdef bint has_more_to_do(self) noexcept nogil
 
     cdef PacketWriter writer(self)                         # a new one, whose memory is known to be this peer's
     cdef bint handle(self, const Packet* packet) noexcept nogil
+    cdef bint handle_text(self, const Packet* packet) noexcept nogil       # False: it has failed
     cdef bint handle_line(self, const Packet* packet) noexcept
     cdef int answer_line(self, const Packet* packet) except -1
     cdef int next_slice(self) except -1

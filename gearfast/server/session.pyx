@@ -7,8 +7,10 @@ from libc.string cimport memcpy, strlen
 
 from gearfast.broker.broker cimport UNKNOWN
 from gearfast.ground.clock cimport Clock, monotonic_time, wall_time
+from gearfast.ground.lock cimport lock_enter, lock_is_mine, lock_leave
 from gearfast.ground.ring cimport ring_leave, ring_open
 from gearfast.server.fence cimport fences_close
+from gearfast.server.round cimport round_open
 from gearfast.protocol.packet cimport (
     ERROR, HEADER_SIZE, LAST_TYPE, NOOP, READY, TEXT, WRONG, Pulled, WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL, WORK_STATUS, WORK_WARNING,
 )
@@ -51,7 +53,9 @@ cdef class Service:
         self.output_pause = config.output_pause
         self.output_limit = config.output_limit
         self.clock = Clock(monotonic_time, wall_time)
-        self.until = INFINITY                      # until there are turns
+        round_open(&self.own, True)
+        self.own.until = INFINITY                  # until there are turns
+        self.round = &self.own
         ring_open(&self.fenced, NULL)
         self.store_backlog = config.store_backlog
         self.largest = <size_t>-1
@@ -94,17 +98,14 @@ cdef class Session(Peer):
     # --- in ---
 
     cdef void take(self) noexcept:
-        cdef Broker broker = self.service.broker
-        cdef bint taken
-        broker.working = True
-        taken = self.take_packets()
-        broker.working = False
-        if taken and not self.reader.finish():
-            self.fail_with(BROKEN)
+        self.take_packets()
+        self.fail_if_it_must()
 
-    cdef bint fail_with(self, Failure failure) noexcept:
-        self.fail(self.reader.error() if failure == BROKEN else MemoryError("no memory for an answer"))
-        return False
+    cdef void fail_if_it_must(self) noexcept:
+        cdef Failure failure = self.failure
+        self.failure = NO_FAILURE
+        if failure != NO_FAILURE:
+            self.fail(self.reader.error() if failure == BROKEN else MemoryError("no memory for an answer"))
 
     cdef bint take_packets(self) noexcept nogil:
         """As many as its share of the turn allows; the clock is looked at by those who have sent many, or dear ones."""
@@ -114,29 +115,38 @@ cdef class Session(Peer):
         while self.wants_input():
             pulled = self.reader.next(&packet)
             if pulled == WRONG:
-                with gil:
-                    return self.fail_with(BROKEN)
+                self.failure = BROKEN
+                return False
             if pulled != READY:
                 break
             if packet.type == TEXT:
-                with gil:
-                    if not self.handle_line(&packet):
-                        return False
+                if not self.handle_text(&packet):
+                    return False
                 work += LOOK
             elif self.handle(&packet):
                 work += 1 + (packet.body.size >> PAGE)
             else:
-                with gil:
-                    return self.fail_with(NO_ROOM)
+                self.failure = NO_ROOM
+                return False
             if self.too_much_waits():
                 self.stopped = True
             if work + self.service.broker.steps - before >= LOOK:
-                self.service.work += work + self.service.broker.steps - before
+                self.service.round.work += work + self.service.broker.steps - before
                 work = 0
                 before = self.service.broker.steps
-                if self.service.clock.monotonic() >= self.service.until or self.service.notes.is_full():
+                if self.service.clock.monotonic() >= self.service.round.until or self.service.notes.is_full():
                     self.stopped = True
-        self.service.work += work
+        self.service.round.work += work
+        if self.wants_python:
+            self.reader.put_back(&packet)
+        if not self.reader.finish():
+            self.failure = BROKEN
+        return self.failure == NO_FAILURE
+
+    cdef bint lacks_python(self) noexcept nogil:
+        if self.service.round.python:
+            return False
+        self.wants_python = self.stopped = True
         return True
 
     cdef void go_on(self) noexcept:
@@ -146,17 +156,22 @@ cdef class Session(Peer):
                 self.next_slice()
         except Exception as error:
             self.fail(error)
-        if self.answer is not None:
-            return
+        if self.answer is None:
+            self.go_on_reading()
+            self.fail_if_it_must()
+
+    cdef bint go_on_reading(self) noexcept nogil:
+        self.wants_python = False
         self.stopped = self.too_much_waits()       # of what stood behind the answer, say: the input waits, too, then
-        if not self.stopped:
-            self.reader.again()
-            self.take()
+        if self.stopped:
+            return True
+        self.reader.again()
+        return self.take_packets()
 
     cdef bint wants_input(self) noexcept nogil:
         return not (self.stopped or self.closing or self.aborted or self.answer is not None)
 
-    cdef bint has_more_to_do(self) noexcept:
+    cdef bint has_more_to_do(self) noexcept nogil:
         """Something can go on now that could not when it was stopped."""
         return not self.aborted and (self.answer is not None or self.stopped) and not self.too_much_waits()
 
@@ -175,8 +190,15 @@ cdef class Session(Peer):
 
     # --- admin lines ---
 
+    cdef bint handle_text(self, const Packet* packet) noexcept nogil:
+        if self.lacks_python():
+            return True
+        with gil:
+            return self.handle_line(packet)
+
     cdef bint handle_line(self, const Packet* packet) noexcept:
         """False: it has failed."""
+        self.spoke_text = True
         try:
             self.answer_line(packet)
             return True
@@ -186,9 +208,12 @@ cdef class Session(Peer):
 
     cdef int answer_line(self, const Packet* packet) except -1:
         """By somebody else's Python, which may call the broker."""
-        self.service.broker.working = False
-        answer = None if self.service.admin is None else self.service.admin(self, packet.body.data[:packet.body.size])
-        self.service.broker.working = True
+        cdef bytes line = packet.body.data[:packet.body.size]
+        cdef Pause pause = self.service.pause()
+        try:
+            answer = None if self.service.admin is None else self.service.admin(self, line)
+        finally:
+            self.service.resume(pause)
         if answer is None:
             self.closing = True
         elif isinstance(answer, bytes):
@@ -201,7 +226,14 @@ cdef class Session(Peer):
 
     cdef int next_slice(self) except -1:
         """One slice of the answer into the output; packets held behind it follow when it is complete."""
-        cdef bytes part = next(self.answer, None)
+        cdef bytes part
+        cdef Pause pause = self.service.pause()
+        try:
+            part = next(self.answer, None)
+        finally:
+            self.service.resume(pause)
+        if self.answer is None:                    # meanwhile the peer was closed
+            return 0
         if part is not None:
             need(self.out.write(<const char*>part, len(part)))
         else:
@@ -325,22 +357,21 @@ cdef class Session(Peer):
 
     cdef void disconnect(self) noexcept:
         """The peer is gone, or as good as gone."""
-        cdef Broker broker = self.service.broker
         self.closing = True
         self.answer = None
+        lock_enter()
         try:
             self.service.sessions.pop(self.serial, None)
             if self.trouble != NONE:
                 self.service.notes.say(logs.WARNING, "%s: closed: %s", (self.address.decode(), TROUBLES[self.trouble]))
-            broker.enter()
         except Exception as error:
             self.service.notes.log.error("%s: %r", self.address, error)
-        broker.disconnect(self, self.service.now)
-        broker.rest()
+        self.service.broker.disconnect(self, self.service.round.now)
+        lock_leave()
 
     def abort(self):
         """Close the connection at once; at the end of the turn, if the broker is at work."""
-        if self.service.broker.working:
+        if lock_is_mine():
             self.aborted = True
             self.outlet.ready()
         else:

@@ -12,4 +12,4 @@ cdef inline Submission submission(const Packet* packet, const Row* row) noexcept
 # False: there is no memory for the answer.
 cdef bint submit(Session session, Submission* wanted) noexcept nogil
 # `fields`: the five of the packet.
-cdef bint submit_sched(Session session, Submission* wanted, const Slice* fields) noexcept
+cdef bint submit_sched(Session session, Submission* wanted, const Slice* fields) noexcept nogil

@@ -39,7 +39,14 @@ cdef bint submit(Session session, Submission* wanted) noexcept nogil:
     return hand_over(session, wanted)
 
 
-cdef bint submit_sched(Session session, Submission* wanted, const Slice* fields) noexcept:
+cdef bint submit_sched(Session session, Submission* wanted, const Slice* fields) noexcept nogil:
+    if session.lacks_python():
+        return True
+    with gil:
+        return submit_with_cron(session, wanted, fields)
+
+
+cdef bint submit_with_cron(Session session, Submission* wanted, const Slice* fields) noexcept:
     try:
         return submit_as_cron(session, wanted, tuple([slice.data[:slice.size] for slice in fields[:5]]))
     except MemoryError:
@@ -76,9 +83,9 @@ cdef inline bint hand_over(Session session, Submission* wanted) noexcept nogil:
     if wanted.background and wanted.function.size + wanted.unique.size + wanted.payload.size > session.service.largest:
         return refuse_large(session, session.service.largest)
     if wanted.given & CRON:
-        submitted = session.service.broker.submit_schedule(wanted, session.service.now, &job)
+        submitted = session.service.broker.submit_schedule(wanted, session.service.round.now, &job)
     else:
-        submitted = session.service.broker.submit(session, wanted, session.service.now, &job)
+        submitted = session.service.broker.submit(session, wanted, session.service.round.now, &job)
     if submitted >= QUEUE_FULL:
         return refuse_job(session, wanted, submitted)
     if wanted.background and session.service.broker.outbox.expects(job):
@@ -156,6 +163,8 @@ cdef Taken take_parameters_behind(Session session, Submission* wanted, size_t si
     cdef const Parameters* found
     cdef double due = 0
     if remembered == NULL:
+        if session.lacks_python():
+            return REFUSED
         with gil:
             return refuse_mistake(session, &mistake)
     found = &remembered.parameters
@@ -173,6 +182,8 @@ cdef Taken take_parameters_behind(Session session, Submission* wanted, size_t si
     if wanted.due != 0 and found.given & CRON:
         return refuse(session, b"SUBMIT_JOB_EPOCH has its own time: leave cron out")
     if found.given & CRON:
+        if session.lacks_python():
+            return REFUSED
         with gil:
             return date(session, wanted, found)
     if not found.given & (DELAY | AT):

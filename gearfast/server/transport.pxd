@@ -1,7 +1,14 @@
 # TRANSPORT   how bytes come in and go out: plain sockets, TCP and Unix. What TLS adds stands in secure.pxd.
 
+from gearfast.ground.slice cimport Slice
 from gearfast.server.session cimport Session
+from gearfast.server.station cimport Station
 from gearfast.server.turn cimport Member
+
+cdef enum Sent:
+    ALL = 0                       # that was to be sent
+    PART = 1                      # the peer takes no more at the moment
+    GONE = 2                      # it is not there any more
 
 cdef class Transport(Member):
     cdef readonly Session session
@@ -23,14 +30,17 @@ cdef class Transport(Member):
     cdef bint send_waiting(self) except -1        # False: the peer is gone
     cdef bint can_send(self) noexcept
     cdef bint owes(self) noexcept                 # something is still to be sent, now or later
-    cdef void sent(self, size_t size) noexcept
+    cdef void sent(self, size_t size) noexcept nogil
     cdef int eof_received(self) except -1         # the peer sends nothing more
     cdef void write_eof(self)                     # say that we send nothing more
     cdef void close_fd(self)                      # give the descriptor back
+    cdef void come_home(self) noexcept            # the loop's thread reads from it again
+    cdef void settle_loan(self) noexcept
+    cdef int end(self) except -1                  # at once
     cdef int release(self) except -1              # what it holds in memory, and its place
     cdef void disconnect(self) noexcept           # the broker forgets the peer
-    cdef void took(self) noexcept                 # the session has handled what it could of what has come
-    cdef void wait_for_rest(self) noexcept        # of a packet, if there is one
+    cdef void took(self) noexcept nogil           # the session has handled what it could of what has come
+    cdef void wait_for_rest(self) noexcept nogil  # of a packet, if there is one
     cdef void linger_close(self)                  # all was sent; the peer may be sending still
     cdef void fail(self, object error) noexcept   # log why, and abort
 
@@ -39,8 +49,21 @@ cdef class Watch:
 
 cdef class SocketTransport(Transport):
     cdef int fd
+    cdef int seat                 # at its station
     cdef bint lingering
 
     cdef int readable(self) except -1
     cdef int taken_in(self) except -1
+    cdef int take_out(self) except -1             # what waits
     cdef void block(self)                         # until the peer takes more
+    cdef void unblock(self)
+    # Calls of the system, the lock let go meanwhile if there are other threads.
+    cdef ssize_t receive(self, char* at, size_t room) noexcept nogil
+    cdef Sent send_now(self) noexcept nogil
+
+    # --- other threads: see Station ---
+    cdef bint may_be_lent(self) noexcept nogil
+    cdef bint lend(self, Station station) except -1
+    cdef void send_for_owner(self) noexcept nogil # by a thread that does not read from it
+    cdef bint needs_owner(self) noexcept nogil    # it has something to do that only the thread can do which reads from it
+    cdef void join_owner(self) noexcept nogil

@@ -1,17 +1,24 @@
 """Plain sockets, read by ``add_reader`` and written once per turn."""
 
 cimport cython
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memset
 from posix.unistd cimport close as close_descriptor
 
 from gearfast.server.fence cimport fences_close
 from gearfast.server.outlet cimport Outlet
-from gearfast.ground.ring cimport ring_empty, ring_leave
+from gearfast.server.round cimport Pause
+from gearfast.ground.lock cimport lock_enter, lock_leave
+from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave
 from gearfast.ground.slice cimport Slice
+from gearfast.server.session cimport NO_FAILURE
 from gearfast.server.turn cimport Turn
 
 from gearfast import logs
+
+cdef extern from "<sched.h>" nogil:
+    int sched_yield()
 
 cdef extern from "sys/socket.h" nogil:
     ssize_t recv(int, void*, size_t, int)
@@ -25,6 +32,13 @@ cdef extern from "sys/socket.h" nogil:
     ssize_t sendmsg(int, const msghdr*, int)
     int shutdown(int, int)
     int SHUT_WR
+
+cdef extern from *:
+    """
+    #include <errno.h>
+    #define set_errno(number) (errno = (number))
+    """
+    void set_errno(int) nogil
 
 
 cdef class Transport(Member):
@@ -65,6 +79,7 @@ cdef class Transport(Member):
             self.finish_turn()
         except Exception as error:
             self.fail(error)
+        self.settle_loan()
 
     cdef int finish_turn(self) except -1:
         cdef Session session = self.session
@@ -75,6 +90,7 @@ cdef class Transport(Member):
                 self.ready()
         if not self.open:
             return 0
+        session.fail_if_it_must()                     # in another thread's hands it could not
         if session.has_more_to_do():
             session.go_on()
             if not self.open:                         # a plugin has hung it up
@@ -82,10 +98,12 @@ cdef class Transport(Member):
             self.wait_for_rest()
         if session.wants_input():
             self.take_kept()
-        if not self.blocked and not session.aborted and self.can_send() and not self.send_waiting():
+        if not self.blocked and not self.sending and not session.aborted and self.can_send() and not self.send_waiting():
             session.aborted = True
         if session.aborted:
             self.abort()
+            return 0
+        if not self.open:                             # while it was sent to
             return 0
         if session.out.waiting() == 0:
             session.out.forget()
@@ -102,10 +120,10 @@ cdef class Transport(Member):
             self.read_on(not self.reading)
         return 0
 
-    cdef void sent(self, size_t size) noexcept:
+    cdef void sent(self, size_t size) noexcept nogil:
         self.session.out.sent += size
         if self.leaving and size > 0:
-            self.turn.wait_to_leave(self)
+            self.turn.took_some(self)
 
     cdef void disconnect(self) noexcept:
         """The broker forgets the peer; what waits for it may still be sent."""
@@ -116,19 +134,19 @@ cdef class Transport(Member):
                 self.turn.wait_to_leave(self)
             self.turn.schedule()                   # for what it held: some may be taken from it later, or be news
 
-    cdef void took(self) noexcept:
+    cdef void took(self) noexcept nogil:
         """The session has handled what it could of what has come."""
         if not self.session.wants_input():
             self.ready()
         self.wait_for_rest()
 
-    cdef void wait_for_rest(self) noexcept:
+    cdef void wait_for_rest(self) noexcept nogil:
         if self.leaving:
             return
         if self.session.reader.is_unfinished() and self.session.wants_input():
             self.turn.wait_for_packet(self)
         else:
-            self.turn.wait_no_more(self)
+            ring_leave(&self.patience)
 
     cdef void time_out(self) noexcept:
         if self.disconnected and not self.blocked and self.session.fences.count > 0:
@@ -139,11 +157,16 @@ cdef class Transport(Member):
 
     cdef void linger_close(self):
         """All was sent. After an error the peer may still be writing: closing now would cost it our answer."""
+        cdef Pause pause
         if self.eof or self.unwatched:
             self.abort()
         else:
             self.write_eof()
-            self.loop.call_later(self.linger, self.abort)
+            pause = self.turn.service.pause()
+            try:
+                self.loop.call_later(self.linger, self.abort)
+            finally:
+                self.turn.service.resume(pause)
 
     cdef void fail(self, object error) noexcept:
         """It cannot be served any further; the others never notice."""
@@ -158,19 +181,38 @@ cdef class Transport(Member):
         except Exception as another:
             self.turn.trouble(another)
 
+    cdef void come_home(self) noexcept:
+        pass
+
+    cdef void settle_loan(self) noexcept:
+        if self.lent and self.station == NULL:
+            self.lent = False
+            Py_DECREF(self)
+
     def abort(self):
         if self.open:
             self.turn.service.broker.belongs_here()
-            self.open = False
-            self.turn.wait_no_more(self)
-            self.disconnect()
+            lock_enter()
             try:
-                self.read_on(False)
+                self.come_home()
+                if self.open:
+                    self.end()
+                self.settle_loan()
             finally:
-                try:
-                    self.close_fd()
-                finally:
-                    self.release()
+                self.turn.leave()
+
+    cdef int end(self) except -1:
+        self.open = False
+        self.turn.wait_no_more(self)
+        self.disconnect()
+        try:
+            self.read_on(False)
+        finally:
+            try:
+                self.close_fd()
+            finally:
+                self.release()
+        return 0
 
     cdef int release(self) except -1:
         cdef Session session = self.session
@@ -203,17 +245,21 @@ cdef class Watch:
         self.transport = transport
 
     def __call__(self):
+        lock_enter()
         try:
             if self.transport.open:                    # else its descriptor may be somebody else's by now
                 self.transport.readable()
         except Exception as error:
             self.transport.fail(error)
+        self.transport.turn.leave()
 
     def __dealloc__(self):
         if self.transport is not None and self.transport.reading:
+            lock_enter()
             self.transport.reading = False
             self.transport.unwatched = True
             self.transport.ready()
+            self.transport.turn.leave()
 
 
 cdef class SocketTransport(Transport):
@@ -222,6 +268,7 @@ cdef class SocketTransport(Transport):
         self.loop = loop
         self.fd = fd
         self.linger = linger
+        self.shared = True
         try:
             self.session = Session(turn.service, self, fd, address)
             self.open = True
@@ -234,11 +281,18 @@ cdef class SocketTransport(Transport):
             raise
 
     cdef void read_on(self, bint on):
+        cdef Pause pause
         self.reading = on                         # before the loop lets go of the watch
-        if on:
-            self.loop.add_reader(self.fd, Watch(self))
-        else:
-            self.loop.remove_reader(self.fd)
+        lock_enter()
+        pause = self.turn.service.pause()
+        try:
+            if on:
+                self.loop.add_reader(self.fd, Watch(self))
+            else:
+                self.loop.remove_reader(self.fd)
+        finally:
+            self.turn.service.resume(pause)
+            lock_leave()
 
     cdef int readable(self) except -1:
         if not self.turn.is_full():
@@ -260,7 +314,7 @@ cdef class SocketTransport(Transport):
             at = session.reader.begin(self.turn.buffer, self.turn.room, &room)
             if at == NULL:
                 raise session.reader.error()
-        size = recv(self.fd, at, room, 0)
+        size = self.receive(at, room)
         if size > 0:
             if self.lingering:
                 return 0
@@ -277,31 +331,87 @@ cdef class SocketTransport(Transport):
 
     cdef int taken_in(self) except -1:
         self.took()
+        if self.turn.sample > 0 and self.shared:
+            self.turn.was_busy(self)
         self.turn.served(self.unwatched or is_waiting(self.session))
         return 0
 
     cdef bint send_waiting(self) except -1:
-        cdef Session session = self.session
-        cdef ssize_t size = send(self.fd, session.out.data + session.out.sent, session.out.sendable(), 0)
-        if size < 0:
-            if errno not in (EAGAIN, EINTR):
-                return False
-            size = 0
-        self.sent(size)
-        if session.out.sendable() > 0:
+        cdef Sent sent = self.send_now()
+        if sent == PART:
             self.block()
-        return True
+        return sent != GONE
+
+    cdef ssize_t receive(self, char* at, size_t room) noexcept nogil:
+        cdef Pause pause
+        cdef ssize_t size
+        cdef int error
+        if self.turn.service.threads == 0:
+            return recv(self.fd, at, room, 0)
+        self.hands += 1
+        pause = self.turn.service.pause()
+        size = recv(self.fd, at, room, 0)
+        error = errno
+        self.turn.service.resume(pause)
+        self.hands -= 1
+        set_errno(error)
+        return size
+
+    cdef Sent send_now(self) noexcept nogil:
+        cdef const char* at = self.session.out.data + self.session.out.sent
+        cdef size_t size = self.session.out.sendable()
+        cdef Pause pause
+        cdef ssize_t sent
+        cdef int error
+        if self.turn.service.threads == 0:
+            sent = send(self.fd, at, size, 0)
+            error = errno
+        else:
+            self.session.out.pin()
+            self.sending = True
+            self.hands += 1
+            pause = self.turn.service.pause()
+            sent = send(self.fd, at, size, 0)
+            error = errno
+            self.turn.service.resume(pause)
+            self.hands -= 1
+            self.sending = False
+            self.session.out.unpin()
+        if sent < 0:
+            if error not in (EAGAIN, EINTR):
+                return GONE
+            sent = 0
+        self.sent(sent)
+        if self.more:
+            self.more = False
+            self.ready()
+        return ALL if <size_t>sent == size else PART
 
     cdef void block(self):
-        if not self.blocked:
-            self.blocked = True
+        cdef Pause pause
+        if self.blocked:
+            return
+        self.blocked = True
+        pause = self.turn.service.pause()
+        try:
             self.loop.add_writer(self.fd, self.writable)
+        finally:
+            self.turn.service.resume(pause)
+
+    cdef void unblock(self):
+        cdef Pause pause = self.turn.service.pause()
+        try:
+            self.loop.remove_writer(self.fd)
+        finally:
+            self.turn.service.resume(pause)
 
     cdef size_t send_along(self, Slice rest) noexcept nogil:
         cdef size_t waiting = self.session.out.waiting()
         cdef iovec parts[2]
         cdef msghdr message
         cdef ssize_t size
+        if self.turn.service.threads > 0:         # the lock is not kept while it is sent
+            return 0
         if self.blocked or not self.open or waiting > self.session.out.sendable():
             return 0
         parts[0].iov_base = self.session.out.data + self.session.out.sent
@@ -318,18 +428,92 @@ cdef class SocketTransport(Transport):
         return <size_t>size - min(<size_t>size, waiting)
 
     def writable(self):
+        lock_enter()
         try:
-            if not self.open:
-                return
+            self.take_out()
+        except Exception as error:
+            self.fail(error)
+        self.turn.leave()
+
+    cdef int take_out(self) except -1:
+        if self.open and not self.sending:
             if self.session.aborted or not self.send_waiting():
                 self.turn.begin()
                 self.abort()
             elif not self.can_send():
                 self.blocked = False
-                self.loop.remove_writer(self.fd)
+                self.unblock()
                 self.ready()
-        except Exception as error:
-            self.fail(error)
+        return 0
+
+    # --- other threads ---
+
+    cdef bint may_be_lent(self) noexcept nogil:
+        return (self.open and self.reading and self.shared and self.hands == 0 and self.station == NULL
+                and self.session.may_be_lent()
+                and not (self.lent or self.eof or self.unread or self.unwatched or self.leaving or self.lingering))
+
+    cdef bint lend(self, Station station) except -1:
+        self.read_on(False)
+        if self.blocked:
+            self.unblock()
+        self.reading = self.session.wants_input()
+        if not station.adopt(self):
+            self.blocked = self.reading = False
+            self.ready()                          # whose end reads on
+            return False
+        Py_INCREF(self)
+        self.lent = True
+        self.station = <void*>station
+        return True
+
+    cdef void come_home(self) noexcept:
+        cdef Pause pause
+        while self.hands > 0:                     # in a call of the system, which takes no time
+            pause = self.turn.service.pause()
+            sched_yield()
+            self.turn.service.resume(pause)
+        if self.station != NULL:
+            (<Station>self.station).dismiss(self)
+            self.station = NULL
+            self.blocked = self.reading = False
+            ring_leave(&self.place)
+            self.ready()
+
+    cdef void turn_over(self) noexcept:
+        if self.station == NULL:
+            Transport.turn_over(self)
+        else:
+            self.send_for_owner()
+
+    cdef void send_for_owner(self) noexcept nogil:
+        cdef Sent sent = ALL
+        if not (self.blocked or self.sending or self.session.aborted) and self.open and self.session.out.sendable() > 0:
+            sent = self.send_now()
+        if sent == GONE:
+            self.session.aborted = True
+        elif sent == PART and self.station != NULL:
+            self.blocked = True
+            (<Station>self.station).watch(self)
+        if self.session.out.waiting() == 0 and not self.sending:
+            self.session.out.forget()
+        if self.needs_owner() or (sent == PART and self.station == NULL):
+            self.join_owner()
+
+    cdef bint needs_owner(self) noexcept nogil:
+        return self.open and (self.session.aborted or self.session.closing or self.session.failure != NO_FAILURE
+                              or self.session.has_more_to_do() or self.eof or self.unread or self.unwatched)
+
+    cdef void join_owner(self) noexcept nogil:
+        if self.sending or not ring_empty(&self.place):      # whoever sends, or will, sees to it
+            return
+        if self.station == NULL:
+            ring_append(&self.turn.round.queue, &self.place)
+        else:
+            ring_append(&(<Station>self.station).round.queue, &self.place)
+            (<Station>self.station).nudge()
+
+    # --- the end ---
 
     cdef void write_eof(self):
         shutdown(self.fd, SHUT_WR)
@@ -339,7 +523,7 @@ cdef class SocketTransport(Transport):
 
     cdef void close_fd(self):
         if self.blocked:
-            self.loop.remove_writer(self.fd)
+            self.unblock()
         close_descriptor(self.fd)
 
 

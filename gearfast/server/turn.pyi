@@ -10,6 +10,7 @@ from gearfast.config import Config
 from gearfast.server.memory import Memory
 from gearfast.server.outlet import Outlet
 from gearfast.server.session import Service
+from gearfast.server.threads import Threads
 
 @disjoint_base
 class Member(Outlet):
@@ -45,5 +46,18 @@ class Turn(Aftermath):
         """Take back what forgotten peers had, and tell who must know. Called by the loop."""
     def spend_reserve(self) -> None:
         """Spend the memory that is kept for when there is none left, and look soon whether there is some again."""
+    threads: Threads | None
+    """Who decides which thread serves which connection."""
+
+    def hear_stations(self) -> None:
+        """Be called by other threads. Raises OSError where the system has nothing for it."""
+    def called(self) -> None:
+        """Do what another thread found to be done here. Called by the loop."""
+    def share_with(self, threads: int) -> None:
+        """There are so many others."""
+    def look_again(self, seconds: float) -> None:
+        """Have `Threads.look` called after so many seconds, as soon as there is something to do then."""
+    def look_for_busy(self) -> None:
+        """Begin anew to count who is often read from, and tell `Threads.place`."""
     def close(self) -> None:
         """Stop the timer, and let go of who is waited for."""

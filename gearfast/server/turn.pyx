@@ -1,21 +1,43 @@
 """The end of a turn of the event loop, and the one timer (house rule: one send per peer and turn)."""
 
 from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.errno cimport errno
 from libc.math cimport INFINITY
+from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 
+from posix.unistd cimport close, read, write
+
 from gearfast.server.fenced cimport pass_fences
+from gearfast.server.round cimport Pause, round_share, round_waits
+from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.ground.ring cimport Ring, ring_append, ring_append_all, ring_empty, ring_leave, ring_open
 
 from gearfast import config
 
+cdef extern from *:
+    """
+    #if defined(__linux__)
+    #include <sys/eventfd.h>
+    #else
+    #define EFD_NONBLOCK 0
+    #define EFD_CLOEXEC 0
+    static int eventfd(unsigned int count, int flags) { errno = ENOSYS; return -1; }
+    #endif
+    """
+    int EFD_NONBLOCK, EFD_CLOEXEC
+    int eventfd(unsigned int, int)
+
 cdef double MAX_WAIT = config.CLOCK_CHECK
 cdef double MIN_SHARE = config.MIN_PEER_TIME
+
+cdef double MOMENT = 0.0005             # seconds by which the timer is not set anew
 
 cdef enum:
     MIN_ROOM = 4096     # bytes that a peer may always send in one go
     FULL = 4096           # packets' worth of work after which those who have not been read from are put off to the turn's end
     A_RECV = 32           # packets that a system call or two cost as much as
+    OFTEN = 8             # reads after which a peer is worth being read from by another thread
     GIVEN_UP = 100        # members that one tick gives up on
 
 
@@ -30,8 +52,11 @@ cdef class Member(Outlet):
             ring_leave(&self.place)
 
     cdef void ready(self) noexcept nogil:
-        if ring_empty(&self.place):
-            self.turn.join(self)
+        cdef Round* round = self.turn.service.round if self.shared else self.turn.round
+        if self.sending:
+            self.more = True
+        elif ring_empty(&self.place):
+            ring_append(&round.backlog if round.present == <void*>self else &round.queue, &self.place)
 
     cdef void turn_over(self) noexcept:
         pass
@@ -48,11 +73,12 @@ cdef class Turn:
         self.loop = loop
         self.call_soon = loop.call_soon
         self.end = self.over
-        ring_open(&self.queue, NULL)
-        ring_open(&self.backlog, NULL)
+        self.round = &service.own
+        self.bell = -1
         ring_open(&self.unfinished, NULL)
         ring_open(&self.leaving, NULL)
-        self.armed = INFINITY
+        self.armed = self.next_look = INFINITY
+        self.busy = []
         self.peer_time = settings.peer_time
         self.turn_time = self.last_answers = settings.turn_time
         self.packet_patience = settings.idle_packet_timeout
@@ -63,41 +89,36 @@ cdef class Turn:
             raise MemoryError("no memory for the receive buffer")
         service.broker.aftermath = self
         self.begin()
-        service.broker.wait(service.now, service.clock.wall())         # so that it knows by how much the clocks differ
+        service.broker.wait(self.round.now, service.clock.wall())         # so that it knows by how much the clocks differ
 
     def __dealloc__(self):
         free(self.buffer)
-        if self.queue.next != NULL:               # else it was not made; members that are still there are among themselves
-            ring_leave(&self.queue)
-            ring_leave(&self.backlog)
+        if self.unfinished.next != NULL:          # else it was not made; members that are still there are among themselves
+            ring_leave(&self.round.queue)
+            ring_leave(&self.round.backlog)
             ring_leave(&self.unfinished)
             ring_leave(&self.leaving)
+        if self.bell >= 0:
+            close(self.bell)
 
     # --- who has something to send ---
 
     cdef void begin(self) noexcept:
-        self.service.now = self.service.clock.monotonic()
-        self.service.until = self.service.now + self.peer_time
+        self.round.now = self.service.clock.monotonic()
+        self.round.until = self.round.now + self.peer_time
         if self.idle is not None:                 # the last job may end without any reply
             self.schedule()
 
     cdef bint is_full(self) noexcept:
-        return self.service.work >= FULL
-
-    cdef bint has_waiting(self) noexcept nogil:
-        return not (ring_empty(&self.queue) and ring_empty(&self.backlog))
-
-    cdef void join(self, Member member) noexcept nogil:
-        if self.end is None:                      # there are no turns any more
-            return
-        ring_append(&self.backlog if member is self.present else &self.queue, &member.place)
-        if not self.service.broker.working:       # else it is not done yet, and says so when it is
-            with gil:
-                self.broker_rests()
+        return self.round.work >= FULL
 
     cdef void broker_rests(self) noexcept:
-        if self.serving is None and self.present is None and not self.service.broker.working and self.has_waiting():
+        if self.serving is None and self.present is None and (round_waits(self.round) or self.has_news()):
             self.schedule()
+
+    cdef void leave(self) noexcept:
+        self.broker_rests()
+        lock_leave()
 
     cdef void rest_soon(self) noexcept:
         try:
@@ -120,15 +141,15 @@ cdef class Turn:
         self.serving = None
         if self.present is not None:
             return 0
-        self.service.work += A_RECV
+        self.round.work += A_RECV
         self.tell()
         if self.scheduled:
             return 0
-        if self.has_waiting():
-            if waits or not is_alone(&self.queue, &member.place) or not ring_empty(&self.backlog):
+        if round_waits(self.round):
+            if waits or not is_alone(&self.round.queue, &member.place) or not ring_empty(&self.round.backlog):
                 self.schedule()
                 return 0
-            self.let(&self.queue)
+            self.let(&self.round.queue)
         return self.arm()
 
     cdef void serve_no_more(self, Member member) noexcept:
@@ -138,34 +159,121 @@ cdef class Turn:
     cdef void let(self, Ring* line) noexcept:
         """The first of a line does what it waited for. What it has left to do then is the backlog's."""
         self.present = <Member>line.next.owner
+        self.round.present = <void*>self.present
         ring_leave(line.next)
         self.present.turn_over()
+        self.round.present = NULL
         self.present = None
         self.broker_rests()
 
+    cdef bint has_news(self) noexcept nogil:
+        return (self.service.has_news() or self.next_look <= self.service.round.now or self.found_busy or self.service.notes.has_news() or self.memory.next <= self.service.round.now
+                or (not ring_empty(&self.service.broker.schedules.undated) and self.service.date is not None))
+
     cdef void tell(self) noexcept:
         """What the store and the log have to hear; and what was taken of the memory."""
-        self.memory.watch()
+        cdef Pause pause
+        if not self.has_news():
+            return
+        pause = self.service.pause()
         try:
-            self.service.tell_store()
+            self.memory.watch()
+            if self.service.has_news():
+                self.service.write()
+            if self.threads is not None:
+                self.ask_threads()
             if not ring_empty(&self.service.broker.schedules.undated) and self.service.date is not None:
                 self.service.date()
             if self.service.notes.has_news():
                 self.service.notes.tell()
         except Exception as error:
             self.trouble(error)
+        self.service.resume(pause)
+
+    # --- other threads ---
+
+    cdef int ask_threads(self) except -1:
+        cdef bint found, look
+        cdef list busy
+        lock_enter()
+        found, self.found_busy = self.found_busy, False
+        busy, self.busy = self.busy, []
+        look = self.next_look <= self.round.now
+        if look:
+            self.next_look = INFINITY
+        lock_leave()
+        if found:
+            self.threads.place(busy)
+        if look:
+            self.threads.look()
+        return 0
+
+    cdef int was_busy(self, Member member) except -1:
+        if member.sample != self.sample:
+            member.sample = self.sample
+            member.reads = 0
+        member.reads += 1
+        if member.reads == OFTEN:
+            self.busy.append(member)
+            self.found_busy = True
+        return 0
+
+    def look_again(self, double seconds):
+        lock_enter()
+        self.next_look = self.round.now + seconds
+        lock_leave()
+
+    def look_for_busy(self):
+        self.sample += 1
+
+    def share_with(self, int threads):
+        lock_enter()
+        self.service.threads = threads
+        lock_leave()
+
+    def hear_stations(self):
+        self.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+        if self.bell < 0:
+            raise OSError(errno, "no eventfd")
+        self.loop.add_reader(self.bell, self.called)
+
+    def called(self):
+        cdef uint64_t calls
+        lock_enter()
+        read(self.bell, &calls, sizeof(calls))
+        self.rung = False
+        lock_leave()
+        self.over()
+
+    cdef bint must_be_called(self) noexcept nogil:
+        cdef double due
+        if self.rung:
+            return False
+        due = self.due()
+        self.rung = (round_waits(self.round) or self.has_news() or self.idle is not None
+                     or (due < INFINITY and self.service.round.now + min(due, MAX_WAIT) + MOMENT < self.armed))
+        return self.rung
+
+    cdef void call(self) noexcept nogil:
+        cdef uint64_t one = 1
+        write(self.bell, &one, sizeof(one))
 
     # --- the end of a turn ---
 
     cdef void schedule(self) noexcept:
+        cdef Pause pause
         if self.scheduled or self.end is None:
             return
+        lock_enter()
+        self.scheduled = True
+        pause = self.service.pause()
         try:
-            self.scheduled = True
             self.call_soon(self.end)
         except Exception as error:
             self.scheduled = False                # whatever happens next tries again
             self.trouble(error)
+        self.service.resume(pause)
+        lock_leave()
 
     cdef int enter(self) except -1:
         self.service.broker.belongs_here()
@@ -178,22 +286,25 @@ cdef class Turn:
         self.enter()
         if self.end is None:
             return
+        idle = None
+        lock_enter()
         try:
             self.begin()                          # who goes on now may have been stopped long ago
             self.scheduled = False
-            end = self.service.now + self.turn_time
-            self.go_through(&self.queue, end, 0)
-            self.go_through(&self.backlog, end, 1)
+            end = self.round.now + self.turn_time
+            self.go_through(&self.round.queue, end, 0)
+            self.go_through(&self.round.backlog, end, 1)
             self.tell()
             self.arm()
             if self.idle is not None and self.service.broker.is_idle():
                 idle, self.idle = self.idle, None
-                idle()
         except Exception as error:
             self.trouble(error)
-        self.service.work = 0
+        self.round.work = 0
         self.last_answers = self.turn_time
-        self.broker_rests()
+        self.leave()
+        if idle is not None:
+            idle()
 
     cdef void go_through(self, Ring* line, double end, size_t least) noexcept:
         """Each of a line in its order, with an equal share of the time, until that is up; whoever comes meanwhile waits."""
@@ -203,13 +314,13 @@ cdef class Turn:
             return
         ring_open(&these, NULL)
         ring_append_all(&these, line)
-        share = max(MIN_SHARE, min(self.peer_time, self.turn_time / ring_length(&these)))
+        share = round_share(&these, self.peer_time, self.turn_time, MIN_SHARE)
         self.room = max(MIN_ROOM, <size_t>(self.buffer_size * min(1.0, share / self.peer_time)))
-        while not ring_empty(&these) and (least > 0 or self.service.now < end):
-            self.service.until = self.service.now + share
+        while not ring_empty(&these) and (least > 0 or self.round.now < end):
+            self.round.until = self.round.now + share
             self.let(&these)
             self.tell()
-            self.service.now = self.service.clock.monotonic()
+            self.round.now = self.service.clock.monotonic()
             least -= least > 0
         self.room = self.buffer_size
         ring_append_all(&these, line)             # behind those who are left
@@ -221,16 +332,18 @@ cdef class Turn:
 
     def answer_fenced(self):
         self.enter()
+        lock_enter()
         self.begin()
         self.scheduled = True                     # by what follows
         pass_fences(self.service)
+        lock_leave()
         self.over()
 
     # --- time ---
 
-    cdef int arm(self) except -1:
-        """See to it that the timer fires no later than something is due, or somebody has been waited for long enough."""
-        cdef double now = self.service.now
+    cdef double due(self) noexcept nogil:
+        """Or somebody has been waited for long enough."""
+        cdef double now = self.service.round.now
         cdef double wait = self.service.broker.wait(now, self.service.clock.wall())
         if not ring_empty(&self.unfinished):
             wait = min(wait, (<Member>self.unfinished.next.owner).since + self.packet_patience - now)
@@ -238,25 +351,43 @@ cdef class Turn:
             wait = min(wait, (<Member>self.leaving.next.owner).since + self.leaving_patience - now)
         if self.memory.wants_ticks():
             wait = min(wait, MAX_WAIT)
+        return wait
+
+    cdef int arm(self) except -1:
+        """See to it that the timer fires no later than something is due."""
+        cdef double now = self.round.now, wait = self.due(), before = self.armed
+        cdef Pause pause
         if wait == INFINITY:
             return 0
         wait = max(0.0, min(wait, MAX_WAIT))     # the wall clock may be set forward meanwhile
         if now + wait >= self.armed:
             return 0
-        timer = self.loop.call_later(wait + 0.0005, self.tick)     # may fail: then all is as it was
-        if self.timer is not None:
-            self.timer.cancel()
-        self.timer = timer
         self.armed = now + wait
+        pause = self.service.pause()
+        try:
+            timer = self.loop.call_later(wait + MOMENT, self.tick)
+            if self.timer is not None:
+                self.timer.cancel()
+            self.timer = timer
+        except Exception:
+            self.armed = before                   # all is as it was
+            raise
+        finally:
+            self.service.resume(pause)
         return 0
 
     def tick(self):
+        cdef Pause pause
+        lock_enter()
         try:
             self.timer = None
             self.armed = INFINITY
             self.begin()
-            self.service.broker.tick(self.service.now, self.service.clock.wall())
+            self.service.broker.pass_time(self.round.now, self.service.clock.wall())
+            self.service.broker.take_from_forgotten()
+            pause = self.service.pause()
             self.memory.tick()
+            self.service.resume(pause)
             self.give_up_on(&self.unfinished, self.packet_patience)
             self.give_up_on(&self.leaving, self.leaving_patience)
             self.tell()
@@ -264,21 +395,20 @@ cdef class Turn:
         except Exception as error:
             self.trouble(error)
             self.schedule()                       # whose end arms the timer
+        self.leave()
 
     # --- who is waited for ---
 
-    cdef void wait_for_packet(self, Member member) noexcept:
+    cdef void wait_for_packet(self, Member member) noexcept nogil:
         ring_leave(&member.patience)
         ring_append(&self.unfinished, &member.patience)
-        member.since = self.service.now
+        member.since = self.service.round.now
 
     cdef void wait_to_leave(self, Member member) noexcept:
         if not member.leaving:
             member.leaving = True
             Py_INCREF(member)
-        ring_leave(&member.patience)
-        ring_append(&self.leaving, &member.patience)
-        member.since = self.service.now
+        self.took_some(member)
 
     cdef void wait_no_more(self, Member member) noexcept:
         ring_leave(&member.patience)
@@ -293,7 +423,7 @@ cdef class Turn:
             if ring_empty(patients):
                 return
             member = <Member>patients.next.owner
-            if member.since + patience > self.service.now:
+            if member.since + patience > self.round.now:
                 return
             self.wait_no_more(member)
             member.time_out()
@@ -315,10 +445,14 @@ cdef class Turn:
     def close(self):
         while not ring_empty(&self.leaving):
             (<Member>self.leaving.next.owner).abort()
-        while not ring_empty(&self.queue):
-            ring_leave(self.queue.next)
-        while not ring_empty(&self.backlog):
-            ring_leave(self.backlog.next)
+        lock_enter()
+        while not ring_empty(&self.round.queue):
+            ring_leave(self.round.queue.next)
+        while not ring_empty(&self.round.backlog):
+            ring_leave(self.round.backlog.next)
+        lock_leave()
+        if self.bell >= 0:
+            self.loop.remove_reader(self.bell)
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -330,11 +464,3 @@ cdef class Turn:
 cdef inline bint is_alone(const Ring* head, const Ring* link) noexcept nogil:
     return head.next == link and head.prev == link
 
-
-cdef inline size_t ring_length(const Ring* head) noexcept nogil:
-    cdef const Ring* link = head.next
-    cdef size_t length = 0
-    while link != head:
-        length += 1
-        link = link.next
-    return length

@@ -27,7 +27,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "slice": set(),
         "glob": {"slice"},
         "ring": set(),
-        "lock": set(),
+        "lock": {"clock"},
         "clock": set(),
         "collector": set(),
         "index": set(),
