@@ -1,5 +1,5 @@
 # The whole interface: make run, make test, make bench, make lint, make clean. And what CI and developers do more seldom:
-# make test-quick, make test-sanitize, make fuzz, make coverage.
+# make test-quick, make test-sanitize, make test-threads, make fuzz, make coverage.
 #
 # `run` and `test` do all the set-up by themselves, in .venv and build/; nothing outside this folder is installed.
 # Options for the server:  make run ARGS="--port=4731 --verbose=INFO"
@@ -20,7 +20,7 @@ PYTEST := -m pytest --numprocesses=2 --dist=loadfile
 
 SOURCES := setup.py pyproject.toml packaging/docstrings.py packaging/launcher.c packaging/script.py $(shell find gearfast -name '*.p[yx][xdi]')
 
-.PHONY: run build test test-quick test-sanitize fuzz coverage bench lint clean
+.PHONY: run build test test-quick test-sanitize test-threads fuzz coverage bench lint clean
 
 run: build
 	@mkdir -p build
@@ -73,6 +73,23 @@ test-sanitize: $(VENV)/.testable
 	cd build/sanitize && GEARFAST_SANITIZE=1 ../../$(PYTHON) setup.py -q build_ext --inplace --parallel 2
 	cd build/sanitize && $(SANITIZER) PYTHONPATH="$$PWD" ../../$(PYTHON) $(PYTEST) $(or $(ARGS),$(SANITIZED))
 
+# Races between threads, as ThreadSanitizer sees them. Every process that a test starts writes what it saw into
+# build/threads/races, and whatever lies there at the end fails the run. The interpreter is not watched; what it does with
+# its own lock is. Where places in memory are drawn from too wide a range the sanitizer finds its own ones taken: hence
+# setarch. CFLAGS are for what tests compile themselves. Other programs are left out: some crash.
+THREADED := $(call in, threads) tests/threads/planted.py $(call named, threads server wakeups accepting promptness \
+    drain leaving tls reentry store_ends inprocess_reports)
+UNMOVED = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+WATCHER := LD_PRELOAD="$$(gcc -print-file-name=libtsan.so)" CFLAGS="-g -fsanitize=thread" GEARFAST_MODEL_EXAMPLES=100 \
+    TSAN_OPTIONS="log_path='$$PWD/races/race' die_after_fork=0 second_deadlock_stack=1"
+
+test-threads: $(VENV)/.testable
+	$(call copy,threads)
+	find build/threads/tests -name '*.so' -delete && mkdir -m 777 build/threads/races
+	cd build/threads && GEARFAST_RACES=1 ../../$(PYTHON) setup.py -q build_ext --inplace --parallel 2
+	cd build/threads && $(WATCHER) PYTHONPATH="$$PWD" $(UNMOVED) ../../$(PYTHON) $(PYTEST) $(or $(ARGS),$(THREADED)); \
+	    code=$$?; for report in races/*; do test ! -e "$$report" || { cat "$$report"; code=1; }; done; exit $$code
+
 # Inputs that nobody thought of, under the same sanitizers (tests/fuzz): MINUTES of them, or one FILE that was found, in
 # words. Needs clang, and has apt fetch it where it may.
 MINUTES ?= 2
@@ -97,7 +114,7 @@ coverage: $(VENV)/.testable
 	cd build/coverage && ../../$(COVERAGE) combine --quiet && ../../$(COVERAGE) report
 
 clean:
-	rm -rf build/lib* build/temp* build/bdist* build/scripts* build/sanitize build/fuzz build/coverage dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build/lib* build/temp* build/bdist* build/scripts* build/sanitize build/threads build/fuzz build/coverage dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	rm -rf .hypothesis
 	rm -rf build/bench
 	find gearfast benchmarks tests -name '*.so' -delete

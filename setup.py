@@ -1,8 +1,9 @@
-"""The compiled rooms, the four switches of their build, the program, and README as a package index shows it.
+"""The compiled rooms, the five switches of their build, the program, and README as a package index shows it.
 
 GEARFAST_DEBUG=1 keeps symbols and turns optimisation off, GEARFAST_SANITIZE=1 builds with
 AddressSanitizer and UndefinedBehaviorSanitizer, GEARFAST_FUZZ=1 with these and what libFuzzer
-follows (clang's, all of them), GEARFAST_COVERAGE=1 with line tracing.
+follows (clang's, all of them), GEARFAST_RACES=1 with ThreadSanitizer, GEARFAST_COVERAGE=1
+with line tracing.
 """
 
 import os
@@ -25,16 +26,19 @@ import docstrings  # isort: skip
 
 ROOMS = sorted(Path("gearfast").rglob("*.pyx"))
 
-debug, sanitize, fuzz, coverage = (
-    os.environ.get(f"GEARFAST_{switch}") == "1" for switch in ("DEBUG", "SANITIZE", "FUZZ", "COVERAGE")
+debug, sanitize, fuzz, races, coverage = (
+    os.environ.get(f"GEARFAST_{switch}") == "1" for switch in ("DEBUG", "SANITIZE", "FUZZ", "RACES", "COVERAGE")
 )
 sanitize = sanitize or fuzz
-flags = ["-O0"] if coverage else ["-O1", "-g"] if debug or sanitize else ["-O2", "-fno-semantic-interposition"]
+slow = debug or sanitize or races
+flags = ["-O0"] if coverage else ["-O1", "-g"] if slow else ["-O2", "-fno-semantic-interposition"]
 if sanitize:
     flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
 if fuzz:
     # clang, unlike gcc, holds nothing and no bytes behind it to be undefined
     flags += ["-O2", "-fsanitize=fuzzer-no-link", "-fno-sanitize=pointer-overflow"]
+if races:
+    flags += ["-fsanitize=thread", "-fno-omit-frame-pointer"]
 
 docstrings.take_from_stubs(ROOMS)
 directives = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["gearfast"]["directives"]
@@ -48,7 +52,9 @@ extensions = cythonize(
             ".".join(room.with_suffix("").parts),
             [str(room)],
             extra_compile_args=flags,
-            extra_link_args=["-fsanitize=address,undefined"] * sanitize + ["-shared-libasan"] * fuzz,
+            extra_link_args=["-fsanitize=address,undefined"] * sanitize
+            + ["-shared-libasan"] * fuzz
+            + ["-fsanitize=thread"] * races,
             define_macros=list(TRACING.items()) if coverage else [],
         )
         for room in ROOMS

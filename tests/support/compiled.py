@@ -12,6 +12,7 @@ from benchmarks import build
 HERE = Path(__file__).parent
 FACES = HERE / "faces.pyx"
 FUZZ = HERE.parent / "fuzz"
+HANDS = HERE.parent / "threads" / "hands.pyx"
 
 
 def compiled(name: str, sources: list[Path], *made_from: Path) -> Any:
@@ -31,6 +32,11 @@ def compiled(name: str, sources: list[Path], *made_from: Path) -> Any:
 def faces() -> Any:
     """Python faces of structures that have none."""
     return compiled("tests.support.faces", [FACES])
+
+
+def hands() -> Any:
+    """Threads that count together."""
+    return compiled("tests.threads.hands", [HANDS])
 
 
 def fuzz() -> Any:

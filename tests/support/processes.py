@@ -13,8 +13,10 @@ from pathlib import Path
 from tests.support.peers import Server, until
 
 MIB = 1 << 20
-SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
-"""AddressSanitizer keeps freed memory for a while, so figures of memory say nothing then."""
+WATCHED = "tsan" in os.environ.get("LD_PRELOAD", "")
+"""ThreadSanitizer looks for races."""
+SANITIZED = WATCHED or "asan" in os.environ.get("LD_PRELOAD", "")
+"""A sanitizer has memory of its own, and keeps freed memory for a while: figures of memory say nothing then."""
 
 
 def _status(pid: int, field: str) -> int:
