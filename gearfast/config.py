@@ -5,8 +5,8 @@ stand at the top of that room; those of a store stand in its folder under `plugi
 """
 
 import os
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
 
 from gearfast.errors import ConfigError
 from gearfast.ground.fields import Above, By, Bytes, Each, Rising, Such, Within, check, one_of
@@ -76,6 +76,14 @@ MIN_MEMORY = 64 * MIB
 """Bytes: the least of ``max_memory``. The server by itself takes about half of it."""
 
 MEMORY_WORDS = f"0 for no limit, or at least {MIN_MEMORY}"
+
+IO_THREADS: Final = 1
+"""Threads that serve connections, unless ``--io-threads`` says otherwise."""
+MOST_IO_THREADS = 64
+"""The most of them that may be asked for: more only wait for each other."""
+AUTO_IO_THREADS = 8
+"""The most of them that ``auto`` starts by itself, however many cores there are."""
+IO_THREADS_WORDS = f"from 1 to {MOST_IO_THREADS}"
 
 CLOCK_CHECK = 1.0
 """Seconds between looks at the wall clock while delayed jobs wait: it may be set forward."""
@@ -158,6 +166,17 @@ def default_handle_prefix() -> str:
     return (b"H:" + node)[:HANDLE_PREFIX_SIZE].decode("utf-8", "ignore")
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may run on, at most AUTO_IO_THREADS: the most threads of ``auto``."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, AUTO_IO_THREADS)
+
+
+def is_io_threads(value: int | str) -> bool:
+    """Say whether so many threads may be asked for, or ``auto``."""
+    return isinstance(value, str) or 1 <= value <= MOST_IO_THREADS
+
+
 def is_address(text: str) -> bool:
     """Say whether a server might listen there: a path that is not too long, or a name that can be looked up."""
     if text.startswith("unix:"):
@@ -190,6 +209,14 @@ class Config:
     """Connections that may be open; 0: as many as there are descriptors for. A few more may send admin lines."""
     max_connections_per_address: Annotated[int, Within(0, INT), By("--max-connections-per-address")] = 0
     """The same of one address; all that come through Unix sockets have one. 0: no limit of its own."""
+
+    # --- threads ---
+    io_threads: Annotated[int | Literal["auto"], Such(is_io_threads, IO_THREADS_WORDS), By("--io-threads")] = IO_THREADS
+    """Threads that serve connections; ``auto``: as many as the load needs, at most ``threads``."""
+    threads: Annotated[int, Within(1, MOST_IO_THREADS), By("--threads")] = field(default_factory=usable_cores)
+    """The most threads of ``auto``: as many as there are cores for this process, at most AUTO_IO_THREADS."""
+    io_shuffle: Annotated[float, Within(0, DAY), By("--io-shuffle")] = 0.0
+    """For tests: seconds after which connections change their threads, at random, again and again; 0: never."""
 
     # --- jobs ---
     job_handle_prefix: Annotated[str, Bytes(HANDLE_PREFIX_SIZE), By("--job-handle-prefix")] = ""

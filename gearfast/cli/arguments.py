@@ -65,8 +65,8 @@ def check(option: Option, text: str) -> None:
             option.read(text)
     except ValueError:
         argument = f"the argument ('{text}')" if text else "the argument"
-        words = getattr(option.read, "words", ())
-        hint = f"--{option.name} takes one of {', '.join(words)}" if words else ""
+        allowed = getattr(option.read, "allowed", "")
+        hint = f"--{option.name} takes {allowed}" if allowed else ""
         raise ConfigError(f"{argument} for option '--{option.name}' is invalid", hint) from None
 
 

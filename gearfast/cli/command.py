@@ -12,7 +12,7 @@ from typing import Any, Final
 from gearfast import config
 from gearfast.cli import config_file, options, queues
 from gearfast.cli.arguments import Arguments
-from gearfast.cli.options import port_of
+from gearfast.cli.readers import io_threads, port_of
 from gearfast.config import Config
 from gearfast.errors import ConfigError
 from gearfast.logs import LEVELS
@@ -121,6 +121,9 @@ def server_config(given: Arguments, port: int, environment: Mapping[str, str]) -
         backlog=backlog(given.number("backlog")),
         max_connections=given.number("max-connections"),
         max_connections_per_address=given.number("max-connections-per-address"),
+        io_threads=io_threads(given.text("io-threads")),
+        threads=threads(given.number("threads")) if given.has("threads") else config.usable_cores(),
+        io_shuffle=float(given.text("io-shuffle") or 0),
         job_handle_prefix=handle_prefix(given.text("job-handle-prefix")),
         job_retries=job_retries(given.number("job-retries")),
         exceptions=given.has("exceptions"),
@@ -166,6 +169,11 @@ def positive(value: int) -> int | None:
 def backlog(value: int) -> int:
     """Return ``--backlog``; a negative one is as many as the system allows, as it takes it in stock."""
     return value if value >= 0 else config.INT
+
+
+def threads(value: int) -> int:
+    """Return ``--threads``: stock takes any number, and 0 has its one thread do everything."""
+    return min(max(value, 1), config.MOST_IO_THREADS)
 
 
 def handle_prefix(prefix: str) -> str:

@@ -4,16 +4,24 @@ Names, letters, defaults and what is accepted are stock gearmand's (protocol sec
 gearfast adds or reads differently says so in its own line of the table.
 """
 
-import re
 import shutil
-import socket
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gearfast.cli import machine
-from gearfast.config import DAY, INT, MIN_MEMORY, TIMEOUT_UNITS
-from gearfast.config import SIZE as MAX_SIZE
+from gearfast.cli.readers import (
+    OneOf,
+    int32,
+    io_threads,
+    memory_size,
+    milliseconds,
+    natural,
+    seconds,
+    size,
+    unsigned,
+    wakeup,
+)
+from gearfast.config import AUTO_IO_THREADS, IO_THREADS, MOST_IO_THREADS, TIMEOUT_UNITS
 
 LOG_FILE = "/var/log/gearmand.log"
 PID_FILE = "/var/gearmand.pid"
@@ -25,88 +33,6 @@ SSL_KEY = "/etc/ssl/certs/gearmand.key"
 
 OWN = "[gearfast]"
 """The end of the help of an option that gearmand has not."""
-SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
-
-def integer(low: int, high: int) -> Callable[[str], int]:
-    """Return a reader of decimal integers between ``low`` and ``high``; it raises ValueError for all else."""
-
-    def read(text: str) -> int:
-        if not re.fullmatch(r"[+-]?[0-9]+", text) or not low <= int(text) <= high:
-            raise ValueError(text)
-        return int(text)
-
-    return read
-
-
-def unsigned(bits: int) -> Callable[[str], int]:
-    """Return a reader of integers of so many bits; stock lets ``-1`` wrap round to the highest one."""
-    read_signed = integer(1 - (1 << bits), (1 << bits) - 1)
-    return lambda text: read_signed(text) % (1 << bits)
-
-
-int32 = integer(-(1 << 31), (1 << 31) - 1)
-milliseconds = integer(1, 60_000)
-natural = integer(0, INT)
-
-
-def wakeup(text: str) -> int:
-    """Read ``--worker-wakeup``: how many sleepers one job wakes; 0 for ``all``."""
-    return 0 if text == "all" else unsigned(32)(text)
-
-
-def seconds(text: str) -> float:
-    """Read a time in seconds, with or without a fraction: above 0, and at most a day."""
-    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) or not 0 < float(text) <= DAY:
-        raise ValueError(text)
-    return float(text)
-
-
-class OneOf:
-    """A reader that takes these words and raises ValueError for all else."""
-
-    def __init__(self, *words: str) -> None:
-        self.words = words
-
-    def __call__(self, text: str) -> str:
-        if text not in self.words:
-            raise ValueError(text)
-        return text
-
-
-def size(text: str) -> int:
-    """Read a size in bytes, with an optional K, M or G (1024 each); below 4 GiB, the most a packet's header can say."""
-    value = size_of(text, "KMG")
-    if not 1 <= value < 1 << 32:
-        raise ValueError(text)
-    return value
-
-
-def size_of(text: str, units: str) -> int:
-    """Read a number of bytes with an optional unit. Raises ValueError."""
-    match = re.fullmatch(rf"([0-9]{{1,15}})([{units}]?)", text)
-    if match is None:
-        raise ValueError(text)
-    return int(match[1]) * SIZE_UNITS[match[2]]
-
-
-def memory_size(text: str) -> int:
-    """Read a size of memory: bytes with an optional K, M, G or T, or a percentage of what the process may have."""
-    match = re.fullmatch(r"([0-9]{1,3})%", text)
-    value = size_of(text, "KMGT") if match is None else machine.memory() * int(match[1]) // 100
-    if (match is not None and not 1 <= int(match[1]) <= 100) or not (value == 0 or MIN_MEMORY <= value <= MAX_SIZE):
-        raise ValueError(text)
-    return value
-
-
-def port_of(text: str) -> int | None:
-    """Return the TCP port of a number or a service's name; None for what is neither."""
-    if re.fullmatch("[+-]?[0-9]+", text):
-        return int(text) if 0 <= int(text) <= 65535 else None
-    try:
-        return socket.getservbyname(text, "tcp")
-    except (OSError, UnicodeError, ValueError):
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +91,12 @@ NETWORK = Group(
                "for. [gearfast]", natural),
         Option("max-connections-per-address", "", "N", "0",
                "The same of one address; 0: no limit of its own. [gearfast]", natural),
+        Option("io-threads", "", "N", str(IO_THREADS),
+               f"Serve connections by so many threads, 1 to {MOST_IO_THREADS}; auto: as many as the load needs, at "
+               "most --threads. [gearfast]", io_threads),
+        Option("threads", "t", "N", "",
+               "The most threads of --io-threads=auto. Default: one for each core that the server may use, at most "
+               f"{AUTO_IO_THREADS}.", unsigned(32)),
         Option("keepalive", "", "", "", "Accepted; connections always have TCP keepalive on."),
         Option("keepalive-idle", "", "N", "60",
                "Seconds of silence before the first keepalive probe; -1: the system's figure, gearmand's default.",
@@ -281,7 +213,6 @@ START = Group(
 WITHOUT_EFFECT = Group(
     "Accepted, and without effect here",
     (
-        Option("threads", "t", "N", "4", "gearfast serves every connection on one thread.", unsigned(32)),
         Option("hashtable-buckets", "", "N", "991", "Its tables grow by themselves.", unsigned(32)),
         Option("round-robin", "R", "", "", "A worker's functions are always served in turn."),
         Option("coredump", "", "", "", "It installs no crash handler."),
@@ -328,6 +259,13 @@ OTHER_BUILDS = Group(
     ),
 )
 
+FOR_TESTS = Group(
+    "For tests of the server: not told of, and not shortened",
+    (
+        Option("io-shuffle", "", "S", "", "", seconds),
+    ),
+)
+
 STORE_OPTIONS = Group(
     "Options of these commands",
     (
@@ -366,7 +304,9 @@ def shown() -> list[Option]:
     return [option for group in GROUPS for option in group.options if option.help]
 
 
-OPTIONS = {option.name: option for group in (*GROUPS, OTHER_BUILDS, STORE_OPTIONS) for option in group.options}
+OPTIONS = {
+    option.name: option for group in (*GROUPS, OTHER_BUILDS, FOR_TESTS, STORE_OPTIONS) for option in group.options
+}
 SHORTENED = sorted(
     option.name
     for group in GROUPS

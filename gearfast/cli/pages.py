@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from gearfast.cli.options import GROUPS, OPTIONS, STORE_CHOICE, STORE_HELP, STORE_OPTIONS, OneOf, Option, shown
+from gearfast.cli.options import GROUPS, OPTIONS, STORE_CHOICE, STORE_HELP, STORE_OPTIONS, Option, shown
+from gearfast.cli.readers import OneOf
 from gearfast.config import VERSION
 from gearfast.logs import LEVELS
 

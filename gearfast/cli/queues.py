@@ -7,7 +7,8 @@ from urllib.parse import quote, urlencode
 
 from gearfast.cli import mysql_files
 from gearfast.cli.arguments import Arguments
-from gearfast.cli.options import OPTIONS, port_of
+from gearfast.cli.options import OPTIONS
+from gearfast.cli.readers import port_of
 from gearfast.errors import ConfigError
 from gearfast.store import password
 from gearfast.store.contract import StoreSettings

@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Protocol, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Protocol, Union, get_args, get_origin
 
 from gearfast.errors import ConfigError
 
@@ -151,6 +151,8 @@ def is_of(kind: Any, value: object) -> bool:
     """Say whether the value has the type: a bool is no number here, and a text has no NUL, which no system takes."""
     if get_origin(kind) in (Union, types.UnionType):
         return any(is_of(part, value) for part in get_args(kind))
+    if get_origin(kind) is Literal:
+        return isinstance(value, str) and value in get_args(kind)
     if get_origin(kind) is tuple:
         parts = get_args(kind)
         if not isinstance(value, tuple):

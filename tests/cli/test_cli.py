@@ -1,5 +1,6 @@
 """The command line: what is accepted, and every refusal's text, beside Debian's gearmand."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -10,7 +11,7 @@ import pytest
 from gearfast.cli import command, options, program
 from gearfast.cli.command import Command, Wish
 from gearfast.cli.log import logbook
-from gearfast.config import HANDLE_PREFIX_SIZE, VERSION, Config
+from gearfast.config import AUTO_IO_THREADS, HANDLE_PREFIX_SIZE, IO_THREADS, MOST_IO_THREADS, VERSION, Config
 from gearfast.errors import ConfigError
 from gearfast.store.contract import StoreSettings
 from tests.support.peers import PROJECT, peer, start_gearfast
@@ -142,6 +143,11 @@ OURS = (
     ("--port=abc", "the argument ('abc') for option '--port' is not a port (0 to 65535) or a service"),
     ("--port=65536", "the argument ('65536') for option '--port' is not a port (0 to 65535) or a service"),
     ("--port=-1", "the argument ('-1') for option '--port' is not a port (0 to 65535) or a service"),
+    ("--io-threads=0", "the argument ('0') for option '--io-threads' is invalid"),
+    ("--io-threads=65", "the argument ('65') for option '--io-threads' is invalid"),
+    ("--io-threads=-1", "the argument ('-1') for option '--io-threads' is invalid"),
+    ("--io-threads=Auto", "the argument ('Auto') for option '--io-threads' is invalid"),
+    ("--io-shuffle=0", "the argument ('0') for option '--io-shuffle' is invalid"),
     ("--max-connections=-1", "the argument ('-1') for option '--max-connections' is invalid"),
     ("--max-connections=many", "the argument ('many') for option '--max-connections' is invalid"),
     ("--max-connections-per-address=2147483648",
@@ -237,6 +243,7 @@ def test_every_option_reaches_its_place() -> None:
         "-d -u nobody -f 1024 -P /p -l /l --verbose=INFO --syslog -L a -L unix:/s -p 5000 -b 7 -j 3 --exceptions "
         "--job-handle-prefix=H:x -w 2 --worker-wakeup-grace=20 --max-packet-size=1M --keepalive-idle=1 "
         "--max-connections=9 --max-connections-per-address=5 --idle-packet-timeout=1.5 --timeout-unit=s "
+        "--io-threads=auto --threads=3 --io-shuffle=.25 "
         "--keepalive-interval=2 --keepalive-count=3 --ssl --ssl-ca-file=/ca --ssl-certificate=/crt --ssl-key=/key "
         "--ssl-verify-client --store=sqlite:/s --durability=off --store-timeout=2.5 --store-queue-on-shutdown"
     )
@@ -245,6 +252,7 @@ def test_every_option_reaches_its_place() -> None:
         log_level="INFO", syslog=True, store=StoreSettings(url="sqlite:/s", durability="off"),
         config=Config(
             listen=("a", "unix:/s"), port=5000, backlog=7, job_retries=3, exceptions=True, job_handle_prefix="H:x",
+            io_threads="auto", threads=3, io_shuffle=0.25,
             max_connections=9, max_connections_per_address=5, idle_packet_timeout=1.5, timeout_unit="s",
             worker_wakeup=2, wakeup_grace=0.020, max_packet_size=1 << 20, keepalive_idle=1, keepalive_interval=2,
             keepalive_count=3, ssl=True, ssl_ca_file="/ca", ssl_certificate="/crt", ssl_key="/key",
@@ -256,6 +264,25 @@ def test_every_option_reaches_its_place() -> None:
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("all", 0), ("1", 1), ("300", 300), ("-1", (1 << 31) - 1)])
 def test_worker_wakeup(text: str, number: int) -> None:
     assert config(f"--worker-wakeup={text}").worker_wakeup == number
+
+
+@pytest.mark.parametrize(("text", "number"), [("auto", "auto"), ("1", 1), ("007", 7), ("64", MOST_IO_THREADS)])
+def test_io_threads(text: str, number: int | str) -> None:
+    assert config(f"--io-threads={text}").io_threads == number
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 1), ("4", 4), ("65", MOST_IO_THREADS), ("-1", MOST_IO_THREADS)])
+def test_most_threads(text: str, number: int) -> None:
+    """Stock takes any number, and 0 has its one thread do everything."""
+    assert config(f"--threads={text}").threads == number
+
+
+@pytest.mark.parametrize(("cores", "most"), [(1, 1), (3, 3), (AUTO_IO_THREADS + 1, AUTO_IO_THREADS)])
+def test_there_are_not_more_threads_than_cores_unless_told_so(
+    cores: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert (config("").threads, Config().threads, Config().io_threads) == (most, most, IO_THREADS)
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("7", 7), ("-1", (1 << 31) - 1)])
@@ -432,7 +459,8 @@ def test_help_names_every_option_once(capsys: pytest.CaptureFixture[str]) -> Non
     words = printed.replace(",", " ").split()
     for option in options.OPTIONS.values():
         if option.name != "check-args":
-            assert (f"--{option.name}" in words) != option.store_only, option.name
+            hidden = option.store_only or option in options.FOR_TESTS.options
+            assert (f"--{option.name}" in words) != hidden, option.name
     assert max(map(len, printed.splitlines())) <= 100
 
 

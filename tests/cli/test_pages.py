@@ -49,6 +49,8 @@ def test_bash_completes(words: list[str], offered: str) -> None:
         (["--Port=3"], "did you mean --port?"),
         (["--verb=INFO"], "did you mean --verbose?"),
         (["--verbose=LOUD"], "the levels are FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO, DEBUG"),
+        (["--io-threads=0"], "--io-threads takes auto, or a number from 1 to 64"),
+        (["--io-thread=3"], "did you mean --io-threads?"),
         (["--store=sqlite:f", "--durability=most"], "--durability takes one of full, normal, off"),
         (["store", "count", "--store=sqlite:f", "--verbose=LOUD"], "the levels are FATAL, "),
     ],

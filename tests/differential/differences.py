@@ -589,11 +589,19 @@ PROCESS = [
         "Follows 2.0.",
     ),
     Difference(
-        "`--threads`, `--hashtable-buckets`, `--coredump`, `--round-robin`",
+        "`--threads`",
+        "Threads that read and write, 4 unless told otherwise; one more does all the work.",
+        "The most threads of `--io-threads=auto`, and without that nothing: `--io-threads=N` says how many there are, "
+        "by default 1.",
+        "Nobody.",
+        "One thread does more than four did; more of them share all of the work.",
+    ),
+    Difference(
+        "`--hashtable-buckets`, `--coredump`, `--round-robin`",
         "Tune the server.",
         "Accepted, without a meaning.",
         "Nobody.",
-        "One thread does more than four did, tables grow by themselves, and round robin is always on.",
+        "Tables grow by themselves, there is no crash handler, and round robin is always on.",
     ),
     Difference(
         "SIGHUP while the log goes to stderr or nowhere",
