@@ -91,6 +91,7 @@ DOORS = {
         "packet_tuple",
         "error",
     ),  # for Python
+    *("lock_enter", "lock_resume"),  # which let the interpreter go while they wait
     "release_collector",
 }
 
