@@ -64,7 +64,7 @@ copy = rm -rf build/$(1) && mkdir -p build/$(1)/build && ln -s ../../peers build
 SANITIZED := $(call named, packet structures handle pool large collector wakeups \
     broker_abilities broker_coalescing broker_reports broker_losing broker_time broker_limits broker_model \
     durable store_away store_ends store_model server listening accepting promptness drain leaving misbehaving robustness tls \
-    embedding wrong_use reentry index fair events given_up plugin_mistakes inprocess_reports admin_names)
+    embedding wrong_use reentry index fair events given_up plugin_mistakes inprocess_reports admin_names notes)
 SANITIZER := LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=64 \
     PYTHONMALLOC=malloc GEARFAST_MODEL_EXAMPLES=200
 

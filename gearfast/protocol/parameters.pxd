@@ -80,7 +80,7 @@ cdef bint parameters_read(Slice text, uint32_t allowed, Parameters* parameters, 
 # What `with_these` says, over what was said before.
 cdef void parameters_merge(Parameters* parameters, const Parameters* with_these) noexcept nogil
 
-cdef str key_name(uint32_t given)                       # of one of these
+cdef const char* key_name(uint32_t given) noexcept nogil                     # of one of these
 cdef str what_is_wrong(const Mistake* mistake, bint for_function=*)          # in words
 
 cdef enum:

@@ -330,8 +330,8 @@ def keys(*, bint for_function=False):
     return {TABLE[at].name.decode(): TABLE[at].allowed.decode() for at in range(KEYS) if TABLE[at].bit & allowed}
 
 
-cdef str key_name(uint32_t given):
-    return key_of(given).name.decode()
+cdef const char* key_name(uint32_t given) noexcept nogil:
+    return key_of(given).name
 
 
 cdef str what_is_wrong(const Mistake* mistake, bint for_function=False):

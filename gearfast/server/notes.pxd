@@ -1,16 +1,27 @@
 # NOTES   what is to be said in the log when the turn is over: what writes a log is somebody else's Python.
 
+#
+# Lines are bytes, and written down without the interpreter; who has that may leave what logging makes a line of.
+
 from gearfast.broker.broker cimport Broker
+from gearfast.ground.slice cimport Slice
 
 cdef class Notes:
     cdef object log               # a logging.Logger
     cdef Broker broker
-    cdef list said                # (level, text, values)
+    cdef char* written            # lines, one behind the other
+    cdef size_t size, room        # bytes of that
     cdef size_t lines             # as many
+    cdef list said                # (text, values): what is said in those that hold no bytes
     cdef list listeners           # (callback, a bit for each kind of event that it hears of)
     cdef public bint jobs         # each accepted job is to be said, and each that is given up
 
-    cdef int say(self, int level, str text, tuple values) except -1
+    # A line of so many parts. False: there is no memory, and it is missing.
+    cdef bint write_down(self, int level, const Slice* part, int count) noexcept nogil
+    cdef int say(self, int level, str text, tuple values) except -1          # takes the lock
+    cdef bint make_room(self, size_t more) noexcept nogil
+    cdef void put(self, const void* data, size_t size) noexcept nogil
+    cdef int log_lines(self, const char* at, const char* end, list said) except -1
     cdef int log_endings(self, list events, size_t missed) except -1
     cdef int inform(self, object callback, list events, size_t missed) except -1
     cdef inline bint has_news(self) noexcept nogil:

@@ -1,5 +1,10 @@
 """What is to be said in the log, gathered while packets are handled."""
 
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy
+
+from gearfast.ground.lock cimport lock_enter, lock_leave
+
 from gearfast import logs
 from gearfast.broker.events import Kind
 from gearfast.server.plugin import Event
@@ -15,6 +20,14 @@ cdef dict WHY = {
 cdef tuple HEARD = (Kind.FAILED, Kind.RAISED)      # of a foreground job its clients hear themselves
 cdef unsigned int LOGGED = sum([1 << kind for kind in WHY])
 
+cdef enum:
+    FIRST_ROOM = 1024
+
+cdef struct Line:
+    int level
+    bint by_python                # the next that is `said`, and no bytes
+    size_t size                   # bytes, which follow
+
 
 cdef class Notes:
     def __cinit__(self, log not None, Broker broker not None):
@@ -22,6 +35,9 @@ cdef class Notes:
         self.broker = broker
         self.said = []
         self.listeners = []
+
+    def __dealloc__(self):
+        free(self.written)
 
     def log_jobs(self, bint on):
         self.jobs = on
@@ -34,24 +50,91 @@ cdef class Notes:
         for _, wanted in self.listeners:
             self.broker.events.wanted |= wanted
 
-    cdef int say(self, int level, str text, tuple values) except -1:
-        self.said.append((level, text, values))
+    cdef bint write_down(self, int level, const Slice* part, int count) noexcept nogil:
+        cdef Line line = Line(level, False, 0)
+        cdef int at
+        for at in range(count):
+            line.size += part[at].size
+        if not self.make_room(sizeof(Line) + line.size):
+            return False
+        self.put(&line, sizeof(Line))
+        for at in range(count):
+            self.put(part[at].data, part[at].size)
         self.lines += 1
+        return True
+
+    cdef int say(self, int level, str text, tuple values) except -1:
+        cdef Line line = Line(level, True, 0)
+        cdef tuple what = (text, values)           # no Python but this is made while others wait for the lock
+        lock_enter()
+        try:
+            if not self.make_room(sizeof(Line)):
+                raise MemoryError("no memory for a line of the log")
+            self.said.append(what)
+            self.put(&line, sizeof(Line))
+            self.lines += 1
+        finally:
+            lock_leave()
         return 0
 
+    cdef bint make_room(self, size_t more) noexcept nogil:
+        cdef size_t room = max(self.room, <size_t>FIRST_ROOM)
+        cdef char* larger
+        while room < self.size + more:
+            room *= 2
+        if room == self.room:
+            return True
+        larger = <char*>realloc(self.written, room)
+        if larger == NULL:
+            return False
+        self.written = larger
+        self.room = room
+        return True
+
+    cdef void put(self, const void* data, size_t size) noexcept nogil:
+        if size > 0:
+            memcpy(self.written + self.size, data, size)
+            self.size += size
+
     def tell(self):
-        cdef list said
-        said, self.said = self.said, []
-        self.lines = 0
-        for level, text, values in said:
-            self.log.log(level, text, *values)
+        cdef list said, none_yet = []
+        cdef char* written
+        cdef size_t size
+        lock_enter()
+        written, size, said = self.written, self.size, self.said
+        self.written, self.said = NULL, none_yet
+        self.size = self.room = self.lines = 0
+        lock_leave()
+        try:
+            self.log_lines(written, written + size, said)
+        finally:
+            free(written)
         if self.broker.events.size > 0:
-            events, missed = self.broker.events.take()
+            lock_enter()
+            try:
+                events, missed = self.broker.events.take()
+            finally:
+                lock_leave()
             if self.jobs:
                 self.log_endings(events, sum([missed[kind] for kind in WHY]))
             for callback, wanted in self.listeners:
                 self.inform(callback, [Event(Kind(event[0]), *event[1:]) for event in events if wanted >> event[0] & 1],
                             sum([count for kind, count in enumerate(missed) if wanted >> kind & 1]))
+
+    cdef int log_lines(self, const char* at, const char* end, list said) except -1:
+        cdef Line line
+        cdef Py_ssize_t told = 0
+        while at < end:
+            memcpy(&line, at, sizeof(Line))
+            at += sizeof(Line)
+            if line.by_python:
+                text, values = said[told]
+                told += 1
+                self.log.log(line.level, text, *values)
+            else:
+                self.log.log(line.level, "%s", at[:line.size].decode("utf-8", "backslashreplace"))
+                at += line.size
+        return 0
 
     cdef int log_endings(self, list events, size_t missed) except -1:
         """Of jobs that were given up, so far as nobody hears of it by a packet."""

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
-from libc.string cimport memchr, memcpy
+from libc.string cimport memcpy
 from posix.strings cimport strncasecmp
 
 from gearfast.broker.broker cimport ASLEEP, HAS_WORK, Slept
@@ -22,7 +22,7 @@ from gearfast.broker.peer cimport COMPLETE, DATA, EXCEPTION, FAIL, STATUS, WARNI
 from gearfast.broker.functions cimport Function
 from gearfast.server.session cimport Handler, Row, Service, Session
 from gearfast.server.submit cimport submission, submit, submit_sched
-from gearfast.ground.slice cimport Slice
+from gearfast.ground.slice cimport Slice, cut_at_nul
 
 from gearfast import config
 
@@ -30,11 +30,6 @@ cdef size_t MAX_HANDLE = config.HANDLE_SIZE
 cdef size_t MAX_CLIENT_ID = config.CLIENT_ID_SIZE
 cdef int64_t TIMEOUT_FLOOR = config.TIMEOUT_FLOOR
 cdef dict UNITS = config.TIMEOUT_UNITS
-
-
-cdef inline Slice cut_at_nul(Slice slice) noexcept nogil:
-    cdef const char* nul = <const char*>memchr(slice.data, 0, slice.size) if slice.size > 0 else NULL
-    return slice if nul == NULL else Slice(slice.data, nul - slice.data)
 
 
 cdef bint parse_number(Slice digits, int64_t* number) noexcept nogil:
@@ -90,8 +85,7 @@ cdef bint on_reset_abilities(Session session, const Packet* packet, const Row* r
 cdef bint on_set_client_id(Session session, const Packet* packet, const Row* row) noexcept nogil:
     cdef Slice name = cut_at_nul(packet.argument[0])
     name.size = min(name.size, MAX_CLIENT_ID)
-    with gil:
-        return session.call_itself(name)
+    return session.call_itself(name)
 
 
 cdef bint on_pre_sleep(Session session, const Packet* packet, const Row* row) noexcept nogil:

@@ -99,7 +99,8 @@ cdef class Session(Peer):
     cdef readonly uint64_t serial
     cdef readonly int fd
     cdef readonly bytes address           # as `workers` shows it
-    cdef readonly bytes client_id
+    cdef Slice origin                     # its bytes
+    cdef Slice client                     # what it calls itself, in memory of its own; NULL: it has not said
     cdef bint exceptions                  # it asked for WORK_EXCEPTION
     cdef bint refused_before
     cdef bint stopped                     # its requests are not looked at until output has drained, or its next share of time
@@ -141,11 +142,12 @@ cdef class Session(Peer):
     cdef bint finish(self, Slice rest) noexcept nogil
     cdef bint send_handle(self, uint32_t type, uint64_t number) noexcept nogil
     cdef bint refuse(self, const char* code, const char* text) noexcept nogil
-    cdef void log_refusal(self, const char* code, const char* text) noexcept
+    cdef bint refuse_because(self, const char* code, const char* text, Slice reason) noexcept nogil     # up to a NUL
+    cdef void log_refusal(self, const char* code, const char* text, Slice reason) noexcept nogil
     cdef bint check(self, Reported reported, const char* text) noexcept nogil
     cdef char* packet(self, uint32_t type, size_t size) noexcept nogil       # one answer's body, for the caller to fill in
     cdef inline bint too_much_waits(self) noexcept nogil:
         return self.out.waiting() > self.service.output_pause or (self.fences.count > 0 and self.store_is_behind())
     cdef bint store_is_behind(self) noexcept nogil         # it has yet to write too much
-    cdef bint call_itself(self, Slice name) noexcept       # False: there is no memory
+    cdef bint call_itself(self, Slice name) noexcept nogil                   # False: there is no memory
     cdef void fail(self, object error) noexcept

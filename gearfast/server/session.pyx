@@ -3,12 +3,14 @@
 cimport cython
 from libc.math cimport INFINITY
 from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, strlen
 
 from gearfast.broker.broker cimport UNKNOWN
 from gearfast.ground.clock cimport Clock, monotonic_time, wall_time
 from gearfast.ground.lock cimport lock_enter, lock_is_mine, lock_leave
 from gearfast.ground.ring cimport ring_leave, ring_open
+from gearfast.ground.slice cimport cut_at_nul, slice_of, slice_of_text
 from gearfast.server.fence cimport fences_close
 from gearfast.server.round cimport round_open
 from gearfast.protocol.packet cimport (
@@ -22,6 +24,7 @@ from gearfast.errors import ProtocolError
 from gearfast.protocol.packet import PacketType as PacketName
 
 cdef size_t LARGE = limits.LARGE_BODY
+cdef int WARNING = logs.WARNING
 cdef uint32_t[6] REPORT_TYPES = [WORK_DATA, WORK_WARNING, WORK_STATUS, WORK_COMPLETE, WORK_FAIL, WORK_EXCEPTION]
 
 cdef enum:
@@ -79,7 +82,7 @@ cdef class Session(Peer):
         self.out = self.to = self.writer()
         self.fd = fd
         self.address = address
-        self.client_id = b"-"
+        self.origin = slice_of(address)
         self.exceptions = service.exceptions
         service.opened += 1
         self.serial = service.opened
@@ -89,6 +92,15 @@ cdef class Session(Peer):
         fences_close(&self.fences)
         if self.owes.next != NULL:
             ring_leave(&self.owes)
+        free(<void*>self.client.data)
+
+    @property
+    def client_id(self):
+        lock_enter()
+        try:
+            return b"-" if self.client.data == NULL else self.client.data[:self.client.size]
+        finally:
+            lock_leave()
 
     cdef PacketWriter writer(self):
         cdef PacketWriter writer = PacketWriter()
@@ -300,35 +312,43 @@ cdef class Session(Peer):
         return self.send(type, handle.data, handle.size)
 
     cdef bint refuse(self, const char* code, const char* text) noexcept nogil:
+        return self.refuse_because(code, text, Slice(NULL, 0))
+
+    cdef bint refuse_because(self, const char* code, const char* text, Slice reason) noexcept nogil:
         """Answer with an ERROR; the stream stays in step. Logged once per connection, so that no peer can flood the log."""
-        cdef char* at = self.packet(ERROR, strlen(code) + 1 + strlen(text))
+        cdef char* at
+        reason = cut_at_nul(reason)
+        at = self.packet(ERROR, strlen(code) + 1 + strlen(text) + reason.size)
         if at == NULL:
             return False
         memcpy(at, code, strlen(code) + 1)
-        memcpy(at + strlen(code) + 1, text, strlen(text))
+        at += strlen(code) + 1
+        memcpy(at, text, strlen(text))
+        if reason.size > 0:
+            memcpy(at + strlen(text), reason.data, reason.size)
         if not self.refused_before:
             self.refused_before = True
-            with gil:
-                self.log_refusal(code, text)
+            self.log_refusal(code, text, reason)
         self.outlet.ready()
         return True
 
-    cdef void log_refusal(self, const char* code, const char* text) noexcept:
-        try:
-            self.service.notes.say(logs.WARNING, "%s: %s: %s",
-                                   (self.address.decode(), code.decode(), text.decode("utf-8", "backslashreplace")))
-        except MemoryError:
-            pass                                   # its peer was told
+    cdef void log_refusal(self, const char* code, const char* text, Slice reason) noexcept nogil:
+        cdef Slice between = slice_of_text(b": ")
+        cdef Slice[6] line = [self.origin, between, slice_of_text(code), between, slice_of_text(text), reason]
+        self.service.notes.write_down(WARNING, line, 6)        # without memory it is missing: its peer was told
 
     cdef bint check(self, Reported reported, const char* text) noexcept nogil:
         return reported != UNKNOWN or self.refuse(b"JOB_NOT_FOUND", text)
 
-    cdef bint call_itself(self, Slice name) noexcept:
-        try:
-            self.client_id = name.data[:name.size]
-            return True
-        except MemoryError:
+    cdef bint call_itself(self, Slice name) noexcept nogil:
+        cdef char* kept = <char*>malloc(name.size + 1)         # it may be empty
+        if kept == NULL:
             return False
+        if name.size > 0:
+            memcpy(kept, name.data, name.size)
+        free(<void*>self.client.data)
+        self.client = Slice(kept, name.size)
+        return True
 
     # --- the end ---
 

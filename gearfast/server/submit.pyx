@@ -13,14 +13,17 @@ from gearfast.protocol.parameters cimport (
 )
 from gearfast.server.fenced cimport send_after_store
 from gearfast.server.session cimport Service
+from gearfast.ground.slice cimport slice_of_text
 
 from gearfast import config, logs
 from gearfast.protocol.cron import check, next_after, of_packet
 
 cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
+cdef int NOTICE = logs.NOTICE
 
 cdef enum:
     WHY_ROOM = 2048           # bytes of what a client is told, at most
+    FIGURE_ROOM = 320         # of any double without its fraction
 
 
 cdef enum Taken:                  # parameters
@@ -97,8 +100,7 @@ cdef inline bint hand_over(Session session, Submission* wanted) noexcept nogil:
         if job.state == ENDED and not wanted.background:
             session.service.broker.tell_ended(session, job)
     if session.service.notes.jobs:
-        with gil:
-            log_job(session.service, wanted)
+        log_job(session.service, wanted)
         session.stopped = session.stopped or session.service.notes.is_full()
     return True
 
@@ -109,19 +111,20 @@ cdef bint refuse_large(Session session, size_t most) noexcept nogil:
     return session.refuse(b"QUEUE_ERROR", why)
 
 
-cdef void log_job(Service service, const Submission* wanted) noexcept:
-    try:
-        service.notes.say(logs.NOTICE, "accepted,%s,%s,%.0f", (text(wanted.function), text(wanted.unique), wanted.due))
-    except MemoryError:
-        pass                                       # its client was told
+cdef void log_job(Service service, const Submission* wanted) noexcept nogil:
+    cdef char due[FIGURE_ROOM]
+    cdef int size = snprintf(due, sizeof(due), b"%.0f", wanted.due)
+    cdef Slice[6] line = [
+        slice_of_text(b"accepted,"), wanted.function, slice_of_text(b","), wanted.unique, slice_of_text(b","), Slice(&due[0], size),
+    ]
+    service.notes.write_down(NOTICE, line, 6)      # without memory it is missing: its client was told
 
 
 cdef bint refuse_job(Session session, const Submission* wanted, Submitted why) noexcept nogil:
     if why == NO_MEMORY:
         return session.refuse(b"QUEUE_ERROR", b"no memory for another job")
     if why == IS_DRAINED:
-        with gil:
-            return refuse_drained(session, wanted.function)
+        return refuse_drained(session, wanted.function)
     if why == QUEUE_FULL:
         return session.refuse(b"QUEUE_ERROR", b"Job queue is full")
     if why == NO_NUMBERS:
@@ -129,17 +132,11 @@ cdef bint refuse_job(Session session, const Submission* wanted, Submitted why) n
     return session.refuse(b"QUEUE_ERROR", b"The server is short of memory and takes no jobs now")
 
 
-cdef bint refuse_drained(Session session, Slice name) noexcept:
+cdef bint refuse_drained(Session session, Slice name) noexcept nogil:
     cdef Slice reason = session.service.broker.reason_of(name)
-    try:
-        return session.refuse(b"QUEUE_ERROR", b"Nothing more is taken for this function: "
-                              + (reason.data[:reason.size] or b"it is drained"))
-    except MemoryError:
-        return False
-
-
-cdef str text(Slice slice):
-    return slice.data[:slice.size].decode("utf-8", "backslashreplace")
+    if reason.size == 0:
+        reason = slice_of_text(b"it is drained")
+    return session.refuse_because(b"QUEUE_ERROR", b"Nothing more is taken for this function: ", reason)
 
 
 # --- parameters ---
@@ -177,8 +174,7 @@ cdef Taken take_parameters_behind(Session session, Submission* wanted, size_t si
     if found.given & PRIORITY:
         wanted.priority = found.priority
     if not wanted.background and found.given & ~FOR_CLIENT:
-        with gil:
-            return refuse_key(session, found.given & ~FOR_CLIENT)
+        return refuse_key(session, found.given & ~FOR_CLIENT)
     if wanted.due != 0 and found.given & CRON:
         return refuse(session, b"SUBMIT_JOB_EPOCH has its own time: leave cron out")
     if found.given & CRON:
@@ -228,11 +224,10 @@ cdef Taken refuse_mistake(Session session, const Mistake* mistake) noexcept:
         return NO_ROOM
 
 
-cdef Taken refuse_key(Session session, uint32_t key) noexcept:
-    try:
-        return refuse(session, f"{key_name(key)} is for background jobs: a client waits for this one".encode())
-    except MemoryError:
-        return NO_ROOM
+cdef Taken refuse_key(Session session, uint32_t key) noexcept nogil:
+    cdef char why[96]
+    snprintf(why, sizeof(why), b"%s is for background jobs: a client waits for this one", key_name(key))
+    return refuse(session, why)
 
 
 cdef Taken refuse(Session session, const char* why) noexcept nogil:

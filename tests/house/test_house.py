@@ -80,7 +80,7 @@ DOORS = {
     *("belongs_here", "enter", "rest", "broker_rests", "rest_soon", "forget", "adopt_handles", "drop"),  # broker, life
     *("function_rows", "job_rows", "function_row", "job_row", "of"),  # what an administrator sees
     *("delayed_rows", "delayed_row", "job_figures", "holder_of", "dead_row", "figure_rows", "figure_row"),
-    *("schedule_row", "zone_of", "key_name"),
+    *("schedule_row", "zone_of"),
     *("what_is_wrong", "shown"),  # the words of an ERROR
     *(
         "cursor_number",
@@ -98,10 +98,10 @@ DOORS = {
 
 DOORS_OF_TALK = {
     *("take", "go_on", "disconnect", "has_more_to_do", "writer", "need", "tell_store"),  # for transports and turns
-    *("fail", "fail_with", "log_refusal", "log_job", "call_itself"),  # what the log and administrators hear
+    *("fail", "fail_with"),  # why a session ends
     *("handle_line", "answer_line", "next_slice"),  # a line of text
-    *("submit_sched", "submit_as_cron", "date", "text", "as_text"),  # dates
-    *("refuse_mistake", "refuse_key", "refuse_drained", "answer_anew"),  # the words of an ERROR
+    *("submit_sched", "submit_as_cron", "date", "as_text"),  # dates
+    *("refuse_mistake", "answer_anew"),  # the words of an ERROR
     *("on", "submits", "reports"),  # the table
 }
 

@@ -1,4 +1,4 @@
-/* The memory that the broker asks for: one request of it is refused, when a test says which. For LD_PRELOAD.
+/* The memory that the broker and the sessions ask for: one request of it is refused, when a test says which. For LD_PRELOAD.
 
    What Python and the C library ask for themselves is always given, so a test goes on. */
 
@@ -27,7 +27,8 @@ static int refused(const void *caller) {
     Dl_info info;
     if (left == 0 || !dladdr(caller, &info) || info.dli_fname == NULL)
         return 0;
-    if (!strstr(info.dli_fname, "/gearfast/broker/") && !strstr(info.dli_fname, "/gearfast/ground/"))
+    if (!strstr(info.dli_fname, "/gearfast/broker/") && !strstr(info.dli_fname, "/gearfast/ground/")
+        && !strstr(info.dli_fname, "/gearfast/server/"))
         return 0;
     return --left == 0;
 }

@@ -1,4 +1,4 @@
-"""Requests of the broker for memory that are refused, one after the other (short_memory.c)."""
+"""Requests of the broker and of sessions for memory that are refused, one after the other (short_memory.c)."""
 
 from __future__ import annotations
 
@@ -31,12 +31,19 @@ def without_memory(place: Path, module: str) -> subprocess.CompletedProcess[str]
     )
 
 
+def refuse(which: int) -> bool:
+    """Refuse the request for memory that comes after so many others, from 1 on; 0: none.
+
+    Tells whether the one that was to be refused before has come.
+    """
+    return bool(ctypes.CDLL(None).refuse(which))
+
+
 def each_refusal() -> Iterator[Callable[[Callable[[], object]], bool]]:
     """Yield a way to do something with its first request for memory refused, then its second, until it has no more.
 
     It tells whether what was done has raised MemoryError.
     """
-    refuse = ctypes.CDLL(None).refuse
     which, reached = 0, True
 
     def refused(act: Callable[[], object]) -> bool:
@@ -47,7 +54,7 @@ def each_refusal() -> Iterator[Callable[[Callable[[], object]], bool]]:
         except MemoryError:
             return True
         finally:
-            reached = bool(refuse(0))
+            reached = refuse(0)
         return False
 
     while reached:
