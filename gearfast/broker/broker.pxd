@@ -1,13 +1,13 @@
 # ROOM 3  BROKER   what clients and workers ask for, and what time makes necessary.
 #
-# Its verbs are for one thread, and one at a time. No Python runs while it works.
+# Its verbs are for whoever has the lock (lock.pxd); no Python runs while it works. Python's doors are for one thread.
 
 cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport Job
-from gearfast.broker.submits cimport Submits
+from gearfast.broker.figures cimport Figures
 from gearfast.broker.life cimport Moved
 from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.party cimport Party
@@ -36,13 +36,13 @@ cdef class Aftermath:             # what there is to do when the broker rests ag
     cdef void rest_soon(self) noexcept        # have the broker rest, from its own thread, when no peer is served
 
 @cython.final
-cdef class Broker(Submits):
+cdef class Broker(Figures):
     cdef Aftermath aftermath      # or None
     cdef unsigned long thread     # whose it is; 0: nobody's yet
 
     # Raises RuntimeError in any thread but the one that called it first.
     cdef int belongs_here(self) except -1
-    # Around verbs: raises RuntimeError in another thread, and while it works.
+    # Around verbs: the lock. Raises RuntimeError in another thread, and while this one has the lock.
     cdef int enter(self) except -1
     cdef void rest(self) noexcept
     # Python has forgotten a peer: maybe in another thread, maybe in the middle of a verb, which then goes on unharmed.
@@ -76,6 +76,7 @@ cdef class Broker(Submits):
     cdef void moment_came(self, Job* job, double now) noexcept nogil
     cdef bint pass_over(self, double now) noexcept nogil
     # Seconds until time has something to do again; infinity if nothing is due ever.
-    cpdef double wait(self, double now, double wall) noexcept nogil
+    cdef double time_left(self, double now, double wall) noexcept nogil
+    cpdef double wait(self, double now, double wall) noexcept         # the same, for whoever does not have the lock
 
     cdef object drop(self, Slice name, Slice folded)     # Dropped

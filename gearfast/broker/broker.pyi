@@ -14,8 +14,8 @@ tested, by itself. From Python it is used through `gearfast.broker.inprocess.InP
     worker.tell(handle, Report.COMPLETE, payload[::-1])
     assert client.heard == [(Report.COMPLETE, handle, b"cba")]
 
-It belongs to the thread that uses it first: in another one every call raises RuntimeError. So does a call
-while it works, if ever there is one: no Python runs meanwhile.
+It belongs to the thread that uses it first: in another one every call raises RuntimeError, but for those that only look.
+So does a call while it works, if ever there is one: no Python runs meanwhile.
 """
 
 from enum import IntEnum
@@ -23,9 +23,8 @@ from typing import final
 
 from typing_extensions import disjoint_base
 
+from gearfast.broker.figures import Figures
 from gearfast.broker.life import Moved
-from gearfast.broker.peer import Peer
-from gearfast.broker.submits import Submits
 from gearfast.broker.submits import Submitted as Submitted
 
 class Reported(IntEnum):
@@ -51,7 +50,7 @@ class Aftermath:
     """Whoever has something to do when a broker rests again, since it has told peers something."""
 
 @final
-class Broker(Submits):
+class Broker(Figures):
     """All jobs of one server, from their submission to their end.
 
     ``handle_prefix`` stands before the colon in every handle (see `gearfast.protocol.handle.Handles`).
@@ -89,17 +88,6 @@ class Broker(Submits):
         memory_step: int = ...,
         function_rest: float = ...,
     ) -> Broker: ...
-    @property
-    def job_count(self) -> int:
-        """Jobs that are delayed, queued, running, or wait for their next try; dead letters are none."""
-
-    @property
-    def delayed_count(self) -> int:
-        """Jobs that are not due yet."""
-    @property
-    def soonest(self) -> float:
-        """When the first of them is due, in seconds since 1970; infinity if there is none."""
-
     def tick(self, now: float, wall: float) -> None:
         """Do what time has made necessary.
 
@@ -112,45 +100,6 @@ class Broker(Submits):
 
     def wait(self, now: float, wall: float) -> float:
         """Seconds until the next `tick` is worth a call; 0 if it is at once, infinity if never."""
-
-    def scan_figures(
-        self, cursor: int, most: int
-    ) -> tuple[int, list[tuple[bytes, int, int, int, int, int, int, int, int, int, int, str | None, bytes]]]:
-        """Walk through the functions in steps, as `scan_functions` does, with all figures of each.
-
-        ``(name, jobs, running, workers, queued high, normal, low, delayed, buried, bytes of those, schedules,
-        gate, reason)``: the gate is ``paused``, ``drained`` or None.
-        """
-
-    def scan_functions(
-        self, cursor: int, most: int
-    ) -> tuple[int, list[tuple[bytes, int, int, int, tuple[int, int, int]]]]:
-        """Walk through the functions in steps.
-
-        Start with cursor 0 and go on with the one that is returned, until that is 0 again. What is
-        there all the while comes exactly once, whatever else comes and goes between two steps; the
-        order has no meaning. A step returns up to ``most`` rows, where less than 64 means 64, and more
-        than 1,000 means 1,000.
-
-        A row is ``(name, jobs, running, workers, (high, normal, low))``; the last are jobs that no
-        worker holds, those due later among them.
-        """
-
-    def scan_jobs(self, cursor: int, most: int) -> tuple[int, list[tuple[bytes, int, bool, bool, bytes]]]:
-        """Walk through the jobs in steps, as `scan_functions` does.
-
-        A row is ``(handle, attempts, orphan, background, unique)``. ``attempts`` is how many workers
-        lost the job; an orphan has lost its clients and runs on for nobody.
-        """
-
-    def scan_delayed(
-        self, cursor: int, most: int
-    ) -> tuple[int, list[tuple[float, bytes, bytes, int, bytes, int, bool]]]:
-        """Walk through the jobs that are not due yet, in steps, as `scan_functions` does.
-
-        A row is ``(due, handle, function, priority, unique, bytes of payload, retrying)``. ``due`` is in seconds since
-        1970, but for a job that waits for its next try: then it is by the clock of ``now``. A step may return no rows.
-        """
 
     def create_function(self, name: bytes) -> None:
         """Let the function be known, with no workers and no jobs; nothing happens if it is."""
@@ -167,17 +116,6 @@ class Broker(Submits):
 
         All its jobs count, of every priority and state (protocol section 3.9). An unknown function
         stays unknown. Raises ValueError if the limits are not three, OverflowError if one is negative.
-        """
-
-    def show_job(
-        self, handle: bytes
-    ) -> tuple[str, bytes, int, bytes, int, int, float, bool, int, bytes, float, Peer | None, bytes] | None:
-        """Tell of one job; None if there is none such.
-
-        ``(state, function, priority, unique, bytes of payload, attempts that failed, due, background, clients,
-        parameters, submitted, worker, last error)``: the state is ``queued``, ``delayed``, ``retrying``, ``running``,
-        ``buried``, ``ended`` or ``scheduled``; ``due`` is as in `scan_delayed`, or when a schedule fires next, else 0;
-        ``submitted`` is in monotonic seconds.
         """
 
     def move_job(

@@ -22,7 +22,6 @@ from gearfast.broker.job cimport DEAD, ENDED, OWNS_UNIQUE, RETRYING, RUNNING, SC
 from gearfast.broker.jobtable cimport jobtable_scan
 from gearfast.broker.keeping cimport is_background, is_renewed
 from gearfast.broker.life cimport IS_BURIED, IS_SCHEDULE, MOVED, NO_SUCH_JOB, RUNS, STAYS
-from gearfast.broker.listing cimport delayed_rows, figure_rows, function_rows, job_figures, job_rows, moment_of
 from gearfast.broker.lost cimport lost_expects, lost_has, lost_remember
 from gearfast.broker.party cimport holds
 from gearfast.broker.past cimport TOO_LONG, past_note, words_of_report
@@ -50,7 +49,7 @@ cdef class Aftermath:
 
 
 @cython.final
-cdef class Broker(Submits):
+cdef class Broker(Figures):
     cdef int belongs_here(self) except -1:
         cdef unsigned long thread = PyThread_get_thread_ident()
         if self.thread == 0:
@@ -75,6 +74,7 @@ cdef class Broker(Submits):
     cdef void forget(self, Peer peer) noexcept:
         cdef bint at_work = lock_is_mine()
         cdef Party* party
+        peer.forgotten = True
         lock_enter()
         party = peer.party
         if party != NULL:
@@ -323,7 +323,7 @@ cdef class Broker(Submits):
             self.wake_for(woken_for, 1, now)
         return True
 
-    cpdef double wait(self, double now, double wall) noexcept nogil:
+    cdef double time_left(self, double now, double wall) noexcept nogil:
         cdef double soonest = heap_soonest(&self.moments) - now
         if self.ended.count > 0:
             soonest = min(soonest, heap_soonest(&self.ended) - now)
@@ -338,36 +338,18 @@ cdef class Broker(Submits):
             return 0.0
         return max(min(soonest, functions_forgets(&self.functions) - now), 0.0)
 
+    cpdef double wait(self, double now, double wall) noexcept:
+        lock_enter()
+        cdef double left = self.time_left(now, wall)
+        lock_leave()
+        return left
+
     def tick(self, double now, double wall):
         self.enter()
         self.pass_time(now, wall)
         self.rest()
 
     # --- what an administrator sees and does ---
-
-    @property
-    def job_count(self):
-        return self.jobs.count - self.others
-
-    @property
-    def delayed_count(self):
-        return self.delayed.count
-
-    @property
-    def soonest(self):
-        return heap_soonest(&self.delayed)
-
-    def scan_functions(self, cursor, int most):
-        return function_rows(&self.functions.names, cursor, most)
-
-    def scan_figures(self, cursor, int most):
-        return figure_rows(&self.functions.names, cursor, most)
-
-    def scan_jobs(self, cursor, int most):
-        return job_rows(&self.jobs, self.handles, cursor, most)
-
-    def scan_delayed(self, cursor, int most):
-        return delayed_rows(&self.jobs, self.handles, &self.delayed, &self.moments, cursor, most)
 
     def create_function(self, bytes name not None):
         cdef Function* function
@@ -409,10 +391,6 @@ cdef class Broker(Submits):
         if function != NULL:
             functions_limit(&self.functions, function, limit)
         self.rest()
-
-    def show_job(self, bytes handle not None):
-        cdef Job* job = self.find_named(slice_of(handle))
-        return None if job == NULL else job_figures(job, moment_of(job, &self.delayed, &self.moments))
 
     def move_job(self, bytes handle not None, *, bytes function=None, priority=None, due=None, double now=0.0):
         cdef int wanted = -1 if priority is None else priority

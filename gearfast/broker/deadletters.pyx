@@ -5,6 +5,7 @@ from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.functions cimport functions_find
 from gearfast.broker.past cimport last_error, past_of
 from gearfast.ground.index cimport Cursor, cursor_number, cursor_of
+from gearfast.ground.lock cimport lock_enter, lock_enter_walk, lock_leave, lock_leave_walk
 from gearfast.ground.slice cimport Slice, slice_of
 
 
@@ -13,7 +14,10 @@ cdef class DeadLetters:
         self.broker = broker
 
     def __len__(self):
-        return self.broker.dead
+        lock_enter()
+        cdef size_t count = self.broker.dead
+        lock_leave()
+        return count
 
     cdef Job* find(self, Slice handle) noexcept nogil:
         cdef Job* job = self.broker.find_named(handle)
@@ -33,20 +37,31 @@ cdef class DeadLetters:
     def scan(self, start):
         cdef Cursor cursor = cursor_of(start)
         cdef Job* found[MIN_SCAN]
+        cdef bint collects = lock_enter_walk()
         cdef int count = self.broker.scan(&cursor, found), at
-        return cursor_number(cursor), [self.dead_row(found[at]) for at in range(count) if found[at].state == DEAD]
+        try:
+            return cursor_number(cursor), [self.dead_row(found[at]) for at in range(count) if found[at].state == DEAD]
+        finally:
+            lock_leave_walk(collects)
 
     def show(self, bytes handle not None, size_t most):
-        cdef const Job* job = self.find(slice_of(handle))
         cdef Slice payload
-        if job == NULL:
-            return None
-        payload = job_payload(job)
-        return (*self.dead_row(job), payload.data[:min(payload.size, most)])
+        cdef bint collects = lock_enter_walk()
+        cdef const Job* job = self.find(slice_of(handle))
+        try:
+            if job == NULL:
+                return None
+            payload = job_payload(job)
+            return (*self.dead_row(job), payload.data[:min(payload.size, most)])
+        finally:
+            lock_leave_walk(collects)
 
     def count(self, bytes function not None):
+        lock_enter()
         cdef const Function* found = self.function(slice_of(function))
-        return 0 if found == NULL else found.dead.count
+        cdef size_t count = 0 if found == NULL else found.dead.count
+        lock_leave()
+        return count
 
     # --- tried anew, forgotten ---
 

@@ -65,20 +65,20 @@ cdef class Estate:
     cdef uint64_t dice            # for the jitter of their waits
     cdef Heap moments             # jobs, by monotonic clock: to be tried again, to be taken from their workers, to expire
     cdef Heap ended               # jobs that are remembered for their unique ids, by monotonic clock
-    cdef readonly size_t held_bytes       # of all jobs
+    cdef size_t held_bytes                # of all jobs
     cdef size_t most_bytes                # the most of it since free memory was last given back
     cdef size_t memory_step
     cdef size_t steps             # what walks over jobs and peers have taken so far
     cdef int job_retries, worker_wakeup, remembered_results
     cdef double wakeup_grace, function_rest
-    cdef public bint closing      # the server ends: its workers are not to blame for what they lose
-    cdef public bint draining     # it ends soon, and another one goes on with what is in the store
-    cdef public bint winding_down # schedules fire no more: it ends when its jobs are done
-    cdef public bint crowded      # no further jobs: there is little memory left for them
-    cdef readonly size_t running  # jobs in workers' hands
-    cdef readonly size_t unkept   # jobs that are no background jobs
+    cdef bint closing             # the server ends: its workers are not to blame for what they lose
+    cdef bint draining            # it ends soon, and another one goes on with what is in the store
+    cdef bint winding_down        # schedules fire no more: it ends when its jobs are done
+    cdef bint crowded             # no further jobs: there is little memory left for them
+    cdef size_t running           # jobs in workers' hands
+    cdef size_t unkept            # jobs that are no background jobs
     cdef Schedules schedules
-    cdef readonly size_t dead     # jobs that have used up their tries
+    cdef size_t dead              # jobs that have used up their tries
     cdef size_t others            # all jobs that nobody has to do
     cdef double last_tick         # monotonic seconds, when time passed last
     cdef double ahead             # by how many seconds the wall clock was ahead of those

@@ -7,6 +7,7 @@ from libc.stdint cimport uint64_t
 from gearfast.ground.allocator cimport give_memory_back, keep_memory
 from gearfast.ground.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
 from gearfast.ground.index cimport index_close, index_open, keyed_hash
+from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.ground.pool cimport pool_give
 from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave, ring_open
 from gearfast.ground.slice cimport Slice
@@ -40,6 +41,7 @@ cdef class Estate:
     def __cinit__(self, bytes handle_prefix=b"H:localhost", *, int job_retries=-1, int worker_wakeup=1,
                   double wakeup_grace=0.05, int remembered_results=1000, size_t memory_step=16 * 1024 * 1024,
                   double function_rest=60.0):
+        cdef bint opened
         ring_open(&self.parties, NULL)
         ring_open(&self.leaving, NULL)
         ring_open(&self.forgotten, NULL)
@@ -52,18 +54,21 @@ cdef class Estate:
         self.remembered_results = remembered_results
         self.memory_step = memory_step
         self.function_rest = function_rest
-        keep_memory(memory_step)
         heap_open(&self.delayed)
         heap_open(&self.moments)
         heap_open(&self.ended)
         self.dice = keyed_hash(b"jitter", 6) | 1
-        if not (jobtable_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies) and functions_open(&self.functions)
-                and schedules_open(&self.schedules)
-                and index_open(&self.waiters)):
+        lock_enter()
+        keep_memory(memory_step)
+        opened = (jobtable_open(&self.jobs) and uniques_open(&self.uniques) and policies_open(&self.policies)
+                  and functions_open(&self.functions) and schedules_open(&self.schedules) and index_open(&self.waiters))
+        lock_leave()
+        if not opened:
             raise MemoryError("no memory for a broker")
         self.functions.forget_at = 0 if function_rest < INFINITY else INFINITY
 
     def __dealloc__(self):
+        lock_enter()
         if self.parties.next != NULL:              # else it was not made: its arguments were wrong
             parties_free(&self.parties)
             parties_free(&self.leaving)
@@ -77,6 +82,7 @@ cdef class Estate:
         heap_close(&self.moments)
         schedules_close(&self.schedules)
         heap_close(&self.ended)
+        lock_leave()
 
     cdef Party* party_of(self, Peer peer) noexcept nogil:
         if peer.party == NULL:
@@ -86,8 +92,11 @@ cdef class Estate:
         return peer.party
 
     cdef int adopt_handles(self, bytes prefix, uint64_t last) except -1:
-        self.handles = Handles(prefix)
-        self.handles.last = last
+        cdef Handles handles = Handles(prefix)
+        handles.last = last
+        lock_enter()
+        self.handles = handles
+        lock_leave()
         return 0
 
     cdef double due_of(self, const Job* job) noexcept nogil:

@@ -29,7 +29,7 @@ cdef enum:
     KINDS = 17
 
 cdef class Events:
-    cdef public unsigned int wanted       # a bit for each kind that somebody listens to
+    cdef unsigned int wanted      # a bit for each kind that somebody listens to
     cdef uint64_t counted[KINDS]
     cdef char* notes
     cdef size_t size, room        # bytes of notes

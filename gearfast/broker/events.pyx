@@ -1,9 +1,10 @@
 """What happens to jobs, in the order in which it happens."""
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint64_t, uint8_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
+from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.broker.job cimport job_unique
 from gearfast.broker.keeping cimport is_background
 
@@ -68,19 +69,41 @@ cdef class Events:
             self.size += size
 
     @property
+    def wanted(self):
+        lock_enter()
+        cdef unsigned int wanted = self.wanted
+        lock_leave()
+        return wanted
+
+    @wanted.setter
+    def wanted(self, unsigned int wanted):
+        lock_enter()
+        self.wanted = wanted
+        lock_leave()
+
+    @property
     def counts(self):
-        return tuple([self.counted[kind] for kind in range(KINDS)])
+        cdef uint64_t counted[KINDS]
+        cdef int kind
+        lock_enter()
+        memcpy(counted, self.counted, sizeof(counted))
+        lock_leave()
+        return tuple([counted[kind] for kind in range(KINDS)])
 
     def take(self):
-        cdef char* notes = self.notes
-        cdef size_t size = self.size, at = 0
+        cdef char* notes
+        cdef size_t size, at = 0
+        cdef size_t missed[KINDS]
         cdef Note note
         cdef int kind
         cdef list found = []
-        cdef tuple missed = tuple([self.missed[kind] for kind in range(KINDS)])
+        lock_enter()
+        notes, size = self.notes, self.size
+        memcpy(missed, self.missed, sizeof(missed))
         self.notes = NULL
         self.size = self.room = 0
         memset(self.missed, 0, sizeof(self.missed))
+        lock_leave()
         try:
             while at < size:
                 memcpy(&note, notes + at, sizeof(Note))
@@ -93,4 +116,4 @@ cdef class Events:
                               note.background != 0))
         finally:
             free(notes)
-        return found, missed
+        return found, tuple([missed[kind] for kind in range(KINDS)])

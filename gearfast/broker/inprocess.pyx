@@ -11,6 +11,7 @@ from gearfast.broker.job cimport DEAD, ENDED, RUNNING, SCHEDULED, Job, job_paylo
 from gearfast.broker.estate cimport Submission
 from gearfast.broker.peer cimport DATA, EXCEPTION, FAIL, STATUS
 from gearfast.broker.functions cimport Function
+from gearfast.ground.lock cimport lock_enter, lock_enter_walk, lock_leave, lock_leave_walk
 from gearfast.ground.slice cimport Slice, slice_of
 
 from gearfast.broker.broker import Reported as ReportedName
@@ -67,11 +68,14 @@ cdef class InProcessPeer(Peer):
 
     @property
     def heard(self):
-        cdef char* all = self.told
-        cdef size_t size = self.size, at = 0
+        cdef char* all
+        cdef size_t size, at = 0
+        cdef bint deaf
         cdef Told told
-        self.told = NULL
-        self.size = self.room = 0
+        lock_enter()
+        all, size, deaf = self.told, self.size, self.deaf
+        self.told, self.size, self.room, self.deaf = NULL, 0, 0, False
+        lock_leave()
         try:
             while at < size:
                 memcpy(&told, all + at, sizeof(Told))
@@ -80,8 +84,7 @@ cdef class InProcessPeer(Peer):
                 at += told.size
         finally:
             free(all)
-        if self.deaf:
-            self.deaf = False
+        if deaf:
             raise MemoryError("there was no memory for all that the peer was told")
         return self.news
 
@@ -91,6 +94,7 @@ cdef class InProcessPeer(Peer):
                bint background=False, double due=0.0, bytes parameters=b"", double now=0.0):
         cdef Submission wanted
         cdef Job* job = NULL
+        cdef uint64_t number
         wanted.function = slice_of(function)
         wanted.unique = slice_of(unique)
         wanted.reducer = Slice(NULL, 0)
@@ -116,9 +120,10 @@ cdef class InProcessPeer(Peer):
             raise ValueError(f"a job keeps {", ".join(sorted(LASTING_KEYS))}; give it another time or priority by due and priority")
         if len(payload) > MAX_PAYLOAD:
             raise ValueError(f"a payload has less than 4 GiB, not {len(payload)} bytes")
+        is_schedule = "cron" in asked
         self.broker.enter()
         try:
-            if "cron" in asked:
+            if is_schedule:
                 submitted = self.broker.submit_schedule(&wanted, now, &job)
             else:
                 submitted = self.broker.submit(self, &wanted, now, &job)
@@ -128,15 +133,24 @@ cdef class InProcessPeer(Peer):
                 return None
             if job.state == ENDED and not background:
                 self.broker.tell_ended(self, job)
-            return self.broker.handles.format(job.number)
+            number = job.number
         finally:
             self.broker.rest()
+        return self.broker.handles.format(number)
 
     def status(self, bytes handle not None):
-        return status_of(self.broker.find_named(slice_of(handle)))
+        cdef bint collects = lock_enter_walk()
+        try:
+            return status_of(self.broker.find_named(slice_of(handle)))
+        finally:
+            lock_leave_walk(collects)
 
     def status_unique(self, bytes unique not None):
-        return status_of(self.broker.find_unique(slice_of(unique)))
+        cdef bint collects = lock_enter_walk()
+        try:
+            return status_of(self.broker.find_unique(slice_of(unique)))
+        finally:
+            lock_leave_walk(collects)
 
     # --- as a worker ---
 
@@ -166,6 +180,8 @@ cdef class InProcessPeer(Peer):
     def grab(self, double now=0.0):
         cdef Job* job
         cdef Slice function, unique, payload
+        cdef uint64_t number
+        cdef bytes name, its_unique, its_payload
         self.broker.enter()
         try:
             if not self.broker.grab(self, now, &job):
@@ -175,10 +191,11 @@ cdef class InProcessPeer(Peer):
             function = (<Function*>job.home).name
             unique = job_unique(job)
             payload = job_payload(job)
-            return (self.broker.handles.format(job.number), function.data[:function.size],
-                    unique.data[:unique.size], payload.data[:payload.size])
+            number, name = job.number, function.data[:function.size]
+            its_unique, its_payload = unique.data[:unique.size], payload.data[:payload.size]
         finally:
             self.broker.rest()
+        return self.broker.handles.format(number), name, its_unique, its_payload
 
     def sleep(self):
         self.broker.enter()
@@ -199,19 +216,17 @@ cdef class InProcessPeer(Peer):
         cdef uint64_t number = self.broker.handles.parse(handle, len(handle))
         cdef bytes whole = handle if kind == FAIL else handle + b"\0" + (body or b"")
         self.broker.enter()
-        try:
-            return ReportedName(self.broker.report(self, number, <Report>kind, whole, len(whole), now))
-        finally:
-            self.broker.rest()
+        reported = self.broker.report(self, number, <Report>kind, whole, len(whole), now)
+        self.broker.rest()
+        return ReportedName(reported)
 
     def progress(self, bytes handle not None, uint32_t numerator, uint32_t denominator, double now=0.0):
         cdef uint64_t number = self.broker.handles.parse(handle, len(handle))
         cdef bytes whole = b"%b\0%d\0%d" % (handle, numerator, denominator)
         self.broker.enter()
-        try:
-            return ReportedName(self.broker.progress(self, number, numerator, denominator, whole, len(whole), now))
-        finally:
-            self.broker.rest()
+        reported = self.broker.progress(self, number, numerator, denominator, whole, len(whole), now)
+        self.broker.rest()
+        return ReportedName(reported)
 
     # --- as both ---
 

@@ -1,6 +1,6 @@
 # LISTING   functions, jobs, and what a worker can do, for whoever wants to look: a slice at a time.
 #
-# Rows come as (cursor, rows); the cursor is 0 when the last row was among them.
+# Rows come as (cursor, rows); the cursor is 0 when the last row was among them. The lock is taken here.
 
 from gearfast.protocol.handle cimport Handles
 from gearfast.ground.heap cimport Heap
@@ -21,13 +21,12 @@ cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int mos
 # clock time, and monotonic for those that are tried again.
 cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delayed, const Heap* retrying, object start, int most)
 # (state, function, priority, unique, bytes of payload, attempts lost, due, background, clients, parameters,
-# submitted, its worker or None, the last error)
-cdef tuple job_figures(const Job* job, double due)
+# submitted, its worker or None, the last error); the lock is the caller's
+cdef tuple job_figures(const Job* job, double due, object holder)
 # The moment that a job waits for; 0: it waits for none.
 cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying) noexcept nogil
 
 cdef class Abilities:             # the names of a worker's functions
     cdef Ring place               # behind those that were shown
 
-    @staticmethod
-    cdef Abilities of(Worker* worker)
+    cdef void begin(self, Worker* worker) noexcept nogil

@@ -1,11 +1,10 @@
 """Functions, jobs, and what a worker can do, a slice at a time (protocol section 4.2)."""
 
 from gearfast.ground.heap cimport heap_when
-from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
+from gearfast.ground.lock cimport lock_enter, lock_enter_walk, lock_leave, lock_leave_walk
 from gearfast.broker.job cimport DEAD, DELAYED, RETRYING, RUNNING, SCHEDULED, Job, Lane, job_policy, job_unique
 from gearfast.broker.keeping cimport is_background
-from gearfast.broker.party cimport Party
 from gearfast.broker.past cimport last_error, submitted_at
 from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_scan
 from gearfast.ground.ring cimport ring_leave, ring_open, ring_prepend
@@ -26,19 +25,23 @@ cdef tuple STATES = ("queued", "delayed", "running", "nowhere", "retrying", "bur
 cdef tuple function_rows(const Index* functions, object start, int most):
     cdef Cursor cursor = cursor_of(start)
     cdef Node* found[MAX_ROWS]
+    cdef bint collects = lock_enter_walk()
     cdef int count = index_scan(functions, &cursor, found, min(max(most, MIN_ROWS), MAX_ROWS)), at
-    cdef bint collects = hold_collector()
     try:
         return cursor_number(cursor), [function_row(function_of_node(found[at])) for at in range(count)]
     finally:
-        release_collector(collects)
+        lock_leave_walk(collects)
 
 
 cdef tuple figure_rows(const Index* functions, object start, int most):
     cdef Cursor cursor = cursor_of(start)
     cdef Node* found[MAX_ROWS]
+    cdef bint collects = lock_enter_walk()
     cdef int count = index_scan(functions, &cursor, found, min(max(most, MIN_ROWS), MAX_ROWS)), at
-    return cursor_number(cursor), [figure_row(function_of_node(found[at])) for at in range(count)]
+    try:
+        return cursor_number(cursor), [figure_row(function_of_node(found[at])) for at in range(count)]
+    finally:
+        lock_leave_walk(collects)
 
 
 cdef tuple figure_row(const Function* function):
@@ -55,20 +58,20 @@ cdef tuple figure_row(const Function* function):
 cdef tuple job_rows(const JobTable* jobs, Handles handles, object start, int most):
     cdef Cursor cursor = cursor_of(start)
     cdef Job* found[MAX_ROWS]
+    cdef bint collects = lock_enter_walk()
     cdef int count = jobtable_scan(jobs, &cursor, found, min(max(most, MIN_SCAN), MAX_ROWS)), at
-    cdef bint collects = hold_collector()
     try:
         return cursor_number(cursor), [job_row(handles, found[at]) for at in range(count) if found[at].state < DEAD]
     finally:
-        release_collector(collects)
+        lock_leave_walk(collects)
 
 
 cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delayed, const Heap* retrying,
                         object start, int most):
     cdef Cursor cursor = cursor_of(start)
     cdef Job* found[MAX_ROWS]
+    cdef bint collects = lock_enter_walk()
     cdef int count = jobtable_scan(jobs, &cursor, found, min(max(most, MIN_SCAN), MAX_ROWS)), at
-    cdef bint collects = hold_collector()
     try:
         return cursor_number(cursor), [
             delayed_row(handles, found[at], delayed, retrying)
@@ -76,7 +79,7 @@ cdef tuple delayed_rows(const JobTable* jobs, Handles handles, const Heap* delay
             if found[at].state == DELAYED or found[at].state == RETRYING
         ]
     finally:
-        release_collector(collects)
+        lock_leave_walk(collects)
 
 
 cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying) noexcept nogil:
@@ -93,21 +96,14 @@ cdef tuple delayed_row(Handles handles, const Job* job, const Heap* delayed, con
             unique.data[:unique.size], job.payload_size, job.state == RETRYING)
 
 
-cdef tuple job_figures(const Job* job, double due):
+cdef tuple job_figures(const Job* job, double due, object holder):
     cdef Slice unique = job_unique(job), name = (<Function*>job.home).name, asked = Slice(NULL, 0)
     cdef Slice error = last_error(job)
     if job_policy(job) != NULL:
         asked = job_policy(job).text
     return (STATES[job.state], name.data[:name.size], job.priority, unique.data[:unique.size], job.payload_size,
             job.attempts, due, bool(is_background(job)),
-            job.waiting, asked.data[:asked.size], submitted_at(job), holder_of(job), error.data[:error.size])
-
-
-cdef object holder_of(const Job* job):
-    cdef void* peer = NULL
-    if job.state == RUNNING:
-        peer = (<const Party*>(<const Ability*>job.place.run.ability).party).peer
-    return None if peer == NULL else <object>peer
+            job.waiting, asked.data[:asked.size], submitted_at(job), holder, error.data[:error.size])
 
 
 cdef tuple function_row(const Function* function):
@@ -132,27 +128,34 @@ cdef class Abilities:
         ring_open(&self.place, &self.place)
 
     def __dealloc__(self):
+        lock_enter()
         if self.place.next != NULL:                        # else it was not made: its arguments were wrong
             ring_leave(&self.place)
+        lock_leave()
 
-    @staticmethod
-    cdef Abilities of(Worker* worker):
-        cdef Abilities abilities = Abilities.__new__(Abilities)
+    cdef void begin(self, Worker* worker) noexcept nogil:
         if worker != NULL:
-            ring_prepend(&worker.abilities, &abilities.place)
-        return abilities
+            ring_prepend(&worker.abilities, &self.place)
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        cdef Ring* link = self.place.next
-        cdef Function* function
-        while link != &self.place and link.owner != NULL and not is_shown(link):
-            link = link.next
-        if link == &self.place or link.owner == NULL:      # its worker is gone, or this is the end
+        cdef Slice name
+        cdef Ring* link
+        cdef bytes found = None
+        lock_enter()
+        try:
+            link = self.place.next
+            while link != &self.place and link.owner != NULL and not is_shown(link):
+                link = link.next
+            if link != &self.place and link.owner != NULL:             # else its worker is gone, or this is the end
+                ring_leave(&self.place)
+                ring_prepend(link, &self.place)
+                name = (<Ability*>link.owner).function.name
+                found = name.data[:name.size]
+        finally:
+            lock_leave()
+        if found is None:
             raise StopIteration
-        ring_leave(&self.place)
-        ring_prepend(link, &self.place)
-        function = (<Ability*>link.owner).function
-        return function.name.data[:function.name.size]
+        return found

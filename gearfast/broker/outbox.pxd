@@ -26,13 +26,13 @@ cdef enum:
 cdef class Outbox:
     cdef bint on                  # there is a store
     cdef bint quiet               # it is told everything at the end
-    cdef public bint busy         # a batch is being written
+    cdef bint busy                # a batch is being written
     cdef Keeping keeping
     cdef uint64_t crowd           # a job with a higher number asks for more numbers; all bits set while there is no store
     cdef Line line[LINES]
     cdef size_t heavy             # bytes from which on a job is a batch by itself
-    cdef readonly size_t bytes                 # of all jobs that wait and are not heavy
-    cdef readonly size_t heavy_bytes           # of those that are
+    cdef size_t bytes             # of all jobs that wait and are not heavy
+    cdef size_t heavy_bytes       # of those that are
     cdef uint64_t* gone
     cdef size_t gone_head, gone_count, gone_room, gone_in_flight
 

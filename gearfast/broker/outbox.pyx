@@ -5,6 +5,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memmove
 
+from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.broker.job cimport job_size
 from gearfast.broker.keeping cimport (
     is_background, is_gathered, is_promised, is_struck, keeping_gather, keeping_put_off, keeping_remember,
@@ -172,3 +173,32 @@ cdef class Outbox:
             if self.line[which].count > 0:
                 return True
         return self.keeping.promised > 0
+
+    # --- for Python ---
+
+    @property
+    def busy(self):
+        lock_enter()
+        cdef bint busy = self.busy
+        lock_leave()
+        return busy
+
+    @busy.setter
+    def busy(self, bint busy):
+        lock_enter()
+        self.busy = busy
+        lock_leave()
+
+    @property
+    def bytes(self):
+        lock_enter()
+        cdef size_t bytes = self.bytes
+        lock_leave()
+        return bytes
+
+    @property
+    def heavy_bytes(self):
+        lock_enter()
+        cdef size_t bytes = self.heavy_bytes
+        lock_leave()
+        return bytes

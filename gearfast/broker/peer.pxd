@@ -20,6 +20,7 @@ cpdef enum Report:                # what a worker says of a job in its hands
 
 cdef class Peer:
     cdef Party* party             # NULL: it does not take part yet, or any more
+    cdef bint forgotten           # by Python: it may wait for the lock to say so, and must not be handed out meanwhile
 
     cdef void wake(self) noexcept nogil
     # `body` is that of the packet on the wire, to be handed on as it is; NULL if the broker itself says FAIL. It is told

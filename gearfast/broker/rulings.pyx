@@ -23,14 +23,15 @@ cdef class Rulings:
 
     def set(self, list rules not None):
         cdef RuleBook* book = &self.broker.functions.book
-        cdef Rule* made = <Rule*>calloc(len(rules) + 1, sizeof(Rule))
+        cdef list texts = list(rules)              # which the book points into
+        cdef Rule* made = <Rule*>calloc(len(texts) + 1, sizeof(Rule))
         cdef bytes pattern, text, reason
         cdef Mistake mistake
         cdef size_t at = 0, once = 0, each = 0
         if made == NULL:
             raise MemoryError("no memory for rules")
         try:
-            for pattern, text, gate, reason in rules:
+            for pattern, text, gate, reason in texts:
                 made[at].pattern, made[at].gate, made[at].reason = slice_of(pattern), <Gate><int>GATES[gate], slice_of(reason)
                 if text and not parameters_read(slice_of(text), FOR_FUNCTION, &made[at].asked, &mistake):
                     memset(&made[at].asked, 0, sizeof(Parameters))        # a mistake says nothing
@@ -44,7 +45,7 @@ cdef class Rulings:
         free(book.rules)
         book[0] = RuleBook(made, at, once, each)
         self.broker.rest()
-        self.broker.rule_texts = list(rules)
+        self.broker.rule_texts = texts
 
     def apply(self, start):
         cdef Cursor cursor = cursor_of(start)

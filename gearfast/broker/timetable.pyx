@@ -9,6 +9,7 @@ from gearfast.broker.jobtable cimport MIN_SCAN
 from gearfast.broker.rules cimport rule_of
 from gearfast.broker.schedules cimport schedule_is_misdated, schedules_date
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
+from gearfast.ground.lock cimport lock_enter, lock_enter_walk, lock_leave, lock_leave_walk
 from gearfast.ground.ring cimport Ring
 from gearfast.protocol.parameters cimport CATCHUP, TZ, Parameters
 
@@ -26,7 +27,10 @@ cdef class Timetable:
         self.broker = broker
 
     def __len__(self):
-        return self.broker.schedules.count
+        lock_enter()
+        cdef size_t count = self.broker.schedules.count
+        lock_leave()
+        return count
 
     cdef Schedule* find(self, Slice handle) noexcept nogil:
         cdef Job* job = self.broker.find_named(handle)
@@ -35,30 +39,38 @@ cdef class Timetable:
     # --- dates ---
 
     def undated(self, int most):
-        cdef const Ring* link = self.broker.schedules.undated.next
         cdef const Schedule* schedule
         cdef const Parameters* catchup
         cdef list found = []
-        while link != &self.broker.schedules.undated and len(found) < most:
-            schedule = <const Schedule*>link.owner
-            catchup = rule_of(schedule.job, CATCHUP)
-            asked = &job_policy(schedule.job).asked
-            found.append((schedule.job.number, asked.cron.data[:asked.cron.size], zone_of(schedule.job), schedule.due,
-                          schedule.fired, bool(catchup != NULL and catchup.once)))
-            link = link.next
+        cdef bint collects = lock_enter_walk()
+        cdef const Ring* link = self.broker.schedules.undated.next
+        try:
+            while link != &self.broker.schedules.undated and len(found) < most:
+                schedule = <const Schedule*>link.owner
+                catchup = rule_of(schedule.job, CATCHUP)
+                asked = &job_policy(schedule.job).asked
+                found.append((schedule.job.number, asked.cron.data[:asked.cron.size], zone_of(schedule.job), schedule.due,
+                              schedule.fired, bool(catchup != NULL and catchup.once)))
+                link = link.next
+        finally:
+            lock_leave_walk(collects)
         return found
 
     def misdated(self, start, double wall):
         cdef Cursor cursor = cursor_of(start)
         cdef Node* found[LOOKED_AT]
-        cdef int count = index_scan(&self.broker.schedules.known, &cursor, found, LOOKED_AT), at
         cdef const Schedule* schedule
         cdef list rows = []
-        for at in range(count):
-            schedule = <const Schedule*>found[at]
-            if schedule_is_misdated(schedule, wall):
-                asked = &job_policy(schedule.job).asked
-                rows.append((schedule.job.number, asked.cron.data[:asked.cron.size], zone_of(schedule.job), schedule.fired))
+        cdef bint collects = lock_enter_walk()
+        cdef int count = index_scan(&self.broker.schedules.known, &cursor, found, LOOKED_AT), at
+        try:
+            for at in range(count):
+                schedule = <const Schedule*>found[at]
+                if schedule_is_misdated(schedule, wall):
+                    asked = &job_policy(schedule.job).asked
+                    rows.append((schedule.job.number, asked.cron.data[:asked.cron.size], zone_of(schedule.job), schedule.fired))
+        finally:
+            lock_leave_walk(collects)
         return cursor_number(cursor), rows
 
     def date(self, uint64_t number, double when, double now):
@@ -85,10 +97,14 @@ cdef class Timetable:
     def scan(self, start):
         cdef Cursor cursor = cursor_of(start)
         cdef Job* found[MIN_SCAN]
+        cdef bint collects = lock_enter_walk()
         cdef int count = self.broker.scan(&cursor, found), at
-        return cursor_number(cursor), [
-            self.schedule_row(<const Schedule*>found[at].place.schedule) for at in range(count) if found[at].state == SCHEDULED
-        ]
+        try:
+            return cursor_number(cursor), [
+                self.schedule_row(<const Schedule*>found[at].place.schedule) for at in range(count) if found[at].state == SCHEDULED
+            ]
+        finally:
+            lock_leave_walk(collects)
 
     def cancel(self, bytes handle not None):
         cdef Schedule* schedule

@@ -6,6 +6,8 @@
 
 from libc.stdint cimport uint64_t
 
+from gearfast.ground.collector cimport hold_collector, release_collector
+
 cdef struct LockFigures:
     uint64_t taken                # how often
     uint64_t waited               # how often somebody else had it
@@ -15,6 +17,14 @@ cdef struct LockFigures:
 # With the interpreter. The same thread may take it again, and gives it as often.
 cdef void lock_enter() noexcept
 cdef void lock_leave() noexcept nogil
+# The same, for whoever makes lists and the like of what it walks over: Python's collector is held off (collector.pxd), and
+# with it what somebody else's Python does when an object ends.
+cdef inline bint lock_enter_walk() noexcept:
+    lock_enter()
+    return hold_collector()
+cdef inline void lock_leave_walk(bint collects) noexcept:
+    release_collector(collects)
+    lock_leave()
 # Without the interpreter, and only once.
 cdef void lock_take() noexcept nogil
 cdef inline void lock_give() noexcept nogil:

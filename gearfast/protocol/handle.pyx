@@ -2,6 +2,8 @@
 
 from libc.string cimport memcmp, memcpy
 
+from gearfast.ground.lock cimport lock_enter, lock_leave
+
 from gearfast.config import HANDLE_PREFIX_SIZE
 
 
@@ -53,8 +55,14 @@ cdef class Handles:
         return number
 
     def format(self, number: int) -> bytes:
-        cdef Slice text = self.spell(number)
-        return text.data[:text.size]
+        cdef uint64_t which = number
+        cdef Slice text
+        lock_enter()
+        try:
+            text = self.spell(which)
+            return text.data[:text.size]
+        finally:
+            lock_leave()
 
     def number(self, bytes handle not None) -> int:
         return self.parse(handle, len(handle))

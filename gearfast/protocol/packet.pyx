@@ -6,6 +6,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcpy, memmove
 
 from gearfast.ground.hold cimport ANSWERS, PACKETS, hold_open, hold_set
+from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.ground.pool cimport pool_give, pool_take
 
 from gearfast.config import ARGUMENT_SIZE, LARGE_BODY, LINE_SIZE
@@ -101,7 +102,9 @@ cdef class PacketReader:
 
     def __dealloc__(self):
         if self.hold.place.next != NULL:           # else it was not made: its arguments were wrong
+            lock_enter()
             self.forget()
+            lock_leave()
 
     cdef void forget(self) noexcept nogil:
         free(self.tail)
@@ -254,11 +257,15 @@ cdef class PacketReader:
     def feed(self, data):
         cdef Py_buffer more
         cdef size_t size
+        cdef bint done
         if self.fault != NO_FAULT:
             raise self.error()
         PyObject_GetBuffer(data, &more, PyBUF_SIMPLE)
         try:
-            if not self.finish():
+            lock_enter()
+            done = self.finish()
+            lock_leave()
+            if not done:
                 raise self.error()
             size = self.tail_size + more.len
             if size > self.tail_room and not self.keep(max(size, min(2 * self.tail_room, size + MAX_ARGUMENT))):
@@ -280,7 +287,10 @@ cdef class PacketReader:
             return packet_tuple(&packet)
         if pulled == WRONG:
             self.position = self.view_size               # nothing behind it has a meaning
-        if not self.finish() or pulled == WRONG:
+        lock_enter()
+        done = self.finish()
+        lock_leave()
+        if not done or pulled == WRONG:
             raise self.error()
         self.again()
         raise StopIteration
@@ -312,7 +322,9 @@ cdef class PacketWriter:
         hold_open(&self.hold, ANSWERS)
 
     def __dealloc__(self):
+        lock_enter()
         release(self)
+        lock_leave()
 
     cdef char* begin(self, uint32_t type, size_t body_size, size_t size) noexcept nogil:
         cdef char* at

@@ -8,8 +8,8 @@ from gearfast.ground.clock cimport monotonic_time, wall_time
 from gearfast.ground.heap cimport heap_when
 from gearfast.broker.job cimport DEAD, ENDED, RETRYING, SCHEDULED, job_size
 from gearfast.broker.schedules cimport Schedule
-from gearfast.ground.collector cimport hold_collector, release_collector
 from gearfast.ground.index cimport Cursor
+from gearfast.ground.lock cimport lock_enter, lock_enter_walk, lock_leave, lock_leave_walk
 from gearfast.broker.outbox cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Outbox
 from gearfast.broker.keeping cimport (
     Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,
@@ -46,13 +46,17 @@ cdef class Batches:
 
     def open(self, bytes prefix not None, uint64_t last, bint quiet, size_t heavy=<size_t>-1):
         self.broker.adopt_handles(prefix, last)
+        lock_enter()
         self.broker.outbox.heavy = heavy
         self.broker.outbox.on = True
         self.broker.outbox.quiet = quiet
+        lock_leave()
 
     def reserve(self, uint64_t crowd, uint64_t ceiling):
+        lock_enter()
         self.broker.outbox.crowd = crowd
         self.broker.handles.ceiling = ceiling
+        lock_leave()
 
     # --- batches ---
 
@@ -74,18 +78,18 @@ cdef class Batches:
         cdef list adds = [], gone
         check_line(which)
         self.begin(which)
-        if which != FRESH:
-            self.skip_dead(which)
-        outbox.begin_batch(which, jobs, size, removes)
-        collects = hold_collector()
+        collects = lock_enter_walk()
         try:
+            if which != FRESH:
+                self.skip_dead(which)
+            outbox.begin_batch(which, jobs, size, removes)
             for at in range(outbox.line[which].in_flight):
                 self.take(line_at(&outbox.line[which], at).number, adds)
             gone = [outbox.gone[outbox.gone_head + at] for at in range(outbox.gone_in_flight)]
             self.take_remembered(gone, adds, size)
             return gone, adds
         finally:
-            release_collector(collects)
+            lock_leave_walk(collects)
 
     cdef int take_remembered(self, list gone, list adds, size_t size) except -1:
         """What is left of those whose unique ids stay taken. There are fewer numbers to forget if that is much."""
@@ -114,14 +118,22 @@ cdef class Batches:
         """The job, in a list, if it still waits to be written."""
         cdef list adds = []
         self.begin(LINES)
-        self.take(number, adds)
+        cdef bint collects = lock_enter_walk()
+        try:
+            self.take(number, adds)
+        finally:
+            lock_leave_walk(collects)
         return adds
 
     def collect_ended(self, uint64_t number):
         """What is remembered of the job, in a list, if it has ended."""
         cdef list adds = []
         self.begin(NO_LINE)
-        self.take_remembered([number], adds, 0)
+        cdef bint collects = lock_enter_walk()
+        try:
+            self.take_remembered([number], adds, 0)
+        finally:
+            lock_leave_walk(collects)
         return adds
 
     cdef int begin(self, int which) except -1:
@@ -172,13 +184,17 @@ cdef class Batches:
     def written(self):
         cdef Outbox outbox = self.broker.outbox
         cdef Job* job
-        for number in self.flight:
-            job = self.broker.find(number)
-            if job != NULL and number not in self.outdated:
-                keeping_stored(&outbox.keeping, job)
-        self.flight = []
-        if self.which < LINES:
-            outbox.committed(self.which)
+        cdef bint collects = lock_enter_walk()
+        try:
+            for number in self.flight:
+                job = self.broker.find(number)
+                if job != NULL and number not in self.outdated:
+                    keeping_stored(&outbox.keeping, job)
+            self.flight = []
+            if self.which < LINES:
+                outbox.committed(self.which)
+        finally:
+            lock_leave_walk(collects)
 
     def failed(self, bint others=False):
         """What the store did not take waits again, behind what it has not been asked yet."""
@@ -186,25 +202,35 @@ cdef class Batches:
         cdef int which = self.which
         cdef list flight = self.flight
         cdef object alone = None
-        self.recall_all()
-        if which >= LINES:
-            return None
-        if len(flight) == 1 and outbox.gone_in_flight == 0 and not others:
-            alone = self.step_out(which, flight[0])
-        elif flight and NEXT_LINE[which] != which:
-            while outbox.line[which].in_flight > 0 and outbox.move(which, NEXT_LINE[which]):
-                pass
-        outbox.rolled_back(which)
-        return alone
+        cdef bint collects = lock_enter_walk()
+        try:
+            self.recall_all()
+            if which >= LINES:
+                return None
+            if len(flight) == 1 and outbox.gone_in_flight == 0 and not others:
+                alone = self.step_out(which, flight[0])
+            elif flight and NEXT_LINE[which] != which:
+                while outbox.line[which].in_flight > 0 and outbox.move(which, NEXT_LINE[which]):
+                    pass
+            outbox.rolled_back(which)
+            return alone
+        finally:
+            lock_leave_walk(collects)
 
     def rolled_back(self):
         """The batch was not written, and none of its jobs is at fault."""
-        self.recall_all()
-        if self.which < LINES:
-            self.broker.outbox.rolled_back(self.which)
+        cdef bint collects = lock_enter_walk()
+        try:
+            self.recall_all()
+            if self.which < LINES:
+                self.broker.outbox.rolled_back(self.which)
+        finally:
+            lock_leave_walk(collects)
 
     def pass_over(self, bint again):
+        lock_enter()
         self.broker.outbox.pass_over(again)
+        lock_leave()
 
     cdef int recall_all(self) except -1:
         """What was taken from a line waits in it again; so does what was in none, but for what goes with a number."""
@@ -246,27 +272,43 @@ cdef class Batches:
     # --- jobs that are in no line: each was not taken when it was all there was in a batch ---
 
     def is_kept(self, uint64_t number):
-        return self.background(number) != NULL
+        lock_enter()
+        cdef bint kept = self.background(number) != NULL
+        lock_leave()
+        return kept
 
     def is_promised(self, uint64_t number):
+        lock_enter()
         cdef Job* job = self.background(number)
-        return job != NULL and bool(is_stored(job) or is_promised(job))
+        cdef bint promised = job != NULL and (is_stored(job) or is_promised(job))
+        lock_leave()
+        return promised
 
     def is_stored(self, uint64_t number):
+        lock_enter()
         cdef Job* job = self.background(number)
-        return job != NULL and bool(is_stored(job)) and not self.broker.outbox.owes(job)
+        cdef bint stored = job != NULL and is_stored(job) and not self.broker.outbox.owes(job)
+        lock_leave()
+        return stored
 
     def may_be_left_out(self, uint64_t number):
+        lock_enter()
         cdef Job* job = self.background(number)
-        return job == NULL or bool(is_stored(job)) and job.state != DEAD
+        cdef bint may = job == NULL or (is_stored(job) and job.state != DEAD)
+        lock_leave()
+        return may
 
     def leave_out(self, uint64_t number):
+        lock_enter()
         cdef Job* job = self.broker.find(number)
         if job != NULL:
             keeping_leave(job)
+        lock_leave()
 
     def count_out(self, size_t size):
+        lock_enter()
         self.broker.outbox.count_out(size)
+        lock_leave()
 
     # --- who has waited too long ---
 
@@ -274,10 +316,14 @@ cdef class Batches:
         cdef dict numbers = {}                     # one that was lost by its worker meanwhile stands twice
         cdef list changes = []
         self.told = []
-        self.look_through(FRESH, before, numbers, changes)
-        self.look_through(AGAIN, before, numbers, changes)
-        self.look_through(SINGLY, before, numbers, changes)
-        self.look_through(HEAVY, before, numbers, changes)
+        cdef bint collects = lock_enter_walk()
+        try:
+            self.look_through(FRESH, before, numbers, changes)
+            self.look_through(AGAIN, before, numbers, changes)
+            self.look_through(SINGLY, before, numbers, changes)
+            self.look_through(HEAVY, before, numbers, changes)
+        finally:
+            lock_leave_walk(collects)
         return list(numbers), changes, self.told
 
     cdef int look_through(self, int which, double before, dict numbers, list changes) except -1:
@@ -318,34 +364,48 @@ cdef class Batches:
         return 0
 
     def wait_no_more(self, uint64_t number):
+        lock_enter()
         cdef Job* job = self.background(number)
         if job != NULL:
             keeping_replaced(job)
+        lock_leave()
 
     def unfinished(self, list numbers not None):
-        return {number for number in numbers if not self.has_ended(number)}
+        cdef bint collects = lock_enter_walk()
+        try:
+            return {number for number in numbers if not self.has_ended(number)}
+        finally:
+            lock_leave_walk(collects)
 
     cdef bint has_ended(self, uint64_t number) noexcept:
         cdef const Job* job = self.broker.find(number)
         return job == NULL or job.state == ENDED
 
     def forget(self, uint64_t number):
+        lock_enter()
         cdef Job* job = self.background(number)
         if job != NULL and job.state == ENDED:
             self.broker.outbox.forget(job)
+        lock_leave()
 
     def unkeep(self, list numbers not None):
         cdef Job* job
-        for number in numbers:
-            job = self.broker.find(number)
-            if job != NULL:
-                self.broker.unkeep(job)
+        self.broker.enter()                        # clients may be told of it
+        try:
+            for number in numbers:
+                job = self.broker.find(number)
+                if job != NULL:
+                    self.broker.unkeep(job)
+        finally:
+            self.broker.rest()
 
     # --- everything once more ---
 
     def doubt(self, bint lost):
         """What the store has is not known: nobody is told that it has a job, until it is known which are to be written."""
+        lock_enter()
         self.broker.outbox.keeping.doubtful = True
+        lock_leave()
         self.lost = lost
         self.promising = Cursor(0, 0)
 
@@ -353,74 +413,106 @@ cdef class Batches:
         """One slice of the jobs: of what the store is to have, and does not. Returns whether there are more."""
         cdef Keeping* keeping = &self.broker.outbox.keeping
         cdef Job* found[MIN_SCAN]
+        cdef bint more
+        lock_enter()
         cdef int count = self.broker.scan(&self.promising, found), at
         for at in range(count):
             keeping_promise(keeping, found[at], self.lost)
+        more = keeping.doubtful = self.promising.hash != 0 or self.promising.node != 0
+        lock_leave()
         self.passes = 2
-        keeping.doubtful = self.promising.hash != 0 or self.promising.node != 0
-        return bool(keeping.doubtful)
+        return more
 
     def seek(self):
         """Put some of the jobs that were promised into their line. Returns whether there may be more to be found."""
         cdef Outbox outbox = self.broker.outbox
         cdef Job* found[MIN_SCAN]
         cdef int count, at, slices = 0
-        self.skip_dead(ANEW)                       # or those would be waited for
-        if outbox.keeping.promised == 0 or outbox.line[<int>ANEW].count > 0:
-            return False
-        while self.passes > 0 and slices < MAX_SLICES and outbox.line[<int>ANEW].count < ENOUGH:
-            count = self.broker.scan(&self.seeking, found)
-            for at in range(count):
-                if is_promised(found[at]) and not is_gathered(found[at]):
-                    if not outbox.gather_anew(found[at]):
-                        raise MemoryError("no memory for another job that waits for the store")
-            if self.seeking.hash == 0 and self.seeking.node == 0:
-                self.passes -= 1
-            slices += 1
-        return self.passes > 0 and outbox.line[<int>ANEW].count == 0
+        lock_enter()
+        try:
+            self.skip_dead(ANEW)                   # or those would be waited for
+            if outbox.keeping.promised == 0 or outbox.line[<int>ANEW].count > 0:
+                return False
+            while self.passes > 0 and slices < MAX_SLICES and outbox.line[<int>ANEW].count < ENOUGH:
+                count = self.broker.scan(&self.seeking, found)
+                for at in range(count):
+                    if is_promised(found[at]) and not is_gathered(found[at]):
+                        if not outbox.gather_anew(found[at]):
+                            raise MemoryError("no memory for another job that waits for the store")
+                if self.seeking.hash == 0 and self.seeking.node == 0:
+                    self.passes -= 1
+                slices += 1
+            return self.passes > 0 and outbox.line[<int>ANEW].count == 0
+        finally:
+            lock_leave()
 
     # --- the end ---
 
     def gather_all(self):
         """Have every background job written that the store does not have."""
+        lock_enter()
         self.broker.outbox.quiet = False
+        lock_leave()
         self.doubt(False)
         while self.promise():
             pass
 
     def close(self):
         """From now on nothing new is for the store; it may still be told what to forget."""
+        lock_enter()
         self.broker.outbox.quiet = True
+        lock_leave()
 
     # --- what waits ---
 
     @property
     def last(self) -> int:
-        return self.broker.handles.last
+        lock_enter()
+        cdef uint64_t last = self.broker.handles.last
+        lock_leave()
+        return last
 
     @property
     def crowded(self) -> bool:
-        return self.broker.handles.last > self.broker.outbox.crowd
+        lock_enter()
+        cdef bint crowded = self.broker.handles.last > self.broker.outbox.crowd
+        lock_leave()
+        return crowded
 
     def count(self, int which):
         check_line(which)
-        return self.broker.outbox.line[which].count
+        lock_enter()
+        cdef size_t count = self.broker.outbox.line[which].count
+        lock_leave()
+        return count
 
     @property
     def removes(self) -> int:
-        return self.broker.outbox.gone_count
+        lock_enter()
+        cdef size_t count = self.broker.outbox.gone_count
+        lock_leave()
+        return count
 
     @property
     def keeping(self) -> bool:
-        return bool(self.broker.outbox.has_jobs())
+        lock_enter()
+        cdef bint keeping = self.broker.outbox.has_jobs()
+        lock_leave()
+        return keeping
 
     @property
     def promised(self) -> int:
-        return self.broker.outbox.keeping.promised
+        lock_enter()
+        cdef size_t count = self.broker.outbox.keeping.promised
+        lock_leave()
+        return count
 
     @property
     def waits(self) -> bool:
-        return bool(self.broker.outbox.has_jobs()) or self.broker.outbox.gone_count > 0
+        lock_enter()
+        cdef bint waits = self.broker.outbox.has_jobs() or self.broker.outbox.gone_count > 0
+        lock_leave()
+        return waits
 
 
 cdef int check_line(int which) except -1:

@@ -8,6 +8,7 @@ from gearfast.broker.functions cimport Function, functions_find
 from gearfast.broker.job cimport PRIORITIES, SCHEDULED
 from gearfast.broker.schedules cimport schedules_find
 from gearfast.ground.clock cimport monotonic_time, wall_time
+from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.ground.slice cimport slice_of
 from gearfast.store.record cimport read_more
 
@@ -34,7 +35,7 @@ cdef int replay_one(Broker broker, record, double ahead) except -1:
     cdef uint64_t number
     cdef bytes name, unique, payload, more
     number, name, unique, priority, due, attempts, payload, more = record
-    if number == 0 or broker.find(number) != NULL:
+    if number == 0 or is_known(broker, number):
         raise ValueError("it has no valid number, or the number of another job")
     if <size_t>len(unique) > MAX_UNIQUE or not 0 <= priority < PRIORITIES or not 0 <= due < INFINITY:
         raise ValueError(f"its unique id, priority or due time is not valid ({unique!r}, {priority}, {due})")
@@ -50,19 +51,30 @@ cdef int replay_one(Broker broker, record, double ahead) except -1:
     wanted.given = 0
     wanted.replaces = False
     wanted.home = NULL
-    if kept.state == SCHEDULED:
-        check_schedule(broker, &wanted)
+    if kept.state == SCHEDULED and wanted.policy.size == 0:
+        raise ValueError("it is a schedule, and does not say when it fires")
+    if kept.state == SCHEDULED and is_scheduled(broker, &wanted):
+        raise ValueError("it is a schedule, and there is another one with its function and unique id")
     kept.number = number
     kept.attempts = min(max(attempts, 0), 0xFFFF)
-    if not broker.restore(&wanted, &kept, monotonic_time()):
+    broker.enter()
+    restored = broker.restore(&wanted, &kept, monotonic_time())
+    broker.rest()
+    if not restored:
         raise MemoryError("no memory for another job")
     return 0
 
 
-cdef int check_schedule(Broker broker, const Submission* wanted) except -1:
+cdef bint is_known(Broker broker, uint64_t number) noexcept:
+    lock_enter()
+    cdef bint known = broker.find(number) != NULL
+    lock_leave()
+    return known
+
+
+cdef bint is_scheduled(Broker broker, const Submission* wanted) noexcept:
+    lock_enter()
     cdef const Function* function = functions_find(&broker.functions, wanted.function)
-    if wanted.policy.size == 0:
-        raise ValueError("it is a schedule, and does not say when it fires")
-    if function != NULL and schedules_find(&broker.schedules, function, wanted.unique) != NULL:
-        raise ValueError("it is a schedule, and there is another one with its function and unique id")
-    return 0
+    cdef bint known = function != NULL and schedules_find(&broker.schedules, function, wanted.unique) != NULL
+    lock_leave()
+    return known

@@ -78,7 +78,8 @@ FUNCTION = re.compile(
 )
 DOORS = {
     *("belongs_here", "enter", "rest", "broker_rests", "rest_soon", "forget", "adopt_handles", "drop"),  # broker, life
-    *("function_rows", "job_rows", "function_row", "job_row", "of"),  # what an administrator sees
+    *("wait", "lock_enter", "lock_enter_walk", "lock_leave_walk", "lock_resume"),  # the lock, and who takes it
+    *("function_rows", "job_rows", "function_row", "job_row"),  # what an administrator sees
     *("delayed_rows", "delayed_row", "job_figures", "holder_of", "dead_row", "figure_rows", "figure_row"),
     *("schedule_row", "zone_of"),
     *("what_is_wrong", "shown"),  # the words of an ERROR
@@ -159,7 +160,7 @@ def test_an_enum_has_the_members_of_its_declaration(module: str, name: str, memb
 def test_there_is_one_clock() -> None:
     other = re.compile(r"\btime\.(?:monotonic|time|perf_counter)\b|\bloop\.time\b|\bCLOCK_MONOTONIC\b")
     asking = [relative(path) for path in SOURCES if other.search(path.read_text(encoding="utf-8"))]
-    assert set(asking) == {"gearfast/ground/clock.pxd", "gearfast/ground/clock.pyi"}
+    assert set(asking) == {"gearfast/ground/clock.pxd", "gearfast/ground/clock.pyi", "gearfast/ground/lock.pyx"}
 
 
 def test_no_source_names_a_place_on_somebodys_disk() -> None:
