@@ -14,7 +14,7 @@ tested, by itself. From Python it is used through `gearfast.broker.inprocess.InP
     worker.tell(handle, Report.COMPLETE, payload[::-1])
     assert client.heard == [(Report.COMPLETE, handle, b"cba")]
 
-It belongs to the thread that uses it first: in another one every call raises RuntimeError, but for those that only look.
+It belongs to the thread that uses it first: in another one every call raises RuntimeError that does more than look.
 So does a call while it works, if ever there is one: no Python runs meanwhile.
 """
 

@@ -29,4 +29,4 @@ cdef double moment_of(const Job* job, const Heap* delayed, const Heap* retrying)
 cdef class Abilities:             # the names of a worker's functions
     cdef Ring place               # behind those that were shown
 
-    cdef void begin(self, Worker* worker) noexcept nogil
+    cdef void begin(self, Worker* worker) noexcept nogil      # with the lock

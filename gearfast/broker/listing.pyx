@@ -3,7 +3,7 @@
 from gearfast.ground.heap cimport heap_when
 from gearfast.ground.index cimport Cursor, Node, cursor_number, cursor_of, index_scan
 from gearfast.ground.lock cimport lock_enter, lock_enter_walk, lock_leave, lock_leave_walk
-from gearfast.broker.job cimport DEAD, DELAYED, RETRYING, RUNNING, SCHEDULED, Job, Lane, job_policy, job_unique
+from gearfast.broker.job cimport DEAD, DELAYED, RETRYING, SCHEDULED, Job, Lane, job_policy, job_unique
 from gearfast.broker.keeping cimport is_background
 from gearfast.broker.past cimport last_error, submitted_at
 from gearfast.broker.jobtable cimport MIN_SCAN, jobtable_scan

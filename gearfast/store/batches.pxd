@@ -4,12 +4,11 @@
 
 from libc.stdint cimport uint64_t
 
-from gearfast.broker.broker cimport Broker
 from gearfast.ground.index cimport Cursor
 from gearfast.broker.job cimport Job
+from gearfast.store.backlog cimport Backlog
 
-cdef class Batches:
-    cdef readonly Broker broker
+cdef class Batches(Backlog):
     cdef bytes function           # the name asked for last: most often it is the next
     cdef int which                # the line of the batch that is being written; LINES: none
     cdef list flight              # numbers of its jobs
@@ -21,8 +20,6 @@ cdef class Batches:
     cdef double ahead             # by how much the wall clock is, of the monotonic one, while a batch is put together
     cdef int passes               # through all jobs, until none of them can have been overlooked
 
-    cdef Job* background(self, uint64_t number) noexcept
-    cdef Job* gathered(self, uint64_t number) noexcept
     cdef object record(self, const Job* job)
     cdef double due(self, const Job* job) noexcept
     cdef int begin(self, int which) except -1

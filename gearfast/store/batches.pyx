@@ -6,18 +6,18 @@ from libc.string cimport memcmp
 
 from gearfast.ground.clock cimport monotonic_time, wall_time
 from gearfast.ground.heap cimport heap_when
-from gearfast.broker.job cimport DEAD, ENDED, RETRYING, SCHEDULED, job_size
+from gearfast.broker.job cimport ENDED, RETRYING, SCHEDULED, job_size
 from gearfast.broker.schedules cimport Schedule
 from gearfast.ground.index cimport Cursor
 from gearfast.ground.lock cimport lock_enter, lock_enter_walk, lock_leave, lock_leave_walk
 from gearfast.broker.outbox cimport AGAIN, ANEW, FRESH, HEAVY, LINES, SINGLY, Outbox
 from gearfast.broker.keeping cimport (
-    Keeping, is_background, is_gathered, is_promised, is_stored, is_written, keeping_gather, keeping_gather_again,
-    is_replaced, keeping_leave, keeping_look_for, keeping_promise, keeping_replaced, keeping_stored, keeping_take,
-    keeping_take_remembered,
+    Keeping, is_gathered, is_promised, is_replaced, is_stored, is_written, keeping_gather, keeping_gather_again,
+    keeping_look_for, keeping_promise, keeping_replaced, keeping_stored, keeping_take, keeping_take_remembered,
 )
 from gearfast.broker.line cimport Line, line_at
 from gearfast.broker.jobtable cimport MIN_SCAN
+from gearfast.store.backlog cimport check_line
 from gearfast.store.record cimport record_of
 from gearfast.store.replay cimport replay
 from gearfast.broker.functions cimport Function
@@ -32,9 +32,8 @@ cdef enum:
 cdef int[LINES + 1] NEXT_LINE = [AGAIN, SINGLY, SINGLY, HEAVY, ANEW, LINES]
 
 
-cdef class Batches:
-    def __cinit__(self, Broker broker not None):
-        self.broker = broker
+cdef class Batches(Backlog):
+    def __cinit__(self, *_):
         self.function = b""
         self.flight = []
         self.outdated = set()
@@ -44,31 +43,7 @@ cdef class Batches:
     def restore(self, list records not None):
         return replay(self.broker, records)
 
-    def open(self, bytes prefix not None, uint64_t last, bint quiet, size_t heavy=<size_t>-1):
-        self.broker.adopt_handles(prefix, last)
-        lock_enter()
-        self.broker.outbox.heavy = heavy
-        self.broker.outbox.on = True
-        self.broker.outbox.quiet = quiet
-        lock_leave()
-
-    def reserve(self, uint64_t crowd, uint64_t ceiling):
-        lock_enter()
-        self.broker.outbox.crowd = crowd
-        self.broker.handles.ceiling = ceiling
-        lock_leave()
-
     # --- batches ---
-
-    cdef Job* background(self, uint64_t number) noexcept:
-        """The job of that number, if it still is a background job."""
-        cdef Job* job = self.broker.find(number)
-        return job if job != NULL and is_background(job) else NULL
-
-    cdef Job* gathered(self, uint64_t number) noexcept:
-        """The same, if it still waits to be written."""
-        cdef Job* job = self.broker.find(number)
-        return job if job != NULL and is_gathered(job) else NULL
 
     def collect(self, int which, size_t jobs, size_t size, size_t removes):
         """(numbers to forget, jobs to keep): what is to be written next."""
@@ -227,11 +202,6 @@ cdef class Batches:
         finally:
             lock_leave_walk(collects)
 
-    def pass_over(self, bint again):
-        lock_enter()
-        self.broker.outbox.pass_over(again)
-        lock_leave()
-
     cdef int recall_all(self) except -1:
         """What was taken from a line waits in it again; so does what was in none, but for what goes with a number."""
         cdef Outbox outbox = self.broker.outbox
@@ -268,47 +238,6 @@ cdef class Batches:
         if (is_stored(job) or is_promised(job)) and not is_replaced(job):
             since = INFINITY
         return number, since, size, bool(is_stored(job))
-
-    # --- jobs that are in no line: each was not taken when it was all there was in a batch ---
-
-    def is_kept(self, uint64_t number):
-        lock_enter()
-        cdef bint kept = self.background(number) != NULL
-        lock_leave()
-        return kept
-
-    def is_promised(self, uint64_t number):
-        lock_enter()
-        cdef Job* job = self.background(number)
-        cdef bint promised = job != NULL and (is_stored(job) or is_promised(job))
-        lock_leave()
-        return promised
-
-    def is_stored(self, uint64_t number):
-        lock_enter()
-        cdef Job* job = self.background(number)
-        cdef bint stored = job != NULL and is_stored(job) and not self.broker.outbox.owes(job)
-        lock_leave()
-        return stored
-
-    def may_be_left_out(self, uint64_t number):
-        lock_enter()
-        cdef Job* job = self.background(number)
-        cdef bint may = job == NULL or (is_stored(job) and job.state != DEAD)
-        lock_leave()
-        return may
-
-    def leave_out(self, uint64_t number):
-        lock_enter()
-        cdef Job* job = self.broker.find(number)
-        if job != NULL:
-            keeping_leave(job)
-        lock_leave()
-
-    def count_out(self, size_t size):
-        lock_enter()
-        self.broker.outbox.count_out(size)
-        lock_leave()
 
     # --- who has waited too long ---
 
@@ -363,13 +292,6 @@ cdef class Batches:
             self.told.append(job.number)
         return 0
 
-    def wait_no_more(self, uint64_t number):
-        lock_enter()
-        cdef Job* job = self.background(number)
-        if job != NULL:
-            keeping_replaced(job)
-        lock_leave()
-
     def unfinished(self, list numbers not None):
         cdef bint collects = lock_enter_walk()
         try:
@@ -380,13 +302,6 @@ cdef class Batches:
     cdef bint has_ended(self, uint64_t number) noexcept:
         cdef const Job* job = self.broker.find(number)
         return job == NULL or job.state == ENDED
-
-    def forget(self, uint64_t number):
-        lock_enter()
-        cdef Job* job = self.background(number)
-        if job != NULL and job.state == ENDED:
-            self.broker.outbox.forget(job)
-        lock_leave()
 
     def unkeep(self, list numbers not None):
         cdef Job* job
@@ -456,66 +371,3 @@ cdef class Batches:
         self.doubt(False)
         while self.promise():
             pass
-
-    def close(self):
-        """From now on nothing new is for the store; it may still be told what to forget."""
-        lock_enter()
-        self.broker.outbox.quiet = True
-        lock_leave()
-
-    # --- what waits ---
-
-    @property
-    def last(self) -> int:
-        lock_enter()
-        cdef uint64_t last = self.broker.handles.last
-        lock_leave()
-        return last
-
-    @property
-    def crowded(self) -> bool:
-        lock_enter()
-        cdef bint crowded = self.broker.handles.last > self.broker.outbox.crowd
-        lock_leave()
-        return crowded
-
-    def count(self, int which):
-        check_line(which)
-        lock_enter()
-        cdef size_t count = self.broker.outbox.line[which].count
-        lock_leave()
-        return count
-
-    @property
-    def removes(self) -> int:
-        lock_enter()
-        cdef size_t count = self.broker.outbox.gone_count
-        lock_leave()
-        return count
-
-    @property
-    def keeping(self) -> bool:
-        lock_enter()
-        cdef bint keeping = self.broker.outbox.has_jobs()
-        lock_leave()
-        return keeping
-
-    @property
-    def promised(self) -> int:
-        lock_enter()
-        cdef size_t count = self.broker.outbox.keeping.promised
-        lock_leave()
-        return count
-
-    @property
-    def waits(self) -> bool:
-        lock_enter()
-        cdef bint waits = self.broker.outbox.has_jobs() or self.broker.outbox.gone_count > 0
-        lock_leave()
-        return waits
-
-
-cdef int check_line(int which) except -1:
-    if not 0 <= which < LINES:
-        raise ValueError(f"a line is a number from 0 to {LINES - 1} (see Waits), not {which}")
-    return 0

@@ -7,8 +7,14 @@ from gearfast.ground.index cimport (
     Cursor, Index, Node, cursor_number, cursor_of, index_add, index_close, index_open, index_remove, index_scan,
     index_unlink_all,
 )
+from gearfast.ground.lock cimport lock_enter, lock_give, lock_leave, lock_take
+from gearfast.ground.slice cimport Slice, slice_of
+from gearfast.broker.broker cimport Broker
+from gearfast.broker.estate cimport Submission
 from gearfast.broker.inprocess cimport InProcessPeer
+from gearfast.broker.job cimport Job
 from gearfast.broker.peer cimport Report
+from gearfast.broker.submits cimport CREATED
 
 cdef struct Entry:
     Node node
@@ -83,3 +89,25 @@ cdef class Careless(InProcessPeer):
         with gil:
             self.held = None
         return True
+
+
+def submit_without_python(Broker broker not None, bytes function not None, int count):
+    """So many background jobs, as a thread submits them that has the lock, and not the interpreter."""
+    cdef Submission wanted = Submission(slice_of(function), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), 1, True)
+    cdef Job* job = NULL
+    cdef int created = 0
+    with nogil:
+        for _ in range(count):
+            lock_take()
+            created += broker.submit(None, &wanted, 0, &job) == CREATED
+            lock_give()
+    return created
+
+
+def with_the_lock(call):
+    """What it returns; this thread has the lock meanwhile."""
+    lock_enter()
+    try:
+        return call()
+    finally:
+        lock_leave()
