@@ -1,11 +1,8 @@
 """What of a broker may be looked at, in any thread: counts, functions and jobs; and what its server says of itself."""
 
-from typing_extensions import disjoint_base
-
 from gearfast.broker.peer import Peer
 from gearfast.broker.submits import Submits
 
-@disjoint_base
 class Figures(Submits):
     """What anybody may look at. Use `gearfast.broker.broker.Broker`, which is one."""
 

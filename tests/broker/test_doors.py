@@ -11,7 +11,7 @@ from gearfast.broker.broker import Broker
 from gearfast.broker.events import Kind
 from gearfast.broker.inprocess import InProcessPeer
 from gearfast.broker.peer import Report
-from tests.support.brokering import functions, jobs
+from tests.support.brokering import functions, jobs, submitted
 from tests.support.compiled import faces
 
 ROUNDS = 2_000
@@ -44,7 +44,7 @@ def live() -> Broker:
     client, worker = InProcessPeer(broker), InProcessPeer(broker)
     worker.can_do(b"f")
     for number in range(ROUNDS):
-        handle = client.submit(b"f", b"%d" % number)
+        handle = submitted(client, b"f", b"%d" % number)
         leave_behind(broker, b"nobody does it")
         assert worker.grab() == (handle, b"f", b"", b"%d" % number)
         worker.tell(handle, Report.COMPLETE, b"done")

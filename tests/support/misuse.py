@@ -34,6 +34,7 @@ from gearfast.server.secure import TlsTransport
 from gearfast.server.session import Service, Session
 from gearfast.server.transport import SocketTransport, Watch
 from gearfast.server.turn import Turn
+from gearfast.store.backlog import Backlog
 from gearfast.store.batches import Batches
 
 Call = Callable[..., object]
@@ -181,6 +182,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "Handles": lambda: Broker().handles,
     "InProcessPeer": worker,
     "Outbox": lambda: Broker().outbox,
+    "Backlog": lambda: Backlog(Broker()),
     "Batches": batches,
     "DeadLetters": lambda: DeadLetters(worker().broker),
     "Rulings": rulings,
@@ -201,6 +203,7 @@ MADE: dict[str, Callable[[], Any]] = {
 """How one is made that can be used; the others need no arguments."""
 GIVEN: dict[str, Callable[[], list[Any]]] = {
     "InProcessPeer": lambda: [Broker()],
+    "Backlog": lambda: [Broker()],
     "Batches": lambda: [Broker()],
     "DeadLetters": lambda: [Broker()],
     "Rulings": lambda: [Broker()],
