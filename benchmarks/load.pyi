@@ -4,9 +4,10 @@ A Load connects peers first (clients, workers, ...), each call of `run` or `run_
 Connections stay between calls; `hang_up` closes them. Nothing here is faster for being wrong: an answer that is not
 the one promised (type, handle, order, function, payload, exactly once) raises WrongAnswer.
 
-The server's queue must be empty before the first job of a Load, and no one else may use it: a job that this Load did
-not submit is a wrong answer. Jobs that one run leaves in the queue are there for the workers of a later one. A Load
-that has failed has closed its connections and plays no more (RuntimeError). It belongs to one thread.
+The server's queue must be empty before the first job of a Load, and no one else may use it but Loads with another
+`stem`: a job of its functions that this Load did not submit is a wrong answer. Jobs that one run leaves in the queue
+are there for the workers of a later one. A Load that has failed has closed its connections and plays no more
+(RuntimeError). It belongs to one thread.
 """
 
 from collections.abc import Sequence
@@ -51,10 +52,18 @@ class Load:
 
     `spin`: never sleep, for a generator with a core of its own. To wake a core that sleeps is work for the one who
     sends: it would be counted as the server's, and be most of what a single request costs.
+    `stem`: up to 8 letters that the names of its functions begin with, so that several Loads can play one server.
     """
 
     def __init__(
-        self, port: int, *, protocol: str = "gearman", patience: float = 30.0, spin: bool = False, path: str = ""
+        self,
+        port: int,
+        *,
+        protocol: str = "gearman",
+        patience: float = 30.0,
+        spin: bool = False,
+        path: str = "",
+        stem: str = "work",
     ) -> None: ...
     def clients(
         self,
@@ -71,7 +80,8 @@ class Load:
 
         `payload` in bytes; from 8 bytes on it carries the job's number. `unique`: size in bytes of a different unique
         id for each job, 6 to 64, or 0 for none. `delay`: seconds until the job is due (SUBMIT_JOB_EPOCH; background
-        only), 0 for at once. `functions`: each client's jobs go to "work0", "work1", ... in turn.
+        only), 0 for at once. `functions`: each client's jobs go to "work0", "work1", ... in turn
+        ("work" or the `stem`).
         """
 
     def callers(self, count: int, *, payload: int = 64) -> None:

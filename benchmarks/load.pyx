@@ -41,6 +41,8 @@ AT_ONCE = 16
 LARGEST = 1 << 30
 MAX_PEERS = 1 << 20
 LONGEST_PATH = 107
+# Of a name's 16 bytes: seven are for the number of the function, one for the NUL.
+LONGEST_STEM = 8
 
 
 def bucket_of(uint64_t nanoseconds):
@@ -73,7 +75,8 @@ cdef class Load:
     cdef double patience
     cdef int longest_delay
 
-    def __init__(self, int port, *, str protocol="gearman", double patience=30.0, bint spin=False, str path=""):
+    def __init__(self, int port, *, str protocol="gearman", double patience=30.0, bint spin=False, str path="",
+                 str stem="work"):
         within("port", port, 1, 65535)
         self.path = os.fsencode(path)
         within("the length of path", len(self.path), 0, LONGEST_PATH)
@@ -81,13 +84,15 @@ cdef class Load:
             raise ValueError(f"protocol must be one of {', '.join(TALKS)}, not {protocol!r}")
         if not 0 < patience < math.inf:
             raise ValueError(f"patience must be a number of seconds above 0, not {patience}")
+        if not (stem.isascii() and stem.isalpha() and len(stem) <= LONGEST_STEM):
+            raise ValueError(f"stem must be 1 to {LONGEST_STEM} letters, not {stem!r}")
         allow_open_files()
         self.protocol, self.patience = protocol, patience
         self.course = Course()
         self.course.port, self.course.spinning = port, spin
         self.course.path = <const char*>self.path if self.path else NULL
         self.course.talk = TALKS[protocol]()
-        self.course.ledger = Ledger()
+        self.course.ledger = Ledger(stem.encode())
         self.provide(8, 1)
 
     # --- peers ------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ cdef class Ledger:
     cdef size_t count
     cdef size_t room
     cdef Name* names
+    cdef bytes stem                     # what their names begin with
     cdef readonly int named             # functions that have a name
     cdef char* pattern
     cdef readonly size_t longest        # bytes of the pattern there are

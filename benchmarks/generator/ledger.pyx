@@ -92,6 +92,9 @@ cdef str title(uint64_t number):
 
 
 cdef class Ledger:
+    def __cinit__(self, bytes stem=b"work"):
+        self.stem = stem
+
     def __dealloc__(self):
         cdef size_t at
         for at in range(self.count):
@@ -140,7 +143,7 @@ cdef class Ledger:
                 raise MemoryError
             self.names = names
             for at in range(self.named, functions):
-                text = b"work%d" % at
+                text = b"%s%d" % (self.stem, at)
                 memset(&names[at], 0, sizeof(Name))
                 memcpy(names[at].text, <const char*>text, len(text))
                 names[at].size = len(text)

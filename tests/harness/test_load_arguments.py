@@ -58,6 +58,9 @@ def test_nonsense_is_refused_before_anything_is_connected(name: str) -> None:
         ({"port": 0}, "port must be from 1 to 65535"),
         ({"port": 1, "patience": 0.0}, "patience must be"),
         ({"port": 1, "protocol": "http"}, "protocol must be one of gearman, beanstalk"),
+        ({"port": 1, "stem": ""}, "stem must be 1 to 8 letters, not ''"),
+        ({"port": 1, "stem": "work0"}, "stem must be 1 to 8 letters, not 'work0'"),
+        ({"port": 1, "stem": "ninechars"}, "stem must be 1 to 8 letters"),
         ({"port": 1, "path": "/" + "x" * 107}, "the length of path must be from 0 to 107, not 108"),
     ],
 )

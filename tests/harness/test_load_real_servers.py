@@ -55,6 +55,19 @@ def test_jobs_are_submitted_then_worked(server: Server) -> None:
     until(lambda: workers_left(server) == 0, "the workers have gone")
 
 
+def test_two_loads_play_one_server_with_functions_of_their_own(server: Server) -> None:
+    one, two = load(server.port, stem="one"), load(server.port, stem="two")
+    one.clients(2, in_flight=5)
+    two.clients(2, in_flight=5)
+    assert one.run(300).jobs == two.run(200).jobs + 100 == 300
+    assert {name: row[0] for name, row in status(server).items()} == {"one0": 300, "two0": 200}
+    two.workers(2)
+    one.workers(2)
+    two.hang_up(["clients"])
+    assert two.run(200).jobs == 200
+    assert status(server)["one0"][0] == 300
+
+
 def test_background_jobs_are_submitted_and_worked_at_once(server: Server) -> None:
     many = load(server.port)
     many.clients(2, in_flight=20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.build import build
 
@@ -31,6 +31,8 @@ def compiled_buckets() -> Callable[[int], int]:
     return bucket_of
 
 
-def load(port: int, patience: float = LONG, protocol: str = "gearman", spin: bool = False, path: str = "") -> Load:
+def load(
+    port: int, patience: float = LONG, protocol: str = "gearman", spin: bool = False, path: str = "", **how: Any
+) -> Load:
     """A load of the server on that port, or at that Unix socket."""
-    return compiled()(port, patience=patience, protocol=protocol, spin=spin, path=path)
+    return compiled()(port, patience=patience, protocol=protocol, spin=spin, path=path, **how)
