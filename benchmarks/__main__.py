@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "build" / "bench"
 NEEDED = ("msgspec", "rich", "matplotlib", "jinja2", "Cython")
-COMMANDS = ("compare", "readme", "micro", "report", "lateness")
+COMMANDS = ("compare", "readme", "micro", "report", "lateness", "threads")
 OK, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -84,6 +84,7 @@ def measure(words: Sequence[str]) -> int:
 
 def play(options: Options, runner: Runner, subjects: list[Subject]) -> int:
     """Play everything; keep and show what there is, also after an interrupt."""
+    from benchmarks.figures import is_ours
     from benchmarks.plan import estimate, results
     from benchmarks.progress import Progress
     from benchmarks.results import save
@@ -109,7 +110,7 @@ def play(options: Options, runner: Runner, subjects: list[Subject]) -> int:
     for failure in runner.failures:
         word = "FAILED" if failure.surprises else "did not come through"
         print(f"{word}: {failure.scenario}: {failure.label}: {failure.message}", file=sys.stderr)
-    if any(failure.wrong or failure.label == "gearfast" for failure in runner.failures):
+    if any(failure.wrong or is_ours(failure.label) for failure in runner.failures):
         return FAILED
     return INTERRUPTED if interrupted else OK
 

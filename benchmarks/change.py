@@ -18,14 +18,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.figures import CPU, MEMORY, OURS, P99, RATE, START, WAIT, Figure
+from benchmarks.figures import BUSIEST, CPU, MEMORY, P99, RATE, START, WAIT, Figure, is_ours
+from benchmarks.labels import threads_of
 from benchmarks.results import Group, Results, Row
 
 MIN_CHANGE = 0.03
 """a smaller change of the median is none"""
 MIN_ROUNDS = 3
 """with fewer rounds nothing can be told"""
-COMPARED = (CPU, RATE, P99, MEMORY, START)
+COMPARED = (CPU, BUSIEST, RATE, P99, MEMORY, START)
 # at a rate that each run found for itself only latency says something, and of those who are attacked how long they wait
 TELLING: Mapping[Group, tuple[Figure, ...]] = {"latency": (P99,), "standstill": (WAIT,)}
 CHANCE = 10e3
@@ -77,15 +78,17 @@ def changes(before: Results, after: Results) -> list[Change]:
 def _row(before: Row, after: Row, figure: Figure) -> list[Change]:
     found = []
     for measured in before.measured:
+        if figure is BUSIEST and not threads_of(measured.subject):
+            continue  # told of those whose threads are the question: of the others CPU says it
         one, two = figure.of(measured), figure.of(after.of(measured.subject))
         # what is 0 has no ratio to anything
         if one and two and min(*one, *two) > 0:
             medians = statistics.median(one), statistics.median(two)
             found.append(Change(before.name, figure, measured.subject, *medians, _word(figure, one, two)))
-    others = [change for change in found if change.subject != OURS]
+    others = [change for change in found if not is_ours(change.subject)]
     return [
         dataclasses.replace(change, word="machine")
-        if change.subject == OURS and _went_along(change, others, before, after)
+        if is_ours(change.subject) and _went_along(change, others, before, after)
         else change
         for change in found
     ]
@@ -106,5 +109,5 @@ def _went_along(ours: Change, others: Sequence[Change], before: Row, after: Row)
     if ours.word not in ("faster", "slower") or not others or any(other.word != ours.word for other in others):
         return False
     pick = ours.figure.pick
-    ratios = [[row.ratios(OURS, other.subject, pick) for row in (before, after)] for other in others]
+    ratios = [[row.ratios(ours.subject, other.subject, pick) for row in (before, after)] for other in others]
     return not all(one and two and apart(one, two) for one, two in ratios)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from benchmarks import results
 from benchmarks.change import MIN_CHANGE, MIN_ROUNDS, Change, changes
-from benchmarks.figures import OURS
+from benchmarks.figures import OURS, is_ours
 from benchmarks.results import Results
 
 SURE = 5
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     found = changes(before, after)
     show(before, after, found, everything=asked.all)
-    slower = any(change.word == "slower" and change.subject == OURS for change in found)
+    slower = any(change.word == "slower" and is_ours(change.subject) for change in found)
     return 1 if asked.fail and slower else 0
 
 
@@ -55,8 +55,8 @@ def show(
     console = console or Console(highlight=False)
     for line in differences(before, after):
         console.print(line, markup=False, soft_wrap=True)
-    ours = [change for change in found if change.subject == OURS]
-    others = [change for change in found if change.subject != OURS]
+    ours = [change for change in found if is_ours(change.subject)]
+    others = [change for change in found if not is_ours(change.subject)]
     for line in moves(others):
         console.print(line, markup=False, soft_wrap=True)
     told = [change for change in ours if everything or change.word in ("faster", "slower")]
@@ -74,7 +74,7 @@ def differences(before: Results, after: Results) -> list[str]:
                 lines.append(f"another {what}: {key}: {one.get(key, '-')} -> {two.get(key, '-')}")
     versions = {subject.label: subject.version for subject in before.subjects}
     for subject in after.subjects:
-        if subject.label != OURS and versions.get(subject.label, subject.version) != subject.version:
+        if not is_ours(subject.label) and versions.get(subject.label, subject.version) != subject.version:
             lines.append(f"another {subject.label}: {versions[subject.label] or '-'} -> {subject.version or '-'}")
     names = [{row.name: None for row in run.rows} for run in (before, after)]
     for where, here, there in (("first", *names), ("second", *reversed(names))):

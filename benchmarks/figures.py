@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.labels import program_of, threads_of
 from benchmarks.results import Measured, Round, Row, Spread
 
 OURS = "gearfast"
@@ -136,7 +137,14 @@ def between(write: Callable[[float], str], spread: Spread) -> str:
 
 
 CPU = Figure("CPU", "us per job", lambda one: one.cpu, microseconds)
+BUSIEST = Figure("busiest", "us per job", lambda one: one.busiest, microseconds)
+CAPACITY = Figure(
+    "capacity", "jobs per second", lambda one: 1e6 / one.busiest if one.busiest else None, rate, less_is_better=False
+)
 BUSY = Figure("busy", "of one core", lambda one: one.cpu * one.rate / 1e6 if one.cpu and one.rate else None, share)
+LOADED = Figure(
+    "loaded", "of its core", lambda one: one.busiest * one.rate / 1e6 if one.busiest and one.rate else None, share
+)
 RATE = Figure("rate", "jobs per second", lambda one: one.rate, rate, less_is_better=False)
 P50 = Figure("p50", "latency", lambda one: one.latency.p50 if one.latency else None, duration)
 P99 = Figure("p99", "latency", lambda one: one.latency.p99 if one.latency else None, duration)
@@ -158,8 +166,16 @@ MEMORIES = (MEMORY, FRESH, AFTER)
 EACH = (CPU, RATE, *LATENCIES, *MEMORIES, START, WAIT)
 
 
+def is_ours(subject: str) -> bool:
+    """Tell whether a subject is gearfast, with however many threads."""
+    return program_of(subject) == OURS
+
+
 def subjects(rows: list[Row]) -> list[str]:
-    """Return the subjects that were measured in any of the rows: ours first, then stock's, the limit last."""
+    """Return the subjects that were measured in any of the rows: ours first, then stock's, the limit last.
+
+    A program with so many threads comes behind itself without a word of them.
+    """
     seen = {measured.subject: None for row in rows for measured in row.measured if measured.rounds}
     rank = {OURS: 0, STOCK: 1, LIMIT: 3}
-    return sorted(seen, key=lambda subject: rank.get(subject, 2))
+    return sorted(seen, key=lambda subject: (rank.get(program_of(subject), 2), threads_of(subject)))

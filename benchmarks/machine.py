@@ -23,6 +23,7 @@ def machine(cores: Cores) -> dict[str, str]:
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", "") if Path("/etc/os-release").exists() else "",
         "congestion control": _text("/proc/sys/net/ipv4/tcp_congestion_control"),
         "pinning": str(cores),
+        "cores of the servers": str(len(cores.servers)),
         "busy before": f"{os.getloadavg()[0]:.2f} runnable processes, mean of the last minute",
         "python": platform.python_version(),
         "uvloop": _package("uvloop"),

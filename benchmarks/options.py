@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.figures import OURS
 from benchmarks.scenarios import SCENARIOS, Profile, Scenario
-from benchmarks.subjects import SUBJECTS, Subject
+from benchmarks.subjects import SUBJECTS, Gearfast, Subject
 
 ROUNDS = 5
-OTHERS = tuple(subject.label for subject in SUBJECTS if subject.label != "gearfast")
+OTHERS = tuple(subject.label for subject in SUBJECTS if subject.label != OURS)
+MOST_THREADS = 256
 MORE = """\
 other commands:
   python -m benchmarks compare A.json B.json   what got faster or slower, beyond the noise
   python -m benchmarks report FILE.json        the table again, and the HTML report with its pictures
+  python -m benchmarks threads FILE.json       what a job costs each of several threads (of a run with --threads)
+  python -m benchmarks.growth                  the same with many cores: jobs per second, and the server's lock
   python -m benchmarks readme FILE.json        the table and the picture of README
   python -m benchmarks micro                   each room by itself, in instructions
   python -m benchmarks.attacks NAME PORT SIZE  one of the attacks by hand, on a server that runs
@@ -38,12 +42,15 @@ class Options:
     pin: bool
     listing: bool
     bars: bool
+    threads: tuple[int, ...] = ()
+    """of gearfast, each of them a server of its own in the results"""
 
     def subjects(self) -> list[Subject]:
         """Return gearfast and those it is measured against."""
-        asked = {"gearfast": self.gearfast, "gearmand": self.gearmand}
-        wanted = ("gearfast", *self.against)
-        return [subject(asked.get(subject.label)) for subject in SUBJECTS if subject.label in wanted]
+        asked = {OURS: self.gearfast, "gearmand": self.gearmand}
+        wanted = (OURS, *self.against)
+        found = [subject(asked.get(subject.label)) for subject in SUBJECTS if subject.label in wanted]
+        return [*found[:1], *(Gearfast(self.gearfast, threads) for threads in self.threads), *found[1:]]
 
     def scenarios(self) -> list[Scenario]:
         """Return those of the profile whose name or group holds any of the texts asked for.
@@ -70,8 +77,17 @@ class Options:
             "only": ", ".join(self.only),
             "against": ", ".join(self.against),
             "share": f"{self.share:g}",
+            "threads": ",".join(map(str, self.threads)),
             "bars": "yes" if self.bars else "",
         }
+
+
+def threads(text: str) -> tuple[int, ...]:
+    """Read numbers of threads, and add the 1 that the others are held against. Raises ValueError, ArgumentTypeError."""
+    found = {int(word) for word in text.split(",")}
+    if min(found) < 1 or max(found) > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"numbers from 1 to {MOST_THREADS}, such as 1,2,4; not {text!r}")
+    return tuple(sorted(found | {1}))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,6 +105,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--against", default=",".join(OTHERS), metavar="LIST", help="default: %(default)s; or none")
     made.add_argument("--gearfast", metavar="PATH", help="another gearfast than that of this tree")
     made.add_argument("--gearmand", metavar="PATH", help="another gearmand than Debian's")
+    made.add_argument(
+        "--threads",
+        type=threads,
+        default=(),
+        metavar="LIST",
+        help="gearfast also with so many I/O threads, each a server of its own: 1,2,4. One is always among them",
+    )
     made.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="per scenario (default: %(default)s)")
     made.add_argument("--json", type=Path, metavar="FILE", help="results (default: build/bench/results-<time>.json)")
     made.add_argument("--html", type=Path, metavar="FILE", help="report (default: beside the results)")
@@ -128,4 +151,5 @@ def parse(words: Sequence[str]) -> Options:
         not asked.no_pin,
         asked.list,
         asked.bars,
+        asked.threads,
     )

@@ -25,6 +25,12 @@ QUIET = 0.72
 PHONE = 338.0
 """points: on a phone the letters of 9 points are then some 10 pixels high"""
 
+GUTTER = 26.0
+"""points between two columns of panels"""
+
+NAMES = 64.0
+"""points for the subjects' names, left of their bars and right of their lines"""
+
 MARGIN = 7.0
 """points left free on every side"""
 

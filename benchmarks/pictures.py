@@ -5,32 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
-from benchmarks import figures
+import msgspec
+
+from benchmarks import capacity, figures
 from benchmarks.bars import ROUND_TRIP
+from benchmarks.curves import Lines, Point, draw, mark_x, mark_y
 from benchmarks.figures import AFTER, CPU, FRESH, MEMORY, OURS, RATE, STOCK, WAIT, Figure
-from benchmarks.paper import MARKERS, PHONE, QUIET, Paper, Picture, apart, colour_of, fine, round_below, ticks
+from benchmarks.labels import threads_of
+from benchmarks.paper import GUTTER, NAMES, PHONE, QUIET, Paper, Picture, colour_of, round_below
 from benchmarks.results import Group, Results, Row, Spread
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-GUTTER = 26.0
-"""points between two columns of panels"""
-NAMES = 64.0
-"""points for the subjects' names, left of their bars and right of their lines"""
 BAR, GAP = 8.5, 3.5
 SCALE = 11.0
 """points under the bars of a panel, for the scale that they have"""
 
-Point = tuple[float, Spread]
-Lines = dict[str, list[Point]]
 Curves = dict[str, Lines]
 
 
 def pictures(results: Results, columns: int = 1) -> list[Picture]:
     """Return all that the results give reason for, `columns` panels beside each other: 1 for a phone, 2 otherwise."""
+    by_threads = capacity.pictures(results, columns)
+    # a server by its threads has pictures of its own: among the others it would be one line too many
+    rows = [row.only(lambda subject: not threads_of(subject)) for row in results.rows]
+    results = msgspec.structs.replace(results, rows=rows)
     plain = [row for row in results.rows if row.group == "plain" and CPU.there(row)]
     stored = [row for row in results.rows if row.group == "durable" and CPU.there(row)]
     kept = [row for row in results.rows if MEMORY.there(row)]
@@ -62,7 +60,8 @@ def pictures(results: Results, columns: int = 1) -> list[Picture]:
         ("memory", "Resident memory for each, by server", kept, partial(_memory, kept, width, columns)),
         ("drained", "Resident memory after the queue was drained", drained, partial(_drained, drained, width, columns)),
     ]
-    return [Picture(f"{name}{columns}", says, draw) for name, says, given, draw in draws if given]
+    drawn = [Picture(f"{name}{columns}", says, draw) for name, says, given, draw in draws if given]
+    return [*drawn[:1], *by_threads, *drawn[1:]]
 
 
 def lines_of(results: Results, group: Group, figure: Figure) -> Curves:
@@ -245,11 +244,11 @@ def _panels(
         moved = {subject: [(point or zero, spread) for point, spread in line] for subject, line in lines.items()}
         if mark:
             axes.axhline(mark, color=ink, linewidth=0.8, linestyle="--", alpha=QUIET)
-        _draw(axes, moved, {subject: said[curve, subject] for subject in lines}, ink, height - 50, span)
+        draw(axes, moved, {subject: said[curve, subject] for subject in lines}, ink, height - 50, span)
         points = {point for line in moved.values() for point, _ in line}
         count = figures.size if "bytes" in curve else figures.count
-        _count(axes, {point: "0" if point == zero else figures.bare(count(point)) for point in points})
-        _scale(axes, write)
+        mark_x(axes, {point: "0" if point == zero else figures.bare(count(point)) for point in points})
+        mark_y(axes, write)
     return paper
 
 
@@ -275,10 +274,10 @@ def _latency(rows: Sequence[Row], width: float, columns: int, ink: str) -> Paper
         paper.text(x, y + 10, f"{row.name}{f', {figures.rate(rate.median)}' if rate else ''}", 9, weight="bold")
         axes = paper.axes(x + 44, y + 20, PHONE - 44 - NAMES, height - 54)
         lines = _percentiles(row)
-        _draw(axes, lines, {subject: subject for subject in lines}, ink, height - 54)
+        draw(axes, lines, {subject: subject for subject in lines}, ink, height - 54)
         marks = {-math.log10(1 - percent / 100): f"{percent:g} %" for percent in (50, 90, 99, 99.9, 99.99)}
         axes.set_xticks(list(marks), list(marks.values()))
-        _scale(axes, figures.duration)
+        mark_y(axes, figures.duration)
     return paper
 
 
@@ -297,82 +296,6 @@ def _percentiles(row: Row) -> Lines:
         if line:
             lines[subject] = line
     return lines
-
-
-def _draw(
-    axes: Axes,
-    lines: Lines,
-    said: dict[str, str],
-    ink: str,
-    height: float,
-    span: tuple[float, float] | None = None,
-) -> None:
-    """Draw lines with bands of their spread, each named at its right end; the y axis is logarithmic."""
-    axes.set_yscale("log")
-    for subject, line in lines.items():
-        at, colour = [point for point, _ in line], colour_of(subject)
-        few = len(line) < 8
-        axes.fill_between(at, [s.min for _, s in line], [s.max for _, s in line], color=colour, alpha=0.22, linewidth=0)
-        axes.plot(
-            at,
-            [spread.median for _, spread in line],
-            color=colour,
-            linewidth=2.0 if subject == OURS else 1.4,
-            marker=MARKERS.get(subject, "v") if few else None,
-            markersize=3.5,
-            zorder=3 if subject == OURS else 2,
-        )
-    least, most = span or (
-        min(spread.min for line in lines.values() for _, spread in line),
-        max(spread.max for line in lines.values() for _, spread in line),
-    )
-    room = (most / least) ** 0.06 * 1.15
-    axes.set_ylim(least / room, most * room)
-    axes.grid(axis="y", color=ink, alpha=0.14, linewidth=0.6)
-    _name(axes, lines, said, height)
-
-
-def _name(axes: Axes, lines: Lines, said: dict[str, str], height: float) -> None:
-    """Write beside the end of each line whose it is; those that reach the right edge one below the other."""
-    low, high = axes.get_ylim()
-    edge = max(line[-1][0] for line in lines.values())
-    reach = [subject for subject, line in lines.items() if line[-1][0] == edge]
-    ends = [math.log(lines[subject][-1][1].median / low) / math.log(high / low) * height for subject in reach]
-    places = dict(zip(reach, apart(ends, 11), strict=True))
-    for subject, line in lines.items():
-        how: dict[str, Any] = {"weight": "bold"} if subject == OURS else {}
-        place = (1.0, min(max(places.get(subject, 0), 2), height - 2) / height)
-        axes.annotate(
-            said[subject],
-            place if subject in places else (line[-1][0], line[-1][1].median),
-            xycoords="axes fraction" if subject in places else "data",
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour_of(subject),
-            annotation_clip=False,
-            **how,
-        )
-
-
-def _count(axes: Axes, marks: dict[float, str]) -> None:
-    """Mark the measured points on a logarithmic x axis, as many as can be read."""
-    axes.set_xscale("log")
-    low, high = min(marks), max(marks)
-    whole = math.log(high / low) or 1.0
-    shown: list[float] = []
-    for point in sorted(marks):
-        if not shown or math.log(point / shown[-1]) / whole > 0.13:
-            shown.append(point)
-    axes.set_xticks(shown, [marks[point] for point in shown])
-
-
-def _scale(axes: Axes, write: Callable[[float], str]) -> None:
-    low, high = axes.get_ylim()
-    marks = ticks(low, high)
-    axes.set_yticks(marks, [fine(figures.bare(write(mark))) for mark in marks])
-    axes.minorticks_off()
-    axes.tick_params(length=3, pad=3)
 
 
 def _amount(value: float) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import certificate
+from benchmarks.figures import OURS
 from benchmarks.machine import ROOT, commit, machine
 from benchmarks.options import Options
 from benchmarks.processes import Cores, allow_open_files
@@ -38,8 +39,10 @@ def plan(options: Options, scenarios: Sequence[Scenario]) -> tuple[Runner, list[
     for server in options.subjects():
         try:
             program = server.find()
+            if refusal := server.refusal(program):
+                raise UnusableError(f"{server.label}: {refusal}")
         except MissingError as error:
-            if server.asked is not None or server.label == "gearfast":
+            if server.asked is not None or server.program == OURS:
                 raise UnusableError(f"{server.label}: {error}") from error
             stated.append(Subject(server.label, missing=str(error)))
             continue

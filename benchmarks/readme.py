@@ -14,8 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import figures, results
-from benchmarks.figures import COMMITS, CPU, LIMIT, MEMORY, OURS, P99, RATE, START, STOCK, Figure
+from benchmarks import figures, results, threads
+from benchmarks.figures import CAPACITY, COMMITS, CPU, LIMIT, MEMORY, OURS, P99, RATE, START, STOCK, Figure
+from benchmarks.labels import counted, threaded
 from benchmarks.results import Results, Row
 from benchmarks.table import named, where
 
@@ -23,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 KEPT = Path("benchmarks/results.json")
 PICTURES = Path("docs/pictures")
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
+SHOWN = {"bars": "benchmarks", "threads": "threads"}
+"""pictures of a run, and the files that README has of them"""
 PHONE_PIXELS = 600
 COLUMNS = 128
 
@@ -65,26 +68,17 @@ def section(found: Results) -> str:
     rows = [row for row in found.rows if row.group == "plain" and CPU.spread(row, OURS)]
     if not rows:
         raise ValueError(f"no plain scenario of {OURS} was measured in that run")
-    # in one line: what a renderer of Markdown makes of HTML over several lines differs
-    picture = "".join(
-        f'<source media="{media}" srcset="{PICTURES}/{name}">'
-        for media, name in (
-            (f"(max-width: {PHONE_PIXELS}px) and (prefers-color-scheme: dark)", "benchmarks-phone-dark.svg"),
-            (f"(max-width: {PHONE_PIXELS}px)", "benchmarks-phone.svg"),
-            ("(prefers-color-scheme: dark)", "benchmarks-dark.svg"),
-        )
-    )
-    alt = "Bars: server CPU per job in each scenario of the table below"
     stored = [row for row in found.rows if row.group == "durable" and RATE.spread(row, OURS) and CPU.spread(row, OURS)]
     return "\n".join(
         [
             BEGIN,
-            f'<picture>{picture}<img src="{PICTURES}/benchmarks.svg" alt="{alt}"></picture>',
+            _picture("benchmarks", "Bars: server CPU per job in each scenario of the table below"),
             "",
             f"| server CPU per job | {OURS} | {STOCK} | {OURS} / {STOCK} | limit |",
             "|---|--:|--:|--:|--:|",
             *map(_line, rows),
             "",
+            *_by_threads(found),
             *(_durable(stored) if stored else ()),
             *_promises(found),
             _origin(found, rows),
@@ -100,9 +94,10 @@ def drawn(found: Results) -> Files:
 
     files = {}
     for columns, size in ((2, ""), (1, "-phone")):
-        bars = next(picture for picture in pictures(found, columns) if picture.name.startswith("bars"))
-        for ink, ground in ((LIGHT, ""), (DARK, "-dark")):
-            files[f"benchmarks{size}{ground}.svg"] = bars.svg(ink, note=digest(found))
+        for picture in pictures(found, columns):
+            name = SHOWN.get(picture.name.removesuffix(str(columns)))
+            for ink, ground in ((LIGHT, ""), (DARK, "-dark")) if name else ():
+                files[f"{name}{size}{ground}.svg"] = picture.svg(ink, note=digest(found))
     return files
 
 
@@ -121,6 +116,47 @@ def _line(row: Row) -> str:
     cells += [figures.ratio(against.median) if against else "-"]
     cells += [figures.microseconds(least.median) if least else "-"]
     return f"| {' | '.join(cells)} |"
+
+
+def _picture(name: str, alt: str) -> str:
+    """Show a picture as it fits the reader's screen."""
+    # in one line: what a renderer of Markdown makes of HTML over several lines differs
+    sources = "".join(
+        f'<source media="{media}" srcset="{PICTURES}/{name}{kind}.svg">'
+        for media, kind in (
+            (f"(max-width: {PHONE_PIXELS}px) and (prefers-color-scheme: dark)", "-phone-dark"),
+            (f"(max-width: {PHONE_PIXELS}px)", "-phone"),
+            ("(prefers-color-scheme: dark)", "-dark"),
+        )
+    )
+    return f'<picture>{sources}<img src="{PICTURES}/{name}.svg" alt="{alt}"></picture>'
+
+
+def _by_threads(found: Results) -> list[str]:
+    """Return what more threads can do, as far as it was measured."""
+    rows = threads.rows_of(found)
+    if not rows:
+        return []
+    each = sorted({number for row in rows for number in threads.numbers(row)})
+    heads = [*(counted(number) for number in each), STOCK, LIMIT, f"all CPU, {each[-1]} to 1"]
+    return [
+        _picture("threads", "Curves: what the busiest thread could do, as there are more of them, in each scenario"),
+        "",
+        f"| capacity, jobs per second | {' | '.join(heads)} |",
+        f"|---|{'--:|' * len(heads)}",
+        *(_capacities(row, each) for row in rows),
+        "",
+        _filled(threads.bounds(found)),
+        "",
+    ]
+
+
+def _capacities(row: Row, each: Sequence[int]) -> str:
+    subjects = [*(threaded(OURS, number) for number in each), STOCK, LIMIT]
+    spreads = [CAPACITY.spread(row, subject) for subject in subjects]
+    total = threads.ratio_to_one(CPU, row, threaded(OURS, each[-1]))
+    cells = [figures.rate(spread.median) if spread else "-" for spread in spreads]
+    return f"| {' | '.join([row.name, *cells, figures.factor(total.median) if total else '-'])} |"
 
 
 def _durable(rows: Sequence[Row]) -> list[str]:
@@ -179,7 +215,8 @@ def _origin(found: Results, rows: Sequence[Row]) -> str:
     stock = next((named(subject) for subject in found.subjects if subject.label == STOCK), STOCK)
     rounds = max(len(measured.rounds) for row in rows for measured in row.measured)
     profile = found.options.get("profile", "default")
-    how = "`make bench`" if profile == "default" else f"the {profile} profile of `make bench`"
+    words = f" ARGS=--threads={found.options['threads']}" if found.options.get("threads") else ""
+    how = f"`make bench{words}`" if profile == "default" else f"the {profile} profile of `make bench{words}`"
     said = (
         f"Medians of {rounds} rounds, measured on {found.made[:10]} with {how} at commit {found.commit}, beside "
         f"{stock}, on {', '.join(where(found))}. All figures: [{KEPT}]({KEPT})."

@@ -8,17 +8,18 @@ import jinja2
 from markupsafe import Markup
 
 from benchmarks import bars, table
+from benchmarks.columns import Table
 from benchmarks.figures import LIMIT, OURS
 from benchmarks.headline import telling
 from benchmarks.paper import Picture, fine
 from benchmarks.results import Results
-from benchmarks.table import Table
 
 TEMPLATE = Path(__file__).parent / "report.html"
 
 # what is told in which order: heading, the groups whose tables it has, the pictures it has
 CHAPTERS = (
     ("Plain work", ("plain",), ("bars",)),
+    ("Threads", ("threads",), ("rates", "threads")),
     ("Durable", ("durable",), ("durable",)),
     ("Growth", ("growth",), ("growth",)),
     ("Standing still", ("standstill",), ("standstill",)),
@@ -79,6 +80,7 @@ def command(results: Results) -> str:
     words += [f"--{options['profile']}"] if options.get("profile") in ("quick", "full") else []
     words += [f"--rounds={options['rounds']}"] if options.get("rounds") else []
     words += [f"--only='{text}'" for text in options.get("only", "").split(", ") if text]
+    words += [f"--threads={options['threads']}"] if options.get("threads") else []
     words += [f"--against={options['against'].replace(', ', ',')}"] if options.get("against") else []
     return " ".join(words)
 

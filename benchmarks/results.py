@@ -40,6 +40,10 @@ class Round(msgspec.Struct, frozen=True, omit_defaults=True):
     """from the first request to the last answer"""
     cpu: float | None = None
     """server CPU, user and system, all its processes: microseconds per job"""
+    busiest: float | None = None
+    """of it, that of the thread that used the most: microseconds per job"""
+    threads: dict[str, float] = {}
+    """that of each thread, by its name, where it is kept"""
     rate: float | None = None
     """jobs per second"""
     latency: Latency | None = None
@@ -66,6 +70,8 @@ class Round(msgspec.Struct, frozen=True, omit_defaults=True):
     """the same round trips just before the attack"""
     grown: float | None = None
     """resident bytes by which the server grew at most while it was attacked"""
+    told: list[str] = []
+    """what the server said of its threads just before and just after, in its own words"""
 
 
 class Measured(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,6 +98,10 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     """the growth curve that this is a point of: "queue depth" """
     x: float | None = None
     """where on that curve"""
+
+    def only(self, wanted: Callable[[str], bool]) -> Row:
+        """Return the row with some of its subjects."""
+        return msgspec.structs.replace(self, measured=[one for one in self.measured if wanted(one.subject)])
 
     def of(self, subject: str) -> Measured | None:
         """Return what was measured of a subject."""

@@ -12,7 +12,8 @@ import msgspec
 
 from benchmarks.disk import commits
 from benchmarks.errors import Stalled, WrongAnswer
-from benchmarks.figures import OURS
+from benchmarks.figures import is_ours
+from benchmarks.labels import program_of
 from benchmarks.processes import Cores
 from benchmarks.results import Measured, Round, Row
 from benchmarks.scenarios import Profile, Scenario
@@ -66,7 +67,7 @@ class Failure:
     @property
     def surprises(self) -> bool:
         """Tell whether it should not have happened: that others go under when they are attacked is a result."""
-        return self.wrong or not self.attacked or self.label == OURS
+        return self.wrong or not self.attacked or is_ours(self.label)
 
 
 @dataclass
@@ -102,7 +103,7 @@ class Runner:
         return self.missing_tls if scenario.tls else ""
 
     def _part(self, scenario: Scenario, label: str) -> bool:
-        return label in scenario.subjects and not scenario.too_much_for(label, self.profile)
+        return program_of(label) in scenario.subjects and not scenario.too_much_for(label, self.profile)
 
     def rounds_of(self, scenario: Scenario) -> dict[str, int]:
         """Return the labels that a scenario is played with, and how many rounds with each."""
@@ -152,7 +153,7 @@ class Runner:
             reasons = dict.fromkeys(reasons, missing)
         measured = []
         for label in [*self.subjects, *self.unfound]:
-            if label not in scenario.subjects:
+            if program_of(label) not in scenario.subjects:
                 measured.append(Measured(label, missing=self._no_part(scenario, label)))
             elif reasons.get(label):
                 measured.append(Measured(label, missing=reasons[label]))

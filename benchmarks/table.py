@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rich.console import Console
-from rich.text import Text
 
-from benchmarks import figures
+from benchmarks import figures, threads
+from benchmarks.columns import NARROW, Columns, Table, between, median, ratio, text
 from benchmarks.figures import (
     BUSY,
     CALM,
@@ -20,7 +19,6 @@ from benchmarks.figures import (
     LATENCIES,
     LIMIT,
     MEMORIES,
-    OURS,
     RATE,
     START,
     STOCK,
@@ -29,9 +27,6 @@ from benchmarks.figures import (
 )
 from benchmarks.results import Group, Results, Row, Subject
 
-NARROW = 72
-"""in a terminal of fewer columns, some figures are left to the report"""
-
 DECIDES = (
     "CPU per job decides: it is what a job costs you. Busy is how much of one core the server used. Near 100 % the "
     "server sets the jobs per second; below, the load generator does, on a core of its own, or, where one job is sent "
@@ -39,24 +34,6 @@ DECIDES = (
 )
 
 STANDSTILL = "Standing still: the longest wait while somebody attacks, less is better"
-
-Cells = Callable[[Row, str], list[str]]
-Lines = list[tuple[str, list[str]]]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Scenarios, each with a line of cells for each subject that was measured."""
-
-    group: Group
-    title: str
-    heads: list[str]
-    telling: int
-    """columns that a narrow terminal or a phone shows"""
-    blocks: list[tuple[Row, Lines]]
-    absences: list[str]
-    note: str = ""
-    """how to read it"""
 
 
 def tables(results: Results) -> list[Table]:
@@ -77,7 +54,7 @@ def tables(results: Results) -> list[Table]:
             )
         )
         if group == "plain":
-            found += _durable(results)
+            found += [*threads.tables(results), *_durable(results)]
         if group == "growth":
             still = [row for row in results.rows if row.group == "standstill"]
             table = _table("standstill", STANDSTILL, still, results, _STANDING)
@@ -96,7 +73,7 @@ def show(results: Results, console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     console.print("\n".join(header(results)), markup=False)
     for table in tables(results):
-        console.print(_text(table, narrow=console.width < NARROW), end="")
+        console.print(text(table, narrow=console.width < NARROW), end="")
     console.print()
     for sentence in results.not_measured:
         console.print(f"Not measured: {sentence}", markup=False, style="dim")
@@ -147,30 +124,19 @@ def cut_off(rows: Sequence[Row]) -> list[str]:
     return [f"Attackers were cut off by {subject}: {'; '.join(names)}." for subject, names in found.items()]
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """What a table has beside its subjects: the most telling columns first."""
-
-    heads: list[str]
-    telling: int
-    cells: Cells
-
-
-def _table(group: Group, title: str, rows: list[Row], results: Results, columns: _Columns, note: str = "") -> Table:
-    blocks = [(row, [(subject, columns.cells(row, subject)) for subject in figures.subjects([row])]) for row in rows]
-    there = [block for block in blocks if block[1]]
-    return Table(group, title, columns.heads, columns.telling, there, absences(rows, results), note)
+def _table(group: Group, title: str, rows: list[Row], results: Results, columns: Columns, note: str = "") -> Table:
+    blocks, missing = columns.blocks(rows), absences(rows, results)
+    return Table(group, title, columns.heads, columns.telling, blocks, missing, note)
 
 
 def _work(row: Row, subject: str) -> list[str]:
-    ratios = (_ratio(CPU, row, subject, other) for other in (STOCK, LIMIT))
-    return [_median(CPU, row, subject), *ratios, *_more(row, subject, CPU, RATE, BUSY)]
+    ratios = (ratio(CPU, row, subject, other) for other in (STOCK, LIMIT))
+    return [median(CPU, row, subject), *ratios, *_more(row, subject, CPU, RATE, BUSY)]
 
 
 def _more(row: Row, subject: str, figure: Figure, *others: Figure) -> list[str]:
     """Write the least and the most of a figure, and the medians of others."""
-    spread = figure.spread(row, subject)
-    return [figure.between(spread) if spread else "", *(_median(other, row, subject) for other in others)]
+    return [between(figure, row, subject), *(median(other, row, subject) for other in others)]
 
 
 def _durable(results: Results) -> list[Table]:
@@ -188,69 +154,40 @@ def _durable(results: Results) -> list[Table]:
 
 
 def _stored(row: Row, subject: str) -> list[str]:
-    kept = [_median(RATE, row, subject), _ratio(RATE, row, subject, STOCK), _median(CPU, row, subject)]
+    kept = [median(RATE, row, subject), ratio(RATE, row, subject, STOCK), median(CPU, row, subject)]
     return [*kept, *_more(row, subject, RATE, COMMITS)]
 
 
 def _started(row: Row, subject: str) -> list[str]:
-    return [_median(START, row, subject), *_more(row, subject, START, COMMITS)]
+    return [median(START, row, subject), *_more(row, subject, START, COMMITS)]
 
 
 def _standing(row: Row, subject: str) -> list[str]:
     more = (CALM, CALM_WORST, figures.P99, GROWN)
-    return [waited(row, subject), _ratio(WAIT, row, subject, STOCK), *(_median(one, row, subject) for one in more)]
+    return [waited(row, subject), ratio(WAIT, row, subject, STOCK), *(median(one, row, subject) for one in more)]
 
 
 def waited(row: Row, subject: str) -> str:
     """Write the longest wait, and that it had no end where somebody lost patience."""
     measured = row.of(subject)
     endless = measured is not None and any(one.endless for one in measured.rounds)
-    return f"{'over ' if endless else ''}{_median(WAIT, row, subject)}"
+    return f"{'over ' if endless else ''}{median(WAIT, row, subject)}"
 
 
 def _latency(row: Row, subject: str) -> list[str]:
-    p50, p99, *more = (_median(figure, row, subject) for figure in LATENCIES)
-    return [p50, p99, _ratio(figures.P99, row, subject, STOCK), *more, _median(RATE, row, subject)]
+    p50, p99, *more = (median(figure, row, subject) for figure in LATENCIES)
+    return [p50, p99, ratio(figures.P99, row, subject, STOCK), *more, median(RATE, row, subject)]
 
 
 def _memory(row: Row, subject: str) -> list[str]:
     each, fresh, after = MEMORIES
-    ratio = _ratio(each, row, subject, STOCK)
-    return [_median(each, row, subject), ratio, _median(fresh, row, subject), _median(after, row, subject)]
+    kept = [median(each, row, subject), ratio(each, row, subject, STOCK)]
+    return [*kept, median(fresh, row, subject), median(after, row, subject)]
 
 
-_WORK = _Columns(["CPU", f"to {STOCK}", f"to {LIMIT}", "min..max", "jobs", "busy"], 3, _work)
-_STORED = _Columns(["jobs", f"to {STOCK}", "CPU per job", "min..max", "disk"], 3, _stored)
-_STARTED = _Columns(["listens after", "min..max", "disk"], 2, _started)
-_STANDING = _Columns(["wait", f"to {STOCK}", "p50 alone", "max alone", "p99", "memory"], 3, _standing)
-_LATENCY = _Columns(["p50", "p99", f"p99 to {STOCK}", "p99.9", "max", "jobs"], 3, _latency)
-_MEMORY = _Columns(["each", f"to {STOCK}", "server fresh", "server drained"], 2, _memory)
-
-
-def _text(table: Table, *, narrow: bool) -> Text:
-    """Write a table for a terminal: each scenario a line of its own, its subjects under it in columns."""
-    shown = table.telling if narrow else len(table.heads)
-    lines: Lines = [("", table.heads[:shown])]
-    for row, measured in table.blocks:
-        lines += [(row.name, []), *((f"  {subject}", cells[:shown]) for subject, cells in measured)]
-    full = [line for line in lines if line[1]]
-    widths = [max(len(cells[at]) for _, cells in full) for at in range(shown)]
-    first = max(len(name) for name, _ in full) + 1
-    text = Text(f"\n{table.title}\n", style="bold")
-    for name, cells in lines:
-        columns = "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
-        style = "dim" if not name else "cyan" if name.strip() == OURS else "not bold"
-        text.append(f"{name:<{first if cells else 0}}{columns}".rstrip() + "\n", style=style if cells else "")
-    for sentence in filter(None, (table.note, *table.absences)):
-        text.append(f"{sentence}\n", style="dim not bold")
-    return text
-
-
-def _median(figure: Figure, row: Row, subject: str) -> str:
-    spread = figure.spread(row, subject)
-    return figure.write(spread.median) if spread else ""
-
-
-def _ratio(figure: Figure, row: Row, subject: str, other: str) -> str:
-    spread = None if subject == other else figure.ratio(row, subject, other)
-    return figures.ratio(spread.median) if spread else ""
+_WORK = Columns(["CPU", f"to {STOCK}", f"to {LIMIT}", "min..max", "jobs", "busy"], 3, _work)
+_STORED = Columns(["jobs", f"to {STOCK}", "CPU per job", "min..max", "disk"], 3, _stored)
+_STARTED = Columns(["listens after", "min..max", "disk"], 2, _started)
+_STANDING = Columns(["wait", f"to {STOCK}", "p50 alone", "max alone", "p99", "memory"], 3, _standing)
+_LATENCY = Columns(["p50", "p99", f"p99 to {STOCK}", "p99.9", "max", "jobs"], 3, _latency)
+_MEMORY = Columns(["each", f"to {STOCK}", "server fresh", "server drained"], 2, _memory)

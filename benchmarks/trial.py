@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from benchmarks.certificate import secured
 from benchmarks.latency import latency
+from benchmarks.meter import Meter
 from benchmarks.processes import Cores, Tree
 from benchmarks.results import Round
 from benchmarks.stores import STORES
@@ -108,17 +111,17 @@ class Trial:
 
     def counted(self, play: Callable[[], Outcome]) -> tuple[Round, Outcome]:
         """Play, and take what the server needed for it."""
-        self.tree.settle()
-        before = self.tree.cpu()
+        meter = Meter(self.tree)
         outcome = play()
-        self.tree.settle()
-        cpu = (self.tree.cpu() - before) / outcome.jobs * 1e6
-        return Round(outcome.jobs, outcome.seconds, cpu=cpu, rate=outcome.jobs / outcome.seconds), outcome
+        used, each = meter.used(), 1e6 / outcome.jobs
+        busiest = None if used.busiest is None else used.busiest * each
+        rate = outcome.jobs / outcome.seconds
+        return Round(outcome.jobs, outcome.seconds, cpu=used.total * each, busiest=busiest, rate=rate), outcome
 
     def timed(self, figures: tuple[Round, Outcome]) -> Round:
         """Return the round with the latencies of the jobs."""
         done, outcome = figures
-        return Round(done.jobs, done.seconds, cpu=done.cpu, rate=done.rate, latency=latency(outcome.latencies))
+        return msgspec.structs.replace(done, latency=latency(outcome.latencies))
 
 
 @contextlib.contextmanager
@@ -132,7 +135,7 @@ def trial(
         with cores.for_servers():
             words = ending.enter_context(STORES[store].running()) if store else {}
         secret, path = ending.enter_context(secured()) if tls else ([], "")
-        more = [*words.get(subject.label, []), *secret]
+        more = [*words.get(subject.program, []), *secret]
         port = free_port()
 
         def again() -> float:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from benchmarks.figures import OURS
+from benchmarks.figures import is_ours
+from benchmarks.labels import program_of
 from benchmarks.results import Group, Round
 from benchmarks.trial import Budget, Trial
 
@@ -91,7 +92,7 @@ class Scenario:
 
     def too_much_for(self, label: str, profile: Profile) -> str:
         """Return why a subject is not measured, or ""."""
-        bound = self.too_much.get(label)
+        bound = self.too_much.get(program_of(label))
         if bound is None or (bound.since is not None and profile >= bound.since):
             return ""
         return f"only with --full: {bound.why}" if bound.since else bound.why
@@ -103,7 +104,7 @@ class Scenario:
     def rounds(self, asked: int, profile: Profile, label: str) -> int:
         """Return how many rounds are played with a subject."""
         quick = self.quick_rounds if profile is Profile.QUICK else 0
-        other = self.other_rounds if label != OURS else 0
+        other = self.other_rounds if not is_ours(label) else 0
         return min([asked, *filter(None, (quick, other, self.most_rounds))])
 
     def budget(self, profile: Profile, share: float) -> Budget:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from benchmarks.latency import latency
 from benchmarks.results import Round
 from benchmarks.scenarios.crowd import crowd
@@ -42,7 +44,7 @@ def polled(command: str, *, queued: int = 0, workers: int = 0) -> Play:
             trial.load.clients(8, in_flight=16, foreground=True)
             trial.load.poll(command, hertz=HERTZ)
             done, outcome = trial.closed()
-            return Round(done.jobs, done.seconds, cpu=done.cpu, rate=done.rate, latency=latency(outcome.polls))
+            return msgspec.structs.replace(done, latency=latency(outcome.polls))
 
     return play
 

@@ -6,6 +6,6 @@ from benchmarks.subjects.gearmand import Gearmand
 from benchmarks.subjects.limit import Limit
 from benchmarks.subjects.subject import MissingError, StartError, Subject
 
-__all__ = ["SUBJECTS", "MissingError", "StartError", "Subject"]
+__all__ = ["SUBJECTS", "Gearfast", "Gearmand", "Limit", "MissingError", "StartError", "Subject"]
 
 SUBJECTS: tuple[type[Subject], ...] = (Gearfast, Gearmand, Limit, Beanstalkd)

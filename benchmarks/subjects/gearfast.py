@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 
 from benchmarks.machine import first_line
-from benchmarks.subjects.subject import BACKLOG, HOST, ROOT, MissingError, Subject
+from benchmarks.subjects.subject import BACKLOG, HOST, ROOT, START_SECONDS, MissingError, Subject
 
 
 class Gearfast(Subject):
@@ -27,11 +28,25 @@ class Gearfast(Subject):
 
     def command(self, program: str, port: int | str) -> list[str]:
         """Return it with no file of the machine read or written."""
-        words = [program] if self.asked else [program, "-m", "gearfast"]
         files = ["--log-file=none", "--config-file=/dev/null", f"--pid-file={self.log.with_suffix('.pid')}"]
-        return [*words, f"--listen={HOST}", f"--port={port}", f"--backlog={BACKLOG}", *files]
+        place = [f"--listen={HOST}", f"--port={port}", f"--backlog={BACKLOG}"]
+        return [*self._words(program), *place, *files, *self._threads()]
 
     def version(self, program: str) -> str:
         """Return "gearfast 0.1.0" and the like."""
-        words = [program] if self.asked else [program, "-m", "gearfast"]
-        return first_line(*words, "--version").partition(" - ")[0]
+        return first_line(*self._words(program), "--version").partition(" - ")[0]
+
+    def refusal(self, program: str) -> str:
+        """Ask it: a gearfast of one thread does not know the option."""
+        if not self.threads:
+            return ""
+        words = [*self._words(program), "--check-args", "--config-file=/dev/null", *self._threads()]
+        asked = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=START_SECONDS, check=False)
+        said = (asked.stderr or asked.stdout).strip().partition("\n")[0] or f"it ended with status {asked.returncode}"
+        return said.removeprefix(f"{self.program}: ") if asked.returncode else ""
+
+    def _words(self, program: str) -> list[str]:
+        return [program] if self.asked else [program, "-m", "gearfast"]
+
+    def _threads(self) -> list[str]:
+        return [f"--io-threads={self.threads}"] if self.threads else []

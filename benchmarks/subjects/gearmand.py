@@ -25,7 +25,12 @@ class Gearmand(Subject):
     def command(self, program: str, port: int | str) -> list[str]:
         """Return it with no file of the machine written."""
         files = ["--log-file=none", f"--pid-file={self.log.with_suffix('.pid')}"]
-        return [program, f"--listen={HOST}", f"--port={port}", f"--backlog={BACKLOG}", *files]
+        threads = [f"--threads={self.threads}"] if self.threads else []
+        return [program, f"--listen={HOST}", f"--port={port}", f"--backlog={BACKLOG}", *files, *threads]
+
+    def refusal(self, program: str) -> str:
+        """It takes any number."""
+        return ""
 
     def version(self, program: str) -> str:
         """Return "gearmand 1.1.20+ds" and the like."""

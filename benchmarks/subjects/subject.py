@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.labels import program_of, threaded
 from benchmarks.processes import Cores, Tree
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,12 +37,21 @@ class Subject(ABC):
     """One server program. What differs is said by its own file: label, find, command, version."""
 
     label: str
+    """what it is called in the results: its name, and the threads that it is told to have"""
     protocol = "gearman"
     process: subprocess.Popen[bytes] | None = None
 
-    def __init__(self, asked: str | None = None) -> None:
-        """Take the program `asked` for, or the one that `find` comes upon."""
+    def __init__(self, asked: str | None = None, threads: int = 0) -> None:
+        """Take the program `asked` for, or the one that `find` comes upon; with so many threads, 0: as it comes."""
         self.asked = asked
+        self.threads = threads
+        if threads:
+            self.label = threaded(self.label, threads)
+
+    @property
+    def program(self) -> str:
+        """Its name alone."""
+        return program_of(self.label)
 
     @abstractmethod
     def find(self) -> str:
@@ -55,10 +65,14 @@ class Subject(ABC):
     def version(self, program: str) -> str:
         """Return what it says it is."""
 
+    def refusal(self, program: str) -> str:
+        """Return why it cannot have the threads that it is told to have, or ""."""
+        return f"{self.program} has no option for threads" if self.threads else ""
+
     @property
     def log(self) -> Path:
         """What the server prints."""
-        return ROOT / "build" / "bench" / f"{self.label}.log"
+        return ROOT / "build" / "bench" / f"{self.label.replace(' ', '-')}.log"
 
     def start(self, port: int, cores: Cores, more: Sequence[str] = ()) -> Tree:
         """Start it, maybe with more words, and wait until it accepts connections. Raises MissingError, StartError."""

@@ -24,7 +24,7 @@ from benchmarks.pictures import pictures
 from benchmarks.results import Results, Row
 from tests.support.browser import Browser, browser
 from tests.support.peers import PROJECT, peer
-from tests.support.results_made_up import DURABLE, MEMORY, PLAIN, made_up
+from tests.support.results_made_up import DURABLE, MEMORY, PLAIN, made_up, with_threads
 
 MADE = made_up()
 NAMES = [row.name for row in MADE.rows]
@@ -192,6 +192,9 @@ ODD = {
     "all": MADE,
     "without gearmand": only(MADE, "gearfast", "limit"),
     "ours alone": only(MADE, "gearfast"),
+    "by threads": with_threads(MADE),
+    "by threads, without others": only(with_threads(MADE, (1, 16)), "gearfast 1 thread", "gearfast 16 threads"),
+    "by threads, with cores": msgspec.structs.replace(with_threads(MADE), options={"loads": "8"}),
     "noisy": made_up(3, noise=0.6),
     "one round": made_up(4, rounds=1),
     "slow": made_up(5, slower=dict.fromkeys(PLAIN, 400.0)),

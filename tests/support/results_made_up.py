@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from benchmarks.labels import threaded
 from benchmarks.results import Latency, Measured, Results, Round, Row, Subject
 from benchmarks.scenarios import SCENARIOS, Profile
 
@@ -267,3 +268,31 @@ def made_up(
         ],
         not_measured=["TLS, and Unix sockets.", "Other machines."],
     )
+
+
+def with_threads(found: Results, numbers: Sequence[int] = (1, 2, 4, 8), processors: str = "1") -> Results:
+    """The run with gearfast by its threads too, evenly busy; each further one makes a job a tenth dearer."""
+    rows = []
+    for row in found.rows:
+        measured = []
+        for one in row.measured:
+            busiest = 0.6 if one.subject == "gearmand" else 1.0
+            measured.append(shared(one, one.subject, 1.0, busiest))
+            if one.subject == "gearfast" and row.group == "plain":
+                measured += [
+                    shared(one, threaded("gearfast", many), 0.9 + 0.1 * many, (0.9 + 0.1 * many) / many)
+                    for many in numbers
+                ]
+        rows.append(msgspec.structs.replace(row, measured=measured))
+    options = {**found.options, "threads": ",".join(map(str, numbers))}
+    machine = {**found.machine, "cores of the servers": processors}
+    return msgspec.structs.replace(found, rows=rows, options=options, machine=machine)
+
+
+def shared(measured: Measured, label: str, more: float, busiest: float) -> Measured:
+    """The same figures for another subject: so many times the CPU, and of the old CPU what its busiest thread has."""
+    rounds = [
+        msgspec.structs.replace(one, cpu=one.cpu * more, busiest=one.cpu * busiest) if one.cpu else one
+        for one in measured.rounds
+    ]
+    return msgspec.structs.replace(measured, subject=label, rounds=rounds)
