@@ -6,7 +6,7 @@ import contextlib
 import os
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 SETTLE_SECONDS = 0.05  # several ticks of any kernel
@@ -109,6 +109,14 @@ class Cores:
         self.pinned = pin and len(there) > 1
         self.generator = {there[-1]} if self.pinned else set(there)
         self.servers = set(there[:-1]) if self.pinned else set(there)
+
+    @classmethod
+    def given(cls, servers: Iterable[int], generator: Iterable[int]) -> Cores:
+        """Return cores that were chosen."""
+        made = cls(pin=False)
+        made.servers, made.generator = set(servers), set(generator)
+        made.pinned = not made.servers & made.generator
+        return made
 
     def __str__(self) -> str:
         """Return it in words."""
