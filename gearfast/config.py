@@ -280,13 +280,6 @@ class Config:
     accept_burst: Annotated[int, Within(1, INT)] = 64
     """Connections accepted per turn and listener, so that a storm does not starve the others."""
 
-    io_threads: Annotated[int, Within(1, 64)] = 1
-    """T."""
-    threads: Annotated[int, Within(1, 64)] = 4
-    """T."""
-    io_shuffle: Annotated[float, Within(0, DAY)] = 0.0
-    """T."""
-
     # --- durable jobs; without effect unless there is a store ---
     store_timeout: Annotated[float, Above(0, DAY), By("--store-timeout")] = 5.0
     """Seconds a submit waits for the store before it is answered QUEUE_ERROR: a restart of a database fits in."""

@@ -64,6 +64,11 @@ cdef class Service:
         self.largest = <size_t>-1
         self.write = None
 
+    def __dealloc__(self):
+        if self.round != NULL:                     # else it was not made: its arguments were wrong
+            ring_leave(&self.own.queue)
+            ring_leave(&self.own.backlog)
+
     def keep_in(self, size_t largest, write):
         """There is a store: it takes jobs of at most `largest` bytes, and `write` has it take what is gathered."""
         self.largest = largest
@@ -89,9 +94,11 @@ cdef class Session(Peer):
         service.sessions[self.serial] = self
 
     def __dealloc__(self):
+        lock_enter()
         fences_close(&self.fences)
         if self.owes.next != NULL:
             ring_leave(&self.owes)
+        lock_leave()
         free(<void*>self.client.data)
 
     @property

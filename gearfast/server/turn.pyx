@@ -48,8 +48,10 @@ cdef class Member(Outlet):
 
     def __dealloc__(self):
         if self.patience.next != NULL:
+            lock_enter()
             ring_leave(&self.patience)
             ring_leave(&self.place)
+            lock_leave()
 
     cdef void ready(self) noexcept nogil:
         cdef Round* round = self.turn.service.round if self.shared else self.turn.round
@@ -94,8 +96,6 @@ cdef class Turn:
     def __dealloc__(self):
         free(self.buffer)
         if self.unfinished.next != NULL:          # else it was not made; members that are still there are among themselves
-            ring_leave(&self.round.queue)
-            ring_leave(&self.round.backlog)
             ring_leave(&self.unfinished)
             ring_leave(&self.leaving)
         if self.bell >= 0:
@@ -344,7 +344,7 @@ cdef class Turn:
     cdef double due(self) noexcept nogil:
         """Or somebody has been waited for long enough."""
         cdef double now = self.service.round.now
-        cdef double wait = self.service.broker.wait(now, self.service.clock.wall())
+        cdef double wait = self.service.broker.time_left(now, self.service.clock.wall())
         if not ring_empty(&self.unfinished):
             wait = min(wait, (<Member>self.unfinished.next.owner).since + self.packet_patience - now)
         if not ring_empty(&self.leaving):

@@ -30,6 +30,7 @@ from gearfast.broker.rulings import Rulings
 from gearfast.broker.timetable import Timetable
 from gearfast.server.outlet import Outlet
 from gearfast.server.request import answer_requests
+from gearfast.server.iothread import IoThread
 from gearfast.server.secure import TlsTransport
 from gearfast.server.session import Service, Session
 from gearfast.server.transport import SocketTransport, Watch
@@ -149,6 +150,13 @@ def turn() -> Turn:
     return Turn(service(), Loop(), Config())  # type: ignore[arg-type]
 
 
+def io_thread() -> IoThread:
+    """One that would end at once."""
+    made = IoThread(turn(), Config())
+    made.end()
+    return made
+
+
 def socket_of(left: list[socket.socket]) -> int:
     """A descriptor for whoever owns it from now on."""
     ours, theirs = socket.socketpair()
@@ -188,6 +196,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "Rulings": rulings,
     "Timetable": timetable,
     "ConfigError": lambda: gearfast.ConfigError("text"),
+    "IoThread": io_thread,
     "Memory": lambda: turn().memory,
     "Notes": lambda: service().notes,
     "ProtocolError": lambda: gearfast.ProtocolError("text"),
