@@ -46,10 +46,12 @@ cdef class Transport(Member):
 
 cdef class Watch:
     cdef SocketTransport transport
+    cdef unsigned int number      # what that was then
 
 cdef class SocketTransport(Transport):
     cdef int fd
     cdef int seat                 # at its station
+    cdef unsigned int watches     # how often it was said what the loop is to watch
     cdef bint lingering
 
     cdef int readable(self) except -1

@@ -243,6 +243,7 @@ cdef class Watch:
 
     def __cinit__(self, SocketTransport transport not None):
         self.transport = transport
+        self.number = transport.watches
 
     def __call__(self):
         lock_enter()
@@ -254,7 +255,7 @@ cdef class Watch:
         self.transport.turn.leave()
 
     def __dealloc__(self):
-        if self.transport is not None and self.transport.reading:
+        if self.transport is not None and self.transport.reading and self.number == self.transport.watches:
             lock_enter()
             self.transport.reading = False
             self.transport.unwatched = True
@@ -283,6 +284,7 @@ cdef class SocketTransport(Transport):
     cdef void read_on(self, bint on):
         cdef Pause pause
         self.reading = on                         # before the loop lets go of the watch
+        self.watches += 1                         # the one before may live on for a while: it is at work at this moment
         lock_enter()
         pause = self.turn.service.pause()
         try:
