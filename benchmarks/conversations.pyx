@@ -44,7 +44,7 @@ cdef class Conversation(Benchmark):
     cdef int prepare(self, int n) except -1:
         self.service = Service(Broker(b"H:localhost"), Config(), logging.getLogger("benchmarks"))
         answer_requests(self.service)
-        self.service.now = 1.0
+        self.service.own.now = 1.0
         self.buffer = <char*>malloc(RECEIVED)
         if self.buffer == NULL:
             raise MemoryError("no memory for the receive buffer")

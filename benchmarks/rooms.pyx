@@ -342,7 +342,7 @@ cdef class Life(Brokered):
         for i in range(n):
             self.submit()
             self.work()
-            self.broker.wait(1.0, 1.0)
+            self.broker.time_left(1.0, 1.0)
         return 0
 
 

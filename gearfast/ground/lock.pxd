@@ -30,7 +30,8 @@ cdef void lock_take() noexcept nogil
 cdef inline void lock_give() noexcept nogil:
     lock_leave()
 cdef bint lock_is_mine() noexcept nogil
-# Give it, however often it was taken, and take it as often again; `python`: with the interpreter.
+# Give it, however often it was taken, and take it as often again; `python`: with the interpreter. Nothing happens to
+# whoever does not have it.
 cdef unsigned int lock_pause() noexcept nogil
 cdef void lock_resume(unsigned int depth, bint python) noexcept nogil
 cdef LockFigures lock_figures() noexcept nogil            # with the lock

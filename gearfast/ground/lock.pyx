@@ -33,6 +33,21 @@ cdef extern from *:
         pthread_mutex_unlock(&gearfast_mutex);
     }
 
+    /* A process that forks does so with the lock, so that nobody has it in the child who is not there any more. */
+    static int gearfast_forks;
+    static void gearfast_before_fork(void) {
+        gearfast_forks = !gearfast_mine();
+        if (gearfast_forks)
+            pthread_mutex_lock(&gearfast_mutex);
+    }
+    static void gearfast_after_fork(void) {
+        if (gearfast_forks)
+            pthread_mutex_unlock(&gearfast_mutex);
+    }
+    static int gearfast_mind_forks(void) {
+        return pthread_atfork(gearfast_before_fork, gearfast_after_fork, gearfast_after_fork);
+    }
+
     static int gearfast_try(void) {
         for (int spin = 0; spin < SPINS; spin++) {
             if (pthread_mutex_trylock(&gearfast_mutex) == 0)
@@ -69,6 +84,7 @@ cdef extern from *:
     bint gearfast_take() noexcept nogil
     bint gearfast_enter() noexcept nogil
     void gearfast_let_go() noexcept nogil
+    int gearfast_mind_forks() noexcept
 
 cdef enum:
     TIMED = 64                                # one in so many is timed
@@ -81,6 +97,8 @@ cdef LockFigures figures
 depth = 0
 since = 0
 figures = LockFigures(0, 0, 0, 0)
+if gearfast_mind_forks() != 0:
+    raise MemoryError("no memory to be told of forks")
 
 
 cdef inline void have(unsigned int taken, bint waited) noexcept nogil:
@@ -123,13 +141,15 @@ cdef bint lock_is_mine() noexcept nogil:
 
 
 cdef unsigned int lock_pause() noexcept nogil:
-    cdef unsigned int taken = depth
-    let_go()
+    cdef unsigned int taken = depth if gearfast_mine() else 0
+    if taken > 0:
+        let_go()
     return taken
 
 
 cdef void lock_resume(unsigned int taken, bint python) noexcept nogil:
-    have(taken, gearfast_enter() if python else gearfast_take())
+    if taken > 0:
+        have(taken, gearfast_enter() if python else gearfast_take())
 
 
 cdef LockFigures lock_figures() noexcept nogil:
