@@ -97,7 +97,7 @@ def test_an_order_closes_itself_and_a_mail_is_buried_for_perl(server: Server) ->
             ((_, handle, *row),) = buried(admin)
         assert handle == mail != order
         assert row == ["3", "5", "sendmail", "mail-1", "its worker said WORK_FAIL"]
-        worker.terminate()
+        worker.kill()  # what it has said is out: each line at once
         out, _ = worker.communicate(timeout=20)
         assert sorted(out.splitlines()) == ["closed 42", *["no mail server"] * 3]
     finally:
