@@ -17,19 +17,17 @@ cdef extern from *:
     #include <stdint.h>
     #if defined(__linux__)
     #include <sys/epoll.h>
-    #include <sys/eventfd.h>
     #else                                     /* there are no such threads elsewhere: to make one fails */
     struct epoll_event { uint32_t events; union { uint64_t u64; } data; };
     enum { EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16, EPOLL_CLOEXEC = 0 };
-    enum { EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3, EFD_NONBLOCK = 0, EFD_CLOEXEC = 0 };
+    enum { EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3 };
     static int epoll_create1(int flags) { errno = ENOSYS; return -1; }
     static int epoll_wait(int epoll, struct epoll_event* events, int most, int timeout) { return -1; }
     static int epoll_ctl(int epoll, int how, int fd, struct epoll_event* event) { return -1; }
-    static int eventfd(unsigned int count, int flags) { errno = ENOSYS; return -1; }
     #endif
     """
     uint32_t EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP
-    int EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EFD_NONBLOCK, EFD_CLOEXEC
+    int EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD
     ctypedef union epoll_data_t:
         uint64_t u64
     struct epoll_event:
@@ -38,7 +36,6 @@ cdef extern from *:
     int epoll_create1(int) nogil
     int epoll_wait(int, epoll_event*, int, int) nogil
     int epoll_ctl(int, int, int, epoll_event*) nogil
-    int eventfd(unsigned int, int) nogil
 
 cdef enum:
     EVENTS = 64                   # taken from the system at a time
@@ -59,7 +56,6 @@ cdef class IoThread(Station):
     cdef Seat* seats
     cdef int seat_count, free_seat
     cdef int members
-    cdef uint64_t packets_read
 
     cdef void work(self) noexcept nogil
     cdef int sleep(self, epoll_event* events) noexcept nogil          # returns how many things have happened

@@ -3,10 +3,11 @@
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
-from posix.unistd cimport close, read as read_bytes, write as write_bytes
+from posix.unistd cimport close
 
-from gearfast.ground.lock cimport lock_enter, lock_give, lock_leave, lock_take
+from gearfast.ground.lock cimport LockFigures, lock_enter, lock_figures, lock_give, lock_leave, lock_take
 from gearfast.ground.ring cimport Ring, ring_append_all, ring_empty, ring_leave, ring_open
+from gearfast.server.bell cimport bell_heard, bell_open, bell_ring
 from gearfast.server.outlet cimport Outlet
 from gearfast.server.round cimport Pause, round_open, round_share, round_waits
 from gearfast.server.session cimport BROKEN, NO_FAILURE, Session
@@ -20,6 +21,13 @@ cdef enum:
     NOBODY = -1
 
 cdef uint64_t BELL = <uint64_t>-1         # the event that names no seat
+
+
+def lock_used():
+    lock_enter()
+    cdef LockFigures figures = lock_figures()
+    lock_leave()
+    return figures.taken, figures.waited, figures.held / max(figures.timed, 1)
 
 
 cdef class IoThread(Station):
@@ -37,7 +45,7 @@ cdef class IoThread(Station):
         if self.buffer == NULL:
             raise MemoryError("no memory for the receive buffer")
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
-        self.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+        self.bell = bell_open()
         event.events = EPOLLIN
         event.data.u64 = BELL
         if self.epoll < 0 or self.bell < 0 or epoll_ctl(self.epoll, EPOLL_CTL_ADD, self.bell, &event) != 0:
@@ -99,7 +107,7 @@ cdef class IoThread(Station):
     def reads(self):
         cdef uint64_t reads
         lock_enter()
-        reads = self.packets_read
+        reads = self.round.reads
         lock_leave()
         return reads
 
@@ -142,10 +150,9 @@ cdef class IoThread(Station):
         return epoll_ctl(self.epoll, how, member.fd, &event) == 0
 
     cdef void nudge(self) noexcept nogil:
-        cdef uint64_t one = 1
         if self.asleep:
             self.asleep = False
-            write_bytes(self.bell, &one, sizeof(one))
+            bell_ring(self.bell)
 
     # --- the thread itself ---
 
@@ -190,9 +197,8 @@ cdef class IoThread(Station):
         self.round.until = self.round.now + self.peer_time
 
     cdef void happened(self, const epoll_event* event) noexcept nogil:
-        cdef uint64_t calls
         if event.data.u64 == BELL:
-            read_bytes(self.bell, &calls, sizeof(calls))
+            bell_heard(self.bell)
         elif self.seats[event.data.u64].member != NULL:
             self.serve(<SocketTransport>self.seats[event.data.u64].member, event.events)
 
@@ -216,7 +222,7 @@ cdef class IoThread(Station):
             return
         size = member.receive(at, room)
         if size > 0:
-            self.packets_read += 1
+            self.round.reads += 1
             self.begin()
             member.session.reader.received(at, size)
             member.session.take_packets()

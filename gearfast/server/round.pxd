@@ -3,6 +3,8 @@
 # Whoever has the lock of the process (ground/lock) has its round in `service.round`; the loop's thread need not say so, as
 # its round lies there whenever no other thread has the lock.
 
+from libc.stdint cimport uint64_t
+
 from gearfast.ground.ring cimport Ring, ring_empty, ring_open
 
 cdef struct Round:
@@ -12,6 +14,7 @@ cdef struct Round:
     double now                    # monotonic seconds
     double until                  # when a peer has had its share of this turn
     size_t work                   # done so far: packets, and what they cost beyond one's usual cost
+    uint64_t reads                # how often the thread has read something, in all
     bint python                   # the thread has the interpreter
 
 cdef struct Pause:                # the lock is let go: for a system call, or for somebody else's Python
@@ -24,6 +27,7 @@ cdef inline void round_open(Round* round, bint python) noexcept nogil:
     round.present = NULL
     round.now = round.until = 0
     round.work = 0
+    round.reads = 0
     round.python = python
 
 cdef inline bint round_waits(const Round* round) noexcept nogil:

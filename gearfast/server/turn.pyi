@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any, Protocol, type_check_only
 
 from typing_extensions import disjoint_base
 
@@ -10,11 +11,19 @@ from gearfast.config import Config
 from gearfast.server.memory import Memory
 from gearfast.server.outlet import Outlet
 from gearfast.server.session import Service
-from gearfast.server.threads import Threads
 
 @disjoint_base
 class Member(Outlet):
     """Whoever may have something to send when a turn is over."""
+
+@type_check_only
+class Threads(Protocol):
+    """Who decides which thread serves which connection: `gearfast.server.threads` knows how."""
+
+    def place(self, busy: list[Any]) -> None:
+        """These members have turned out to be busy."""
+    def look(self) -> None:
+        """The time that was asked for by `Turn.look_again` is over."""
 
 @disjoint_base
 class Turn(Aftermath):
@@ -53,6 +62,9 @@ class Turn(Aftermath):
         """Be called by other threads. Raises OSError where the system has nothing for it."""
     def called(self) -> None:
         """Do what another thread found to be done here. Called by the loop."""
+    @property
+    def reads(self) -> int:
+        """How often the loop's thread has read something."""
     def share_with(self, threads: int) -> None:
         """There are so many others."""
     def look_again(self, seconds: float) -> None:

@@ -3,30 +3,16 @@
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport errno
 from libc.math cimport INFINITY
-from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
+from posix.unistd cimport close
 
-from posix.unistd cimport close, read, write
-
+from gearfast.server.bell cimport bell_heard, bell_open, bell_ring
 from gearfast.server.fenced cimport pass_fences
 from gearfast.server.round cimport Pause, round_share, round_waits
 from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.ground.ring cimport Ring, ring_append, ring_append_all, ring_empty, ring_leave, ring_open
 
 from gearfast import config
-
-cdef extern from *:
-    """
-    #if defined(__linux__)
-    #include <sys/eventfd.h>
-    #else
-    #define EFD_NONBLOCK 0
-    #define EFD_CLOEXEC 0
-    static int eventfd(unsigned int count, int flags) { errno = ENOSYS; return -1; }
-    #endif
-    """
-    int EFD_NONBLOCK, EFD_CLOEXEC
-    int eventfd(unsigned int, int)
 
 cdef double MAX_WAIT = config.CLOCK_CHECK
 cdef double MIN_SHARE = config.MIN_PEER_TIME
@@ -133,6 +119,7 @@ cdef class Turn:
 
     cdef void serve(self, Member member) noexcept:
         self.serving = member
+        self.round.reads += 1
         if self.present is None:                  # else it has its share of the turn's end
             self.begin()
 
@@ -167,7 +154,8 @@ cdef class Turn:
         self.broker_rests()
 
     cdef bint has_news(self) noexcept nogil:
-        return (self.service.has_news() or self.next_look <= self.service.round.now or self.found_busy or self.service.notes.has_news() or self.memory.next <= self.service.round.now
+        return (self.service.has_news() or self.next_look <= self.service.round.now or self.found_busy
+                or self.service.notes.has_news() or self.memory.next <= self.service.round.now
                 or (not ring_empty(&self.service.broker.schedules.undated) and self.service.date is not None))
 
     cdef void tell(self) noexcept:
@@ -226,21 +214,29 @@ cdef class Turn:
     def look_for_busy(self):
         self.sample += 1
 
+    @property
+    def reads(self):
+        lock_enter()
+        reads = self.round.reads
+        lock_leave()
+        return reads
+
     def share_with(self, int threads):
         lock_enter()
         self.service.threads = threads
         lock_leave()
 
     def hear_stations(self):
-        self.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+        if self.bell >= 0:
+            return
+        self.bell = bell_open()
         if self.bell < 0:
-            raise OSError(errno, "no eventfd")
+            raise OSError(errno, "other threads cannot call the loop's")
         self.loop.add_reader(self.bell, self.called)
 
     def called(self):
-        cdef uint64_t calls
         lock_enter()
-        read(self.bell, &calls, sizeof(calls))
+        bell_heard(self.bell)
         self.rung = False
         lock_leave()
         self.over()
@@ -255,8 +251,7 @@ cdef class Turn:
         return self.rung
 
     cdef void call(self) noexcept nogil:
-        cdef uint64_t one = 1
-        write(self.bell, &one, sizeof(one))
+        bell_ring(self.bell)
 
     # --- the end of a turn ---
 
@@ -453,6 +448,8 @@ cdef class Turn:
         lock_leave()
         if self.bell >= 0:
             self.loop.remove_reader(self.bell)
+            close(self.bell)
+            self.bell = -1
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
