@@ -2,18 +2,20 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from gearfast import logs
 from gearfast.broker.broker import Broker, Dropped
 from gearfast.config import KIB, LINE_TOKENS, VERSION
-from gearfast.plugins.answers import OK, shown
+from gearfast.plugins.answers import OK, Row, columns, for_programs, shown, usage
 from gearfast.plugins.deadletters import DeadLetters
 from gearfast.plugins.jobs import Jobs
 from gearfast.plugins.policies import Policies
 from gearfast.plugins.schedules import Schedules
 from gearfast.server.commands import END, Answer, unknown_command
+from gearfast.server.iothread import lock_used
+from gearfast.server.threads import Load
 
 if TYPE_CHECKING:
     from gearfast.server.server import Server
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 FunctionRow = tuple[bytes, int, int, int, tuple[int, int, int]]
 JobRow = tuple[bytes, int, bool, bool, bytes]
-Row = TypeVar("Row")
+T = TypeVar("T")
 
 SLICE_BYTES = 64 * KIB
 """Of names in a slice of an answer: a worker's can be eight thousand bytes long."""
@@ -55,6 +57,7 @@ class Admin:
         self.broker: Broker = server.broker
         self.sessions: dict[int, Session] = server.sessions
         self.memory = server.memory
+        self.loads = server.loads
         self.commands = server.commands
         self.slice = server.config.answer_slice
         add = server.commands.add
@@ -70,6 +73,12 @@ class Admin:
             ("show jobs", self.show, "", "handle, retries, orphaned, background"),
             ("show unique", self.show, "jobs", "the unique id of each job"),
             ("show memory", self.show, "", "what the process has of it, in bytes"),
+            (
+                "show threads",
+                self.threads,
+                "",
+                "thread, connections, CPU seconds, load in percent, reads; lock, taken, waited for, microseconds held",
+            ),
             ("create", self.create, "", ""),
             ("create function", self.create, "NAME", "makes a function that stays"),
             ("drop", self.drop, "", ""),
@@ -97,7 +106,7 @@ class Admin:
         """``prioritystatus``."""
         return self.table(self.broker.scan_functions, priority_line)
 
-    def table(self, scan: Callable[[int, int], tuple[int, list[Row]]], line: Callable[[Row], bytes]) -> Iterator[bytes]:
+    def table(self, scan: Callable[[int, int], tuple[int, list[T]]], line: Callable[[T], bytes]) -> Iterator[bytes]:
         """One line per row of a scan, then the end."""
         cursor = 0
         while True:
@@ -162,6 +171,13 @@ class Admin:
         if subject == [b"unique", b"jobs"]:
             return self.table(self.broker.scan_jobs, unique_line)
         return b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"
+
+    def threads(self, words: list[bytes], session: "Session") -> Answer:
+        """``show threads``."""
+        words, render = for_programs(words, columns)
+        if len(words) != 2:
+            return usage("show threads")
+        return b"".join(map(render, thread_rows(self.loads(), lock_used()))) + END
 
     def create(self, words: list[bytes], session: "Session") -> Answer:
         """``create function NAME``."""
@@ -229,3 +245,17 @@ def worker_line(session: "Session") -> Iterator[bytes]:
 def memory_line(row: tuple[str, int]) -> bytes:
     """``name, bytes``, separated by a tab."""
     return b"%b\t%d\n" % (row[0].encode(), row[1])
+
+
+def thread_rows(loads: Iterable[Load], lock: tuple[int, int, float]) -> Iterator[Row]:
+    """One of each thread, and one of the lock that they share."""
+    for thread in loads:
+        yield {
+            "name": thread.name,
+            "connections": thread.connections,
+            "seconds": round(thread.seconds, 3),
+            "load": round(100 * thread.load),
+            "reads": thread.reads,
+        }
+    taken, waited, held = lock
+    yield {"name": "lock", "taken": taken, "waited": waited, "microseconds": round(1e6 * held, 3)}

@@ -28,8 +28,8 @@ from gearfast.server.refusals import Refusals
 from gearfast.server.request import answer_requests
 from gearfast.server.secure import TlsTransport
 from gearfast.server.session import Service, Session
+from gearfast.server.threads import Load, Threads
 from gearfast.server.tls import server_context
-from gearfast.server.threads import Threads
 from gearfast.server.transport import SocketTransport, Transport
 from gearfast.server.turn import Turn
 from gearfast.server.visitor import make_visitor
@@ -317,6 +317,10 @@ class Server:
     def memory(self) -> dict[str, int]:
         """What the process has of it, in bytes (see ``Memory.figures``)."""
         return self.turn.memory.figures()
+
+    def loads(self) -> list[Load]:
+        """What each thread does that serves connections, the loop's first; none before it listens."""
+        return [] if self.threads is None else self.threads.loads()
 
     def listen(self, callback: Callable[[list[Event], int], None], kinds: Iterable[Kind]) -> None:
         """Have this function told of events of these kinds, at the end of each turn of the loop that had some.

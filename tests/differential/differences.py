@@ -350,9 +350,9 @@ ADMIN = [
         alone=("admin-create-function-empty",),
     ),
     Difference(
-        "`help`, `show memory`, `show delayed`, `show job`, `run now`, `move`, `show schedules`, `cancel schedule`, "
-        "`buried`, `kick`, `purge`, `delete job`, `policy`, `pause`, `drain`, `resume`, `show functions`, "
-        "and commands that plugins add",
+        "`help`, `show memory`, `show threads`, `show delayed`, `show job`, `run now`, `move`, `show schedules`, "
+        "`cancel schedule`, `buried`, `kick`, `purge`, `delete job`, `policy`, `pause`, `drain`, `resume`, "
+        "`show functions`, and commands that plugins add",
         "`ERR UNKNOWN_COMMAND ...`, `ERR UNKNOWN_SHOW_ARGUMENTS`.",
         "An answer; `help` lists all commands.",
         "Who sends them to see them refused.",
