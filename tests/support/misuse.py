@@ -28,9 +28,9 @@ from gearfast import Broker, Config, InProcessPeer
 from gearfast.broker.deadletters import DeadLetters
 from gearfast.broker.rulings import Rulings
 from gearfast.broker.timetable import Timetable
+from gearfast.server.iothread import IoThread
 from gearfast.server.outlet import Outlet
 from gearfast.server.request import answer_requests
-from gearfast.server.iothread import IoThread
 from gearfast.server.secure import TlsTransport
 from gearfast.server.session import Service, Session
 from gearfast.server.transport import SocketTransport, Watch

@@ -106,7 +106,7 @@ def with_interpreter(int rounds):
         count()
         depth = lock_pause()
         mine = lock_is_mine()
-        lock_resume(depth)
+        lock_resume(depth, True)
         expect(depth == 2 and not mine and lock_is_mine())
         count()
         lock_leave()
