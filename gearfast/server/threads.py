@@ -116,19 +116,21 @@ class Threads:
         self.most = config.threads if config.io_threads == "auto" else config.io_threads
         """With the loop's; fewer, once the system has refused one."""
         self.placed = 0
+        self.late: list[SocketTransport] = []
+        """Who could not be moved when it was to be, as somebody whose answers wait to be taken."""
         self.found: list[SocketTransport] | None = None
         """Who makes the loop's thread work; None: that is not asked at the moment."""
         self.shuffling: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Start as many as are asked for, or as many of them as the system gives."""
-        self.turn.threads = self
+        self.turn.lookout.threads = self
         while not self.auto and len(self.workers) + 1 < self.most:
             self.add()
         if self.workers:
-            self.turn.look_for_busy()
+            self.turn.lookout.look_for_busy()
         if self.auto or self.workers:
-            self.turn.look_again(IO_LOOK)
+            self.turn.lookout.look_again(IO_LOOK)
         if self.config.io_shuffle > 0:
             self.shuffle()
 
@@ -150,7 +152,7 @@ class Threads:
 
     def stop(self) -> None:
         """End all of them; their connections are the loop's again."""
-        self.turn.threads = None
+        self.turn.lookout.threads = None
         if self.shuffling is not None:
             self.shuffling.cancel()
         while self.workers:
@@ -160,23 +162,32 @@ class Threads:
 
     def place(self, busy: list[SocketTransport]) -> None:
         """These have turned out to be busy."""
-        if self.auto:
-            if self.found is not None:
-                self.found += busy
-            return
-        for member in busy:
-            self.placed = (self.placed + 1) % (len(self.workers) + 1)
-            if self.placed > 0:
-                self.workers[self.placed - 1].station.lend(member)
+        if not self.auto:
+            self.late += self.spread(busy)
+        elif self.found is not None:
+            self.found += busy
 
     def look(self) -> None:
         """The time is over for which something was looked at; there was something to do."""
+        self.spread(self.late)
+        self.late = []
         if self.found is not None:
             busy, self.found = self.found, None
             self.relieve(busy)
         else:
             self.weigh()
-        self.turn.look_again(IO_LOOK if self.found is None else IO_SAMPLE)
+        self.turn.lookout.look_again(IO_LOOK if self.found is None else IO_SAMPLE)
+
+    def spread(self, members: list[SocketTransport]) -> list[SocketTransport]:
+        """Have each thread read from as many of them, the loop's too; return whom that is not possible for just now."""
+        late = []
+        for member in members:
+            thread = (self.placed + 1) % (len(self.workers) + 1)
+            if thread == 0 or self.workers[thread - 1].station.lend(member):
+                self.placed = thread
+            else:
+                late.append(member)
+        return late
 
     def weigh(self) -> None:
         """Find out whether a thread has too much to do, or one too many is there."""
@@ -187,7 +198,7 @@ class Threads:
         if load > IO_BUSY:
             if self.may_grow() or min(loads, default=load) < load / 2:
                 self.found = []
-                self.turn.look_for_busy()
+                self.turn.lookout.look_for_busy()
         elif loads and max(loads) > IO_BUSY:
             if self.may_grow() or load < max(loads) / 2:
                 station = self.workers[loads.index(max(loads))].station
@@ -235,4 +246,4 @@ class Threads:
             there.append(Load(worker.name, station.connections, worker.meter.seconds(), load, station.reads))
             connections -= there[-1].connections
         load = self.meter.look(least)
-        return [Load(LOOP, max(connections, 0), self.meter.seconds(), load, self.turn.reads), *there]
+        return [Load(LOOP, max(connections, 0), self.meter.seconds(), load, self.turn.lookout.reads), *there]

@@ -333,8 +333,8 @@ cdef class SocketTransport(Transport):
 
     cdef int taken_in(self) except -1:
         self.took()
-        if self.turn.sample > 0 and self.shared:
-            self.turn.was_busy(self)
+        if self.shared:
+            self.turn.lookout.was_read(self, &self.reads)
         self.turn.served(self.unwatched or is_waiting(self.session))
         return 0
 
@@ -465,6 +465,7 @@ cdef class SocketTransport(Transport):
             self.ready()                          # whose end reads on
             return False
         Py_INCREF(self)
+        self.reads.count = 0                      # counted anew when it is back
         self.lent = True
         self.station = <void*>station
         return True

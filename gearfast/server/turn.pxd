@@ -14,6 +14,7 @@
 # the system, or in somebody else's Python.
 
 from gearfast.broker.broker cimport Aftermath
+from gearfast.server.lookout cimport Lookout, Reads
 from gearfast.server.memory cimport Memory
 from gearfast.server.outlet cimport Outlet
 from gearfast.server.round cimport Round
@@ -31,7 +32,7 @@ cdef class Member(Outlet):
     cdef Ring place               # in a line of whoever will send to it; it leaves that when it is gone
     cdef Ring patience            # among those that are waited for
     cdef double since             # when it did last what it is waited for to do, monotonic seconds
-    cdef unsigned int sample, reads       # how often the loop's thread has read from it in this sample
+    cdef Reads reads              # by the loop's thread
     cdef bint leaving             # it is waited for to take what it is sent; kept alive
     cdef void turn_over(self) noexcept    # send, and go on with what had to wait
     cdef void time_out(self) noexcept     # it has been waited for long enough
@@ -49,11 +50,7 @@ cdef class Turn(Aftermath):
     cdef Member present                   # whose turn is over at this moment
     cdef int bell                         # by which stations call; -1: there are none
     cdef bint rung                        # one has called
-    cdef public object threads            # who decides which thread serves whom (threads.py); None: there are no others
-    cdef list busy                        # whom this thread has often read from, and who may be read from by another one
-    cdef unsigned int sample              # a new number begins a new count of that; 0: nobody counts
-    cdef bint found_busy
-    cdef double next_look                 # when the load is to be looked at, monotonic seconds
+    cdef readonly Lookout lookout
     cdef object timer
     cdef double armed                     # when the timer fires, monotonic seconds
     cdef object idle                      # called once, as soon as the broker is idle; None: nobody asked
@@ -73,8 +70,6 @@ cdef class Turn(Aftermath):
 
     # Raises RuntimeError in another thread, and while a member is served: by whom the answer of a plugin is asked for.
     cdef int enter(self) except -1
-    cdef int ask_threads(self) except -1
-    cdef int was_busy(self, Member member) except -1     # the loop's thread has read from it
     cdef bint has_news(self) noexcept nogil              # for the store, the log, the calendar, or of the memory
     cdef bint must_be_called(self) noexcept nogil        # by a station: there is something that it does not know of
     cdef void call(self) noexcept nogil

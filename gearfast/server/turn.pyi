@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol, type_check_only
 
 from typing_extensions import disjoint_base
 
 from gearfast.broker.broker import Aftermath
 from gearfast.config import Config
+from gearfast.server.lookout import Lookout
 from gearfast.server.memory import Memory
 from gearfast.server.outlet import Outlet
 from gearfast.server.session import Service
@@ -15,15 +15,6 @@ from gearfast.server.session import Service
 @disjoint_base
 class Member(Outlet):
     """Whoever may have something to send when a turn is over."""
-
-@type_check_only
-class Threads(Protocol):
-    """Who decides which thread serves which connection: `gearfast.server.threads` knows how."""
-
-    def place(self, busy: list[Any]) -> None:
-        """These members have turned out to be busy."""
-    def look(self) -> None:
-        """The time that was asked for by `Turn.look_again` is over."""
 
 @disjoint_base
 class Turn(Aftermath):
@@ -40,6 +31,9 @@ class Turn(Aftermath):
     @property
     def memory(self) -> Memory:
         """How much of it the process has, and who gives way."""
+    @property
+    def lookout(self) -> Lookout:
+        """Who is often read from, and when to look at that."""
     def over(self) -> None:
         """End the turn: each member that became ready sends once, as far as time allows. Called by the loop.
 
@@ -55,21 +49,11 @@ class Turn(Aftermath):
         """Take back what forgotten peers had, and tell who must know. Called by the loop."""
     def spend_reserve(self) -> None:
         """Spend the memory that is kept for when there is none left, and look soon whether there is some again."""
-    threads: Threads | None
-    """Who decides which thread serves which connection."""
-
     def hear_stations(self) -> None:
         """Be called by other threads. Raises OSError where the system has nothing for it."""
     def called(self) -> None:
         """Do what another thread found to be done here. Called by the loop."""
-    @property
-    def reads(self) -> int:
-        """How often the loop's thread has read something."""
     def share_with(self, threads: int) -> None:
         """There are so many others."""
-    def look_again(self, seconds: float) -> None:
-        """Have `Threads.look` called after so many seconds, as soon as there is something to do then."""
-    def look_for_busy(self) -> None:
-        """Begin anew to count who is often read from, and tell `Threads.place`."""
     def close(self) -> None:
         """Stop the timer, and let go of who is waited for."""

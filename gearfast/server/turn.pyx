@@ -8,6 +8,7 @@ from posix.unistd cimport close
 
 from gearfast.server.bell cimport bell_heard, bell_open, bell_ring
 from gearfast.server.fenced cimport pass_fences
+from gearfast.server.lookout cimport Lookout
 from gearfast.server.round cimport Pause, round_share, round_waits
 from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.ground.ring cimport Ring, ring_append, ring_append_all, ring_empty, ring_leave, ring_open
@@ -23,7 +24,6 @@ cdef enum:
     MIN_ROOM = 4096     # bytes that a peer may always send in one go
     FULL = 4096           # packets' worth of work after which those who have not been read from are put off to the turn's end
     A_RECV = 32           # packets that a system call or two cost as much as
-    OFTEN = 8             # reads after which a peer is worth being read from by another thread
     GIVEN_UP = 100        # members that one tick gives up on
 
 
@@ -65,8 +65,8 @@ cdef class Turn:
         self.bell = -1
         ring_open(&self.unfinished, NULL)
         ring_open(&self.leaving, NULL)
-        self.armed = self.next_look = INFINITY
-        self.busy = []
+        self.armed = INFINITY
+        self.lookout = Lookout(service)
         self.peer_time = settings.peer_time
         self.turn_time = self.last_answers = settings.turn_time
         self.packet_patience = settings.idle_packet_timeout
@@ -154,8 +154,8 @@ cdef class Turn:
         self.broker_rests()
 
     cdef bint has_news(self) noexcept nogil:
-        return (self.service.has_news() or self.next_look <= self.service.round.now or self.found_busy
-                or self.service.notes.has_news() or self.memory.next <= self.service.round.now
+        return (self.service.has_news() or self.lookout.has_news(self.service.round.now) or self.service.notes.has_news()
+                or self.memory.next <= self.service.round.now
                 or (not ring_empty(&self.service.broker.schedules.undated) and self.service.date is not None))
 
     cdef void tell(self) noexcept:
@@ -168,8 +168,7 @@ cdef class Turn:
             self.memory.watch()
             if self.service.has_news():
                 self.service.write()
-            if self.threads is not None:
-                self.ask_threads()
+            self.lookout.tell()
             if not ring_empty(&self.service.broker.schedules.undated) and self.service.date is not None:
                 self.service.date()
             if self.service.notes.has_news():
@@ -179,47 +178,6 @@ cdef class Turn:
         self.service.resume(pause)
 
     # --- other threads ---
-
-    cdef int ask_threads(self) except -1:
-        cdef bint found, look
-        cdef list busy
-        lock_enter()
-        found, self.found_busy = self.found_busy, False
-        busy, self.busy = self.busy, []
-        look = self.next_look <= self.round.now
-        if look:
-            self.next_look = INFINITY
-        lock_leave()
-        if found:
-            self.threads.place(busy)
-        if look:
-            self.threads.look()
-        return 0
-
-    cdef int was_busy(self, Member member) except -1:
-        if member.sample != self.sample:
-            member.sample = self.sample
-            member.reads = 0
-        member.reads += 1
-        if member.reads == OFTEN:
-            self.busy.append(member)
-            self.found_busy = True
-        return 0
-
-    def look_again(self, double seconds):
-        lock_enter()
-        self.next_look = self.round.now + seconds
-        lock_leave()
-
-    def look_for_busy(self):
-        self.sample += 1
-
-    @property
-    def reads(self):
-        lock_enter()
-        reads = self.round.reads
-        lock_leave()
-        return reads
 
     def share_with(self, int threads):
         lock_enter()
