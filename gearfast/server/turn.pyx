@@ -242,6 +242,7 @@ cdef class Turn:
         idle = None
         lock_enter()
         try:
+            self.scheduled = True                 # by what follows, whoever has called
             self.begin()                          # who goes on now may have been stopped long ago
             self.scheduled = False
             end = self.round.now + self.turn_time

@@ -206,17 +206,21 @@ def test_functions_are_forgotten_when_the_config_says() -> None:
     play(scene())
 
 
-def test_drain_waits_without_doing_anything() -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_drain_waits_without_doing_anything(threads: int) -> None:
     """It is called when something ends; until then no turn of the loop is taken for it."""
     turns = 0
 
     async def scene() -> None:
         nonlocal turns
-        server = Server(LOCAL)
+        server = Server(dataclasses.replace(LOCAL, io_threads=threads, io_shuffle=0.0))
         await server.start()
         async with Talk(server) as client:
             await client.call(wire.SUBMIT_JOB_BG, "f", "", payload=b"x")
+            for _ in range(20):  # so that another thread, if there is one, reads from it
+                await client.call(wire.ECHO_REQ, payload=b"")
             server.drain()
+            await client.call(wire.ECHO_REQ, payload=b"")
             before = turns
             await asyncio.sleep(0.1)
             assert turns - before < 20
@@ -240,7 +244,7 @@ def test_who_has_left_is_not_read_from_again_while_others_leave() -> None:
 
     async def scene() -> None:
         nonlocal events
-        server = Server(dataclasses.replace(LOCAL, backlog=peers, turn_time=1e-6))
+        server = Server(dataclasses.replace(LOCAL, io_threads=1, backlog=peers, turn_time=1e-6))
         await server.start()
         sockets = [socket.create_connection((HOST, port_of(server))) for _ in range(peers)]
         while len(server.sessions) < peers:
