@@ -162,6 +162,7 @@ cdef class IoThread(Station):
         cdef double end
         lock_take()
         self.service.round = &self.round
+        self.begin()                               # time goes by it from the first sleep on
         while not self.ending:
             count = self.sleep(events)
             self.begin()
