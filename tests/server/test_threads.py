@@ -34,6 +34,7 @@ async def work(server: Server, name: bytes, draw: random.Random) -> None:
             worker.say(wire.WORK_COMPLETE, handle, payload=given[::-1])
             if not background:
                 assert (await client.hear()).body == handle + b"\0" + payload[::-1]
+        await worker.call(wire.ECHO_REQ, payload=b"")  # the last one is done
         client.writer.write(b"status\n")
         assert await client.reader.readuntil(b".\n") == b"f\t0\t0\t1\n.\n"
 
