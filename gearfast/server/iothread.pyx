@@ -76,7 +76,7 @@ cdef class IoThread(Station):
         try:
             return not self.ending and member.may_be_lent() and member.lend(self)
         finally:
-            lock_leave()
+            self.turn.leave()
 
     def lend_session(self, Session session not None):
         return isinstance(session.outlet, SocketTransport) and self.lend(session.outlet)

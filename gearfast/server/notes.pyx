@@ -46,9 +46,12 @@ cdef class Notes:
     def listen(self, callback=None, kinds=()):
         if callback is not None:
             self.listeners.append((callback, sum([1 << kind for kind in set(kinds)])))
-        self.broker.events.wanted = LOGGED if self.jobs else 0
+        cdef unsigned int all_wanted = LOGGED if self.jobs else 0
         for _, wanted in self.listeners:
-            self.broker.events.wanted |= wanted
+            all_wanted |= wanted
+        lock_enter()
+        self.broker.events.wanted = all_wanted
+        lock_leave()
 
     cdef bint write_down(self, int level, const Slice* part, int count) noexcept nogil:
         cdef Line line = Line(level, False, 0)
@@ -100,21 +103,19 @@ cdef class Notes:
         cdef list said, none_yet = []
         cdef char* written
         cdef size_t size
+        cdef bint has_events
         lock_enter()
         written, size, said = self.written, self.size, self.said
         self.written, self.said = NULL, none_yet
         self.size = self.room = self.lines = 0
+        has_events = self.broker.events.size > 0
         lock_leave()
         try:
             self.log_lines(written, written + size, said)
         finally:
             free(written)
-        if self.broker.events.size > 0:
-            lock_enter()
-            try:
-                events, missed = self.broker.events.take()
-            finally:
-                lock_leave()
+        if has_events:
+            events, missed = self.broker.events.take()
             if self.jobs:
                 self.log_endings(events, sum([missed[kind] for kind in WHY]))
             for callback, wanted in self.listeners:

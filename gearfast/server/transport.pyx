@@ -223,6 +223,7 @@ cdef class Transport(Member):
         if session.held is not None:
             session.held.forget()
         session.outlet = Outlet()                 # no circle: its memory is back now, not at the collector's next visit
+        ring_leave(&self.place)                   # it may be another thread's to look at, which must not meet what is left of us
         if self.door is not None:
             door, self.door = self.door, None
             door.left(self)
@@ -255,7 +256,8 @@ cdef class Watch:
         self.transport.turn.leave()
 
     def __dealloc__(self):
-        if self.transport is not None and self.transport.reading and self.number == self.transport.watches:
+        # the number first: while it is the last one no other thread reads from it
+        if self.transport is not None and self.number == self.transport.watches and self.transport.reading:
             lock_enter()
             self.transport.reading = False
             self.transport.unwatched = True
@@ -460,13 +462,13 @@ cdef class SocketTransport(Transport):
         if self.blocked:
             self.unblock()
         self.reading = self.session.wants_input()
-        if not station.adopt(self):
-            self.blocked = self.reading = False
-            self.ready()                          # whose end reads on
-            return False
         Py_INCREF(self)
         self.reads.count = 0                      # counted anew when it is back
         self.lent = True
+        if not station.adopt(self):
+            self.blocked = self.reading = False
+            self.ready()                          # whose end reads on, and settles the loan
+            return False
         self.station = <void*>station
         return True
 
@@ -505,7 +507,8 @@ cdef class SocketTransport(Transport):
 
     cdef bint needs_owner(self) noexcept nogil:
         return self.open and (self.session.aborted or self.session.closing or self.session.failure != NO_FAILURE
-                              or self.session.has_more_to_do() or self.eof or self.unread or self.unwatched)
+                              or self.session.has_more_to_do() or self.eof or self.unread or self.unwatched
+                              or (self.lent and self.station == NULL))       # given back, and nobody reads from it yet
 
     cdef void join_owner(self) noexcept nogil:
         if self.sending or not ring_empty(&self.place):      # whoever sends, or will, sees to it

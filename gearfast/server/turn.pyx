@@ -161,18 +161,20 @@ cdef class Turn:
     cdef void tell(self) noexcept:
         """What the store and the log have to hear; and what was taken of the memory."""
         cdef Pause pause
+        cdef bint stores, dates
         if not self.has_news():
             return
+        stores = self.service.has_news()          # looked at as long as nobody else changes it
+        dates = not ring_empty(&self.service.broker.schedules.undated) and self.service.date is not None
         pause = self.service.pause()
         try:
             self.memory.watch()
-            if self.service.has_news():
+            if stores:
                 self.service.write()
             self.lookout.tell()
-            if not ring_empty(&self.service.broker.schedules.undated) and self.service.date is not None:
+            if dates:
                 self.service.date()
-            if self.service.notes.has_news():
-                self.service.notes.tell()
+            self.service.notes.tell()
         except Exception as error:
             self.trouble(error)
         self.service.resume(pause)
@@ -281,7 +283,9 @@ cdef class Turn:
         ring_append_all(line, &these)
 
     def when_idle(self, idle):
+        lock_enter()
         self.idle = idle
+        lock_leave()
         self.schedule()
 
     def answer_fenced(self):
