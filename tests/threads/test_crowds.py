@@ -1,0 +1,132 @@
+"""Crowds at a server with four threads, whose connections change their threads all the time."""
+
+from __future__ import annotations
+
+import os
+import random
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.crowd import Client, Crowd, Vandal, Worker
+from tests.support.peers import Server, start_gearfast
+from tests.support.processes import log_of
+from tests.whole.test_tls import issue
+
+TIMES = int(os.environ.get("GEARFAST_CROWDS", "1"))
+"""As much as usual: a look for races by hand takes more."""
+THREADS = ("--io-threads=4", "--io-shuffle=0.002")
+
+
+def check_log(server: Server) -> None:
+    """Nothing happened that should not."""
+    log = log_of(server)
+    assert "should not happen" not in log, log
+    assert "Traceback" not in log, log
+
+
+def play(fill: Callable[[Crowd], None], *options: str) -> None:
+    """Have a crowd at a server, and see to it that the server is well afterwards."""
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    with start_gearfast(*THREADS, *options) as server:
+        crowd = Crowd(server.host, server.port, seed, TIMES)
+        fill(crowd)
+        crowd.play()
+        with server.connect() as connection:
+            assert connection.sync() == b""
+        assert server.alive()
+        check_log(server)
+        assert server.stop() == 0, log_of(server)
+
+
+def test_clients_and_workers() -> None:
+    def fill(crowd: Crowd) -> None:
+        crowd.add(Worker, 6)
+        crowd.add(Client, 12, 60)
+
+    play(fill)
+
+
+def test_large_payloads() -> None:
+    def fill(crowd: Crowd) -> None:
+        crowd.add(Worker, 4)
+        crowd.add(Client, 8, 20, large=200_000)
+
+    play(fill)
+
+
+def test_what_wants_python() -> None:
+    def fill(crowd: Crowd) -> None:
+        crowd.add(Worker, 4)
+        crowd.add(Client, 10, 50, texts=True, dates=True)
+
+    play(fill)
+
+
+def test_peers_that_leave() -> None:
+    def fill(crowd: Crowd) -> None:
+        crowd.add(Worker, 6, deaths=10)
+        crowd.add(Vandal, 6, 40)
+        crowd.add(Client, 8, 40, texts=True, half=True)
+
+    play(fill)
+
+
+def test_peers_that_stall() -> None:
+    """They read nothing until the others have had many answers, and more waits for them than the system takes."""
+
+    def fill(crowd: Crowd) -> None:
+        crowd.add(Worker, 4)
+        crowd.add(Client, 4, 60, large=200_000, stalls=True)
+        crowd.add(Client, 6, 30)
+
+    play(fill)
+
+
+@pytest.mark.parametrize("dates", [False, True])
+def test_with_a_store(tmp_path: Path, dates: bool) -> None:
+    def fill(crowd: Crowd) -> None:
+        crowd.add(Worker, 6, deaths=5)
+        crowd.add(Client, 8, 40, dates=dates, large=3000)
+        crowd.add(Vandal, 4, 20)
+
+    play(fill, f"--store=sqlite:{tmp_path}/jobs")
+
+
+def test_with_tls(tmp_path: Path) -> None:
+    """Those on the port are encrypted, and served by the loop's thread only; those of the socket are not."""
+    authority = issue(tmp_path, "authority")
+    files = issue(tmp_path, "server", authority)
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    context.check_hostname = False
+
+    def fill(crowd: Crowd) -> None:
+        crowd.add(Worker, 3, tls=context)
+        crowd.add(Client, 4, 30, tls=context, large=20_000)
+
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    where = ("--ssl", f"--ssl-certificate={files.certificate}", f"--ssl-key={files.key}", f"--listen=unix:{tmp_path}/s")
+    with start_gearfast(*THREADS, *where, ready=False) as server:
+        from tests.support.processes import greeting_of
+
+        greeting_of(server)
+        crowd = Crowd(server.host, server.port, seed, TIMES)
+        fill(crowd)
+        crowd.path = str(tmp_path / "s")
+        crowd.add(Worker, 3)
+        crowd.add(Client, 6, 40)
+        crowd.play()
+        check_log(server)
+        assert server.stop() == 0
+
+
+def test_little_memory() -> None:
+    def fill(crowd: Crowd) -> None:
+        crowd.add(Worker, 4)
+        crowd.add(Client, 8, 40)
+
+    play(fill, "--max-memory=4096M")
