@@ -7,6 +7,7 @@ what was asked for, and the answers have to be right in whichever order threads 
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 import re
 import selectors
@@ -41,10 +42,26 @@ class Member:
         self.random = random.Random(f"{crowd.seed} {name}")
         self.deaf = False
         self.done = False
+        self.sock: socket.socket | None = None
         self.connect()
 
     def connect(self) -> None:
-        """Begin."""
+        """Begin; a server that ends may not be there any more."""
+        try:
+            sock = self.connected()
+        except OSError:
+            if not self.crowd.ends:
+                raise
+            self.done = True
+            return
+        sock.setblocking(False)
+        self.sock = sock
+        self.heard, self.unsent = bytearray(), bytearray()
+        self.begin()
+        self.listen()
+
+    def connected(self) -> socket.socket:
+        """A new connection."""
         if self.crowd.path:
             sock = socket.socket(socket.AF_UNIX)
             sock.connect(self.crowd.path)
@@ -53,11 +70,7 @@ class Member:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.tls is not None:
             sock = self.tls.wrap_socket(sock, server_hostname="localhost")
-        sock.setblocking(False)
-        self.sock: socket.socket | None = sock
-        self.heard, self.unsent = bytearray(), bytearray()
-        self.begin()
-        self.listen()
+        return sock
 
     def leave(self, how: str = "close") -> None:
         """End it, one way or the other."""
@@ -74,6 +87,10 @@ class Member:
         self.done = True
         if self.sock is not None:
             self.leave(self.random.choice(("close", "reset")))
+
+    def cut_off(self) -> None:
+        """The server has ended it, and may."""
+        self.finish()
 
     def say(self, type_: int, *args: bytes | str, payload: bytes | str | None = None) -> None:
         """Send a request."""
@@ -103,6 +120,9 @@ class Member:
         try:
             while self.sock is not None and not self.deaf:
                 data = self.sock.recv(1 << 16)
+                if not data and (self.crowd.ends or self.crowd.cuts):
+                    self.cut_off()
+                    break
                 if not data:
                     self.lost()
                     break
@@ -172,6 +192,12 @@ class Crowd:
         self.background: set[bytes] = set()
         """Payloads of background jobs that somebody still has to do."""
         self.answered = 0
+        self.ends = False
+        """The server does."""
+        self.cuts = False
+        """It may refuse jobs, and cut off whomever it likes."""
+        self.end_after: float = math.inf
+        self.end_server: Callable[[], None] = lambda: None
         self.random = random.Random(seed)
 
     def add(self, make: Callable[..., Member], count: int, *given: object, **named: object) -> None:
@@ -189,19 +215,36 @@ class Crowd:
                     member.leave()
             self.selector.close()
 
+    def leave_when(self, answered: int, act: Callable[[], None]) -> None:
+        """When so many jobs have been answered this is done, by which the server ends."""
+        self.end_after, self.end_server = answered, act
+
+    def serve(self, member: Member, events: int) -> None:
+        """Something has happened at its socket."""
+        try:
+            if events & selectors.EVENT_READ:
+                member.hear()
+            member.flush()
+        except ConnectionError:
+            if not self.ends and not self.cuts:
+                raise
+            member.cut_off()
+
     def play_on(self) -> None:
         """The same; some may be left."""
         end = time.monotonic() + MOST_SECONDS
         for member in self.members:
-            member.flush()
-        while self.background or any(not member.done for member in self.members if not isinstance(member, Worker)):
+            self.serve(member, 0)
+        while (self.background and not self.ends) or any(
+            not member.done for member in self.members if self.ends or not isinstance(member, Worker)
+        ):
+            if self.answered >= self.end_after and not self.ends:
+                self.ends = True
+                self.end_server()
             if time.monotonic() > end:
                 raise Wrong(f"seed {self.seed}: it hangs: {self.left()}")
             for key, events in self.selector.select(1.0):
-                member: Member = key.data
-                if events & selectors.EVENT_READ:
-                    member.hear()
-                member.flush()
+                self.serve(key.data, events)
             for member in self.members:
                 member_wakes(member)
 
@@ -302,6 +345,12 @@ class Client(Member):
             with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_WR)
 
+    def cut_off(self) -> None:
+        for kind, what in self.expected:
+            if kind == "job" and isinstance(what, Job):
+                self.crowd.background.discard(what.payload)
+        super().cut_off()
+
     def lost(self) -> None:
         self.check(self.said_last and not self.expected, "it was ended by the server")
         self.finish()
@@ -387,6 +436,10 @@ class Client(Member):
                     self.jobs.setdefault(packet.body, []).append(what)
             elif packet.type == wire.ECHO_RES:
                 self.check((kind, what) == ("echo", packet.body), "another echo", packet, kind, what)
+            elif packet.type == wire.ERROR and kind == "job" and self.crowd.cuts:
+                self.check(packet.body.startswith(b"QUEUE_ERROR"), packet)
+                assert isinstance(what, Job)
+                self.crowd.background.discard(what.payload)
             elif packet.type == wire.ERROR:
                 self.check(kind == "error" and packet.body.startswith(b"INVALID_PARAMETER"), packet, kind, what)
             else:
@@ -423,6 +476,13 @@ class Worker(Member):
         else:
             self.check(packet.type == wire.JOB_ASSIGN_UNIQ, "not asked for", packet)
             self.work(*packet.args(3))
+
+    def cut_off(self) -> None:
+        self.leave()
+        if self.crowd.ends:
+            self.done = True
+        else:
+            self.connect()
 
     def work(self, handle: bytes, function: bytes, unique: bytes, payload: bytes) -> None:
         """Do it, or not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -125,8 +126,28 @@ def test_with_tls(tmp_path: Path) -> None:
 
 
 def test_little_memory() -> None:
-    def fill(crowd: Crowd) -> None:
-        crowd.add(Worker, 4)
-        crowd.add(Client, 8, 40)
+    """Jobs are refused, and those who do not read are cut off: whom that meets, and when, is not said here."""
 
-    play(fill, "--max-memory=4096M")
+    def fill(crowd: Crowd) -> None:
+        crowd.cuts = True
+        crowd.add(Worker, 4)
+        crowd.add(Client, 6, 40, large=200_000, stalls=True)
+        crowd.add(Client, 6, 40)
+
+    play(fill, "--max-memory=72M")
+
+
+@pytest.mark.parametrize("way", ["stop", "drain"])
+def test_the_end_in_the_midst_of_it(tmp_path: Path, way: str) -> None:
+    """Nobody is told anything wrong until the server is gone, and it goes in order; a drain waits for what is begun."""
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    with start_gearfast(*THREADS, f"--store=sqlite:{tmp_path}/jobs", "--verbose=NOTICE") as server:
+        crowd = Crowd(server.host, server.port, seed, TIMES)
+        crowd.add(Worker, 4)
+        crowd.add(Client, 8, 200, large=2000, dates=True, texts=True)
+        crowd.add(Vandal, 3, 100)
+        crowd.leave_when(100, lambda: os.kill(server.pid, signal.SIGTERM if way == "stop" else signal.SIGUSR1))
+        crowd.play()
+        assert server.process.wait(30) == 0, log_of(server)
+        check_log(server)
