@@ -148,13 +148,13 @@ class Server:
                 await plugin.start(self)
                 self.started.append(plugin)
             self.listeners = self.handed or open_listeners(self.config)
+            self.threads = Threads(self.turn, self.config, self.loop)
+            self.threads.start()
         except BaseException:
             self.listeners = self.listeners or self.handed
             await self.close()
             raise
         self.addresses = [name_of(listener) for listener in self.listeners]
-        self.threads = Threads(self.turn, self.config, self.loop)
-        self.threads.start()
         for listener in self.listeners:
             self.accept_from(listener)
 
@@ -278,10 +278,12 @@ class Server:
             self.draining.end()
         if self.writing is not None:
             await self.writing.flush(partial(is_waited_for, self.service))
+        if self.threads is not None:  # before the store takes nothing any more: nobody else may go on saying that it does
+            self.threads.stop()
+            self.turn.over()  # what they had yet to send
+        if self.writing is not None:
             self.broker.closing = True
             self.writing.hold()
-        if self.threads is not None:
-            self.threads.stop()
         for session in list(self.service.sessions.values()):
             session.abort()
         if self.running:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support import wire
 from tests.support.crowd import Client, Crowd, Vandal, Worker
-from tests.support.peers import Server, start_gearfast
+from tests.support.peers import Server, start_gearfast, until
 from tests.support.processes import log_of
 from tests.whole.test_tls import issue
 
@@ -151,3 +154,39 @@ def test_the_end_in_the_midst_of_it(tmp_path: Path, way: str) -> None:
         crowd.play()
         assert server.process.wait(30) == 0, log_of(server)
         check_log(server)
+
+
+def test_what_is_acknowledged_at_the_end_is_kept(tmp_path: Path) -> None:
+    """Jobs come without end while the server stops: whatever was acknowledged by then the next one has."""
+    store = f"--store=sqlite:{tmp_path}/jobs"
+    acknowledged: set[bytes] = set()
+    begun = threading.Barrier(7)
+
+    def submit(server: Server, name: int) -> None:
+        with server.connect() as client:
+            uniques = [b"%d-%d" % (name, number) for number in range(20_000)]
+            begun.wait(30)
+            told = 0
+            with contextlib.suppress(wire.ClosedError, OSError):
+                for at in range(0, len(uniques), 100):
+                    client.sock.sendall(
+                        b"".join(wire.request(wire.SUBMIT_JOB_BG, "f", one, payload="x") for one in uniques[at : at + 100])
+                    )
+                    for _ in range(100):
+                        assert client.recv_packet().name == "JOB_CREATED"
+                        told += 1
+            acknowledged.update(uniques[:told])
+
+    with start_gearfast(*THREADS, store) as server:
+        clients = [threading.Thread(target=submit, args=(server, name)) for name in range(6)]
+        for client in clients:
+            client.start()
+        begun.wait(30)
+        with server.connect() as admin:
+            until(lambda: any(line.startswith("f\t") for line in admin.table("status")), "there are jobs")
+        assert server.stop() == 0, log_of(server)
+        for client in clients:
+            client.join()
+    with start_gearfast(store) as server, server.connect() as admin:
+        kept = {line.encode() for line in admin.table("show unique jobs")}
+    assert not acknowledged - kept
