@@ -8,7 +8,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from gearfast.ground.ring cimport Ring
 from gearfast.server.session cimport Service
 from gearfast.server.station cimport Station
-from gearfast.server.transport cimport SocketTransport
+from gearfast.server.plain cimport SocketTransport
 from gearfast.server.turn cimport Turn
 
 cdef extern from *:

@@ -3,9 +3,9 @@
 from typing_extensions import disjoint_base
 
 from gearfast.config import Config
+from gearfast.server.plain import SocketTransport
 from gearfast.server.session import Session
 from gearfast.server.station import Station
-from gearfast.server.transport import SocketTransport
 from gearfast.server.turn import Turn
 
 def lock_used() -> tuple[int, int, float]:

@@ -11,7 +11,7 @@ from gearfast.server.bell cimport bell_heard, bell_open, bell_ring
 from gearfast.server.outlet cimport Outlet
 from gearfast.server.round cimport Pause, round_open, round_share, round_waits
 from gearfast.server.session cimport BROKEN, NO_FAILURE, Session
-from gearfast.server.transport cimport ALL, GONE, PART, Sent
+from gearfast.server.plain cimport ALL, GONE, PART, Sent
 
 from gearfast import config
 

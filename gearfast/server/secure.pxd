@@ -3,7 +3,7 @@
 # The loop's own TLS would send nothing to a peer that has stopped sending, keep what a lost peer had not taken, and decrypt
 # and encrypt as much as there is, however long that takes.
 
-from gearfast.server.transport cimport SocketTransport
+from gearfast.server.plain cimport SocketTransport
 
 cdef class TlsTransport(SocketTransport):
     cdef object tls               # an ssl.SSLObject between two buffers

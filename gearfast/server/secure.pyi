@@ -5,7 +5,7 @@ import ssl
 
 from typing_extensions import disjoint_base
 
-from gearfast.server.transport import SocketTransport
+from gearfast.server.plain import SocketTransport
 from gearfast.server.turn import Turn
 
 @disjoint_base

@@ -22,6 +22,7 @@ from gearfast.server.door import Door, origin_of, turn_away
 from gearfast.server.drain import Drain
 from gearfast.server.fenced import is_waited_for, refuse_jobs
 from gearfast.server.listener import close_listener, handed_over, host_of, is_tcp, name_of, open_listeners
+from gearfast.server.plain import SocketTransport
 from gearfast.server.plugin import Event, Plugin, plugins_of
 from gearfast.server.policies import Policies
 from gearfast.server.refusals import Refusals
@@ -30,7 +31,7 @@ from gearfast.server.secure import TlsTransport
 from gearfast.server.session import Service, Session
 from gearfast.server.threads import Load, Threads
 from gearfast.server.tls import server_context
-from gearfast.server.transport import SocketTransport, Transport
+from gearfast.server.transport import Transport
 from gearfast.server.turn import Turn
 from gearfast.server.visitor import make_visitor
 from gearfast.store.checked import store_of

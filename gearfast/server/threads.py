@@ -16,7 +16,7 @@ from typing import NamedTuple
 from gearfast.config import IO_BUSY, IO_IDLE, IO_LOOK, IO_SAMPLE, Config
 from gearfast.ground.clock import monotonic
 from gearfast.server.iothread import IoThread
-from gearfast.server.transport import SocketTransport
+from gearfast.server.plain import SocketTransport
 from gearfast.server.turn import Turn
 
 log = logging.getLogger("gearfast")

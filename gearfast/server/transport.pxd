@@ -1,14 +1,7 @@
-# TRANSPORT   how bytes come in and go out: plain sockets, TCP and Unix. What TLS adds stands in secure.pxd.
+# TRANSPORT   how bytes come in and go out, whatever they come through: sockets stand in plain.pxd, TLS in secure.pxd.
 
-from gearfast.ground.slice cimport Slice
 from gearfast.server.session cimport Session
-from gearfast.server.station cimport Station
 from gearfast.server.turn cimport Member
-
-cdef enum Sent:
-    ALL = 0                       # that was to be sent
-    PART = 1                      # the peer takes no more at the moment
-    GONE = 2                      # it is not there any more
 
 cdef class Transport(Member):
     cdef readonly Session session
@@ -43,29 +36,3 @@ cdef class Transport(Member):
     cdef void wait_for_rest(self) noexcept nogil  # of a packet, if there is one
     cdef void linger_close(self)                  # all was sent; the peer may be sending still
     cdef void fail(self, object error) noexcept   # log why, and abort
-
-cdef class Watch:
-    cdef SocketTransport transport
-    cdef unsigned int number      # what that was then
-
-cdef class SocketTransport(Transport):
-    cdef int fd
-    cdef int seat                 # at its station
-    cdef unsigned int watches     # how often it was said what the loop is to watch
-    cdef bint lingering
-
-    cdef int readable(self) except -1
-    cdef int taken_in(self) except -1
-    cdef int take_out(self) except -1             # what waits
-    cdef void block(self)                         # until the peer takes more
-    cdef void unblock(self)
-    # Calls of the system, the lock let go meanwhile if there are other threads.
-    cdef ssize_t receive(self, char* at, size_t room) noexcept nogil
-    cdef Sent send_now(self) noexcept nogil
-
-    # --- other threads: see Station ---
-    cdef bint may_be_lent(self) noexcept nogil
-    cdef bint lend(self, Station station) except -1
-    cdef void send_for_owner(self) noexcept nogil # by a thread that does not read from it
-    cdef bint needs_owner(self) noexcept nogil    # it has something to do that only the thread can do which reads from it
-    cdef void join_owner(self) noexcept nogil

@@ -4,7 +4,7 @@ from libc.stdint cimport uint64_t
 
 from gearfast.server.session cimport Session
 from gearfast.ground.slice cimport Slice
-from gearfast.server.transport cimport SocketTransport
+from gearfast.server.plain cimport SocketTransport
 from gearfast.server.turn cimport Turn
 
 from tests.fuzz.account cimport Account

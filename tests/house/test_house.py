@@ -78,7 +78,7 @@ FUNCTION = re.compile(
 )
 DOORS = {
     *("belongs_here", "enter", "rest", "broker_rests", "rest_soon", "forget", "adopt_handles", "drop"),  # broker, life
-    *("wait", "lock_enter", "lock_enter_walk", "lock_leave_walk", "lock_resume"),  # the lock, and who takes it
+    *("wait", "lock_enter", "lock_enter_walk", "lock_leave_walk"),  # the lock, and who takes it
     *("function_rows", "job_rows", "function_row", "job_row"),  # what an administrator sees
     *("delayed_rows", "delayed_row", "job_figures", "holder_of", "dead_row", "figure_rows", "figure_row"),
     *("schedule_row", "zone_of"),
@@ -92,17 +92,16 @@ DOORS = {
         "packet_tuple",
         "error",
     ),  # for Python
-    *("lock_enter", "lock_resume"),  # which let the interpreter go while they wait
     "release_collector",
 }
 
 
 DOORS_OF_TALK = {
-    *("take", "go_on", "disconnect", "has_more_to_do", "writer", "need", "tell_store"),  # for transports and turns
-    *("fail", "fail_with"),  # why a session ends
+    *("take", "go_on", "disconnect", "writer", "need"),  # for transports and turns
+    *("fail", "fail_if_it_must"),  # why a session ends
     *("handle_line", "answer_line", "next_slice"),  # a line of text
-    *("submit_sched", "submit_as_cron", "date", "as_text"),  # dates
-    *("refuse_mistake", "answer_anew"),  # the words of an ERROR
+    *("submit_with_cron", "submit_as_cron", "date", "as_text"),  # dates
+    *("refuse_mistake", "answer_anew", "write_anew"),  # the words of an ERROR
     *("on", "submits", "reports"),  # the table
 }
 

@@ -289,8 +289,8 @@ def test_what_an_administrator_sees_decides_nothing() -> None:
     stage.second(0.9, 0.3)
     stage.clock.pass_time(IO_LOOK / 2, 0.1)
     loop, other = stage.threads.loads()
-    assert loop == ("loop", 98, pytest.approx(0.95), pytest.approx(0.9), 7)
-    assert other == ("gearfast-io-1", 2, pytest.approx(0.3), pytest.approx(0.3), 3)
+    assert list(loop) == ["loop", 98, pytest.approx(0.95), pytest.approx(0.9), 7]
+    assert list(other) == ["gearfast-io-1", 2, pytest.approx(0.3), pytest.approx(0.3), 3]
     stage.clock.pass_time(IO_LOOK, 0.1)
     assert stage.threads.loads()[0].load == pytest.approx(0.1), "nobody has looked for long"
 

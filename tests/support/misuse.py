@@ -30,10 +30,10 @@ from gearfast.broker.rulings import Rulings
 from gearfast.broker.timetable import Timetable
 from gearfast.server.iothread import IoThread
 from gearfast.server.outlet import Outlet
+from gearfast.server.plain import SocketTransport, Watch
 from gearfast.server.request import answer_requests
 from gearfast.server.secure import TlsTransport
 from gearfast.server.session import Service, Session
-from gearfast.server.transport import SocketTransport, Watch
 from gearfast.server.turn import Turn
 from gearfast.store.backlog import Backlog
 from gearfast.store.batches import Batches
@@ -197,6 +197,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "Timetable": timetable,
     "ConfigError": lambda: gearfast.ConfigError("text"),
     "IoThread": io_thread,
+    "Lookout": lambda: turn().lookout,
     "Memory": lambda: turn().memory,
     "Notes": lambda: service().notes,
     "ProtocolError": lambda: gearfast.ProtocolError("text"),
@@ -220,6 +221,7 @@ GIVEN: dict[str, Callable[[], list[Any]]] = {
     "Notes": lambda: [quiet_log(), Broker()],
     "Service": lambda: [Broker(), Config(), quiet_log()],
     "Session": lambda: [service(), Outlet(), 3, b"unix"],
+    "Lookout": lambda: [service()],
     "Memory": lambda: [service(), Config(max_memory=1 << 40)],
     "SocketTransport": lambda: [turn(), Loop(), socket_of(PEERS), b"unix", 1.0],
     "TlsTransport": lambda: [
