@@ -279,7 +279,7 @@ class Server:
             self.draining.end()
         if self.writing is not None:
             await self.writing.flush(partial(is_waited_for, self.service))
-        if self.threads is not None:  # before the store takes nothing any more: nobody else may go on saying that it does
+        if self.threads is not None:  # before the store: what they say yes to is kept
             self.threads.stop()
             self.turn.over()  # what they had yet to send
         if self.writing is not None:

@@ -1,7 +1,7 @@
 """A crowd of clients and workers of one process, each of which checks all that it is told.
 
-One thread plays all of them, without blocking. What each does is drawn from a seed; when it happens is not, so a seed tells
-what was asked for, and the answers have to be right in whichever order threads come to them.
+One thread plays all of them, without blocking. What each does is drawn from a seed; when it happens is not. A seed
+tells what was asked for, and the answers have to be right in whichever order threads come to them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantW
 ENDINGS = (wire.WORK_COMPLETE, wire.WORK_FAIL)
 
 
-class Wrong(AssertionError):
+class WrongError(AssertionError):
     """The server has said something that it must not say."""
 
 
@@ -157,7 +157,7 @@ class Member:
     def check(self, right: bool, *what: object) -> None:
         """Complain unless this is right."""
         if not right:
-            raise Wrong(f"{self.name}, seed {self.crowd.seed}: {what}")
+            raise WrongError(f"{self.name}, seed {self.crowd.seed}: {what}")
 
     def left(self) -> str:
         """What it has still to do."""
@@ -242,7 +242,7 @@ class Crowd:
                 self.ends = True
                 self.end_server()
             if time.monotonic() > end:
-                raise Wrong(f"seed {self.seed}: it hangs: {self.left()}")
+                raise WrongError(f"seed {self.seed}: it hangs: {self.left()}")
             for key, events in self.selector.select(1.0):
                 self.serve(key.data, events)
             for member in self.members:
@@ -252,7 +252,11 @@ class Crowd:
         """What is still to be done."""
         return ", ".join(
             [f"{len(self.background)} background jobs"]
-            + [f"{member.name} {member.left()}" for member in self.members if not (member.done or isinstance(member, Worker))]
+            + [
+                f"{member.name} {member.left()}"
+                for member in self.members
+                if not (member.done or isinstance(member, Worker))
+            ]
         )
 
 
@@ -317,7 +321,9 @@ class Client(Member):
 
     def left(self) -> str:
         waiting = sum(map(len, self.jobs.values()))
-        return f"{self.asks - self.asked} to ask, {len(self.expected)} expected {list(self.expected)[:2]}, {waiting} jobs"
+        return (
+            f"{self.asks - self.asked} to ask, {len(self.expected)} expected {list(self.expected)[:2]}, {waiting} jobs"
+        )
 
     def go_on(self) -> None:
         """Ask for more, if not too much is open."""
@@ -420,7 +426,9 @@ class Client(Member):
                 self.check(body == b"1\x002" and job.data > 0, "other figures", packet)
             else:
                 self.check(packet.type == wire.WORK_COMPLETE, "failed", packet)
-                self.check(body == result_of(job.payload), "other result", packet.type, handle, len(body), len(job.payload))
+                self.check(
+                    body == result_of(job.payload), "other result", packet.type, handle, len(body), len(job.payload)
+                )
                 jobs.pop()
                 if not jobs:
                     del self.jobs[handle]
@@ -447,7 +455,9 @@ class Client(Member):
         self.go_on()
 
     def line(self, line: bytes) -> None:
-        self.check(bool(self.expected) and self.expected[0][0] == "text", "not asked for", line, *list(self.expected)[:1])
+        self.check(
+            bool(self.expected) and self.expected[0][0] == "text", "not asked for", line, *list(self.expected)[:1]
+        )
         if line == b".\n":
             self.expected.popleft()
             self.go_on()
@@ -456,9 +466,7 @@ class Client(Member):
 class Worker(Member):
     """It does what there is to do, and may leave with a job in its hands so many times."""
 
-    def __init__(
-        self, crowd: Crowd, name: str, *, deaths: int = 0, tls: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, crowd: Crowd, name: str, *, deaths: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.deaths = deaths * crowd.times
         super().__init__(crowd, name, tls)
 
@@ -526,8 +534,16 @@ class Vandal(Member):
         self.deaf = self.random.random() < 0.5
 
     def flush(self) -> None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        try:
             super().flush()
+        except (BrokenPipeError, ConnectionResetError):  # it was ended before it had said all
+            self.again()
+        else:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Leave when all is said, or in the midst of it."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             if self.sock is not None and (not self.unsent or self.ways == 2):
                 if self.random.random() < 0.3:
                     with contextlib.suppress(OSError):
@@ -540,8 +556,10 @@ class Vandal(Member):
             self.again()
 
     def hear(self) -> None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        try:
             super().hear()
+        except (BrokenPipeError, ConnectionResetError):
+            self.again()
 
     def left(self) -> str:
         return f"{self.times} times, way {self.ways}, {'deaf' if self.deaf else ''}, {len(self.unsent)} unsent"

@@ -170,7 +170,9 @@ def test_what_is_acknowledged_at_the_end_is_kept(tmp_path: Path) -> None:
             with contextlib.suppress(wire.ClosedError, OSError):
                 for at in range(0, len(uniques), 100):
                     client.sock.sendall(
-                        b"".join(wire.request(wire.SUBMIT_JOB_BG, "f", one, payload="x") for one in uniques[at : at + 100])
+                        b"".join(
+                            wire.request(wire.SUBMIT_JOB_BG, "f", one, payload="x") for one in uniques[at : at + 100]
+                        )
                     )
                     for _ in range(100):
                         assert client.recv_packet().name == "JOB_CREATED"
