@@ -52,8 +52,10 @@ cdef class IoThread(Station):
             raise OSError(errno, "an I/O thread cannot be made")
 
     def __dealloc__(self):
-        free(self.buffer)
         free(self.seats)
+        if self.buffer == NULL:                    # it was not made: it has no descriptors
+            return
+        free(self.buffer)
         if self.epoll >= 0:
             close(self.epoll)
         if self.bell >= 0:

@@ -84,8 +84,8 @@ cdef class Turn:
         if self.unfinished.next != NULL:          # else it was not made; members that are still there are among themselves
             ring_leave(&self.unfinished)
             ring_leave(&self.leaving)
-        if self.bell >= 0:
-            close(self.bell)
+            if self.bell >= 0:
+                close(self.bell)
 
     # --- who has something to send ---
 

@@ -345,6 +345,7 @@ def derive(kind: type, make: Callable[[], Any]) -> None:
 def misuse(kind: type) -> None:
     """Everything."""
     make = MADE.get(kind.__name__, kind)
+    before = os.fstat(0)
     make_wrongly(kind)
     gc.collect()
     use_wrongly(make)
@@ -352,6 +353,7 @@ def misuse(kind: type) -> None:
     use_elsewhere(make)
     derive(kind, make)
     gc.collect()
+    assert os.path.samestat(os.fstat(0), before), "what was not made has closed somebody's descriptor"
 
 
 def misused(kind: type) -> int:
