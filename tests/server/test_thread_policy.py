@@ -400,3 +400,27 @@ def test_without_such_threads_one_serves_everybody(none_to_be_had: list[int], ca
     assert [record.getMessage() for record in caplog.records] == [
         "There are 1 of 3 threads, and they serve all connections: [Errno 38] Function not implemented"
     ]
+
+
+def test_auto_begins_threads_and_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop's thread that is always saturated, then one that never is."""
+    for name, figure in (("IO_BUSY", -1.0), ("IO_IDLE", -1.0), ("IO_LOOK", 0.02), ("IO_SAMPLE", 0.02)):
+        monkeypatch.setattr(room, name, figure)
+
+    async def scene() -> None:
+        auto = dataclasses.replace(LOCAL, io_threads="auto", threads=2)
+        async with Server(auto, [Admin()]) as server, Talk(server) as a, Talk(server) as b:
+            for _ in range(2):
+                while not others():
+                    await talk_often(a, b)
+                assert others() == ["gearfast-io-1"]
+                assert spread(server) == [1, 1]
+                monkeypatch.setattr(room, "IO_BUSY", 1000.0)
+                monkeypatch.setattr(room, "IO_IDLE", 1000.0)
+                while others():
+                    await talk_often(a, b)
+                assert spread(server) == [2]
+                monkeypatch.setattr(room, "IO_BUSY", -1.0)
+                monkeypatch.setattr(room, "IO_IDLE", -1.0)
+
+    play(scene())
