@@ -5,6 +5,7 @@ decided here is decided seldom: at most once a second, and once for a connection
 """
 
 import asyncio
+import atexit
 import logging
 import random
 import signal
@@ -79,6 +80,7 @@ class Worker:
         self.name = name
         self.thread = threading.Thread(target=self.run, name=name, daemon=True)
         self.thread.start()
+        atexit.register(self.end)  # it must not run on in a program that ends without having stopped the server
         assert self.thread.ident is not None
         self.meter = Meter(cpu_time_of(self.thread.ident))
 
@@ -87,10 +89,15 @@ class Worker:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         self.station.run()
 
-    def stop(self) -> None:
-        """End it; its connections are the loop's again."""
+    def end(self) -> None:
+        """End it."""
         self.station.end()
         self.thread.join()
+
+    def stop(self) -> None:
+        """End it; its connections are the loop's again."""
+        atexit.unregister(self.end)
+        self.end()
         self.station.call_home(self.station.connections)
 
 
