@@ -1,5 +1,5 @@
 # The whole interface: make run, make test, make bench, make lint, make clean. And what CI and developers do more seldom:
-# make test-quick, make test-sanitize, make test-threads, make fuzz, make coverage.
+# make test-quick, make test-sanitize, make test-threads, make test-io-threads, make fuzz, make coverage.
 #
 # `run` and `test` do all the set-up by themselves, in .venv and build/; nothing outside this folder is installed.
 # Options for the server:  make run ARGS="--port=4731 --verbose=INFO"
@@ -20,7 +20,7 @@ PYTEST := -m pytest --numprocesses=2 --dist=loadfile
 
 SOURCES := setup.py pyproject.toml packaging/docstrings.py packaging/launcher.c packaging/script.py $(shell find gearfast -name '*.p[yx][xdi]')
 
-.PHONY: run build test test-quick test-sanitize test-threads fuzz coverage bench lint clean
+.PHONY: run build test test-quick test-sanitize test-threads test-io-threads fuzz coverage bench lint clean
 
 run: build
 	@mkdir -p build
@@ -90,6 +90,22 @@ test-threads: $(VENV)/.testable
 	cd build/threads && $(WATCHER) PYTHONPATH="$$PWD" $(UNMOVED) ../../$(PYTHON) $(PYTEST) $(or $(ARGS),$(THREADED)); \
 	    code=$$?; for report in races/*; do test ! -e "$$report" || { cat "$$report"; code=1; }; done; exit $$code
 
+# What the suites say of a server with four threads whose connections go from one to another every few milliseconds: a copy
+# of the tree in which that is the default, for servers in a test's own process and for programs that a test starts. What
+# has no server in it is left out.
+MOVED := $(filter-out $(call named, launcher), $(call in, whole server clients differential crash store threads)) \
+    $(call named, broker_model)
+SHUFFLED := s/^(IO_THREADS: Final = )1$$/\14/; s/(By\("--io-shuffle"\)\] = )0\.0$$/\10.003/
+
+test-io-threads: $(VENV)/.testable
+	sh tests/peers.sh
+	$(call copy,io-threads)
+	sed -E -i.before '$(SHUFFLED)' build/io-threads/gearfast/config.py
+	test "$$(diff build/io-threads/gearfast/config.py build/io-threads/gearfast/config.py.before | grep -c '^<')" = 2
+	cd build/io-threads && ../../$(PYTHON) setup.py -q build_ext --inplace --parallel 2
+	cd build/io-threads && PYTHONPATH="$$PWD" GEARFAST_MODEL_EXAMPLES=200 \
+	    ../../$(PYTHON) $(PYTEST) $(or $(ARGS),$(MOVED))
+
 # Inputs that nobody thought of, under the same sanitizers (tests/fuzz): MINUTES of them, or one FILE that was found, in
 # words. Needs clang, and has apt fetch it where it may.
 MINUTES ?= 2
@@ -114,7 +130,7 @@ coverage: $(VENV)/.testable
 	cd build/coverage && ../../$(COVERAGE) combine --quiet && ../../$(COVERAGE) report
 
 clean:
-	rm -rf build/lib* build/temp* build/bdist* build/scripts* build/sanitize build/threads build/fuzz build/coverage dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build/lib* build/temp* build/bdist* build/scripts* build/sanitize build/threads build/io-threads build/fuzz build/coverage dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	rm -rf .hypothesis
 	rm -rf build/bench
 	find gearfast benchmarks tests -name '*.so' -delete
