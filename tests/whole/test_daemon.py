@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 
 import gearfast
+from tests.support import wire
 from tests.support.peers import free_port
+from tests.support.wire import Packet
 
 HOST = "127.0.0.1"
 PATIENCE = 30
@@ -346,6 +348,29 @@ def test_daemon_serves_when_the_command_returns(tmp_path: Path) -> None:
         end_by_pid(pid)
     assert not (tmp_path / "pid").exists()
     assert "Shutdown complete" in (tmp_path / "log").read_text()
+
+
+def test_daemon_has_the_threads_that_it_was_asked_for_and_they_serve(tmp_path: Path) -> None:
+    """None of them would have come along if they had been started before it went into the background."""
+    tasks = {}
+    for threads in (1, 4):
+        port = free_port()
+        done = run(
+            tmp_path, "--daemon", f"--io-threads={threads}", f"--port={port}", "--log-file=log", "--pid-file=pid"
+        )
+        pid = int((tmp_path / "pid").read_text())
+        try:
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+            with contextlib.ExitStack() as stack:
+                peers = [stack.enter_context(wire.connect(HOST, port)) for _ in range(2 * threads)]
+                for number in range(50):  # enough of them to be given to other threads
+                    for peer in peers:
+                        payload = b"%d" % number
+                        assert peer.call(wire.ECHO_REQ, payload=payload) == Packet(wire.RES, wire.ECHO_RES, payload)
+                tasks[threads] = len(os.listdir(f"/proc/{pid}/task"))
+        finally:
+            end_by_pid(pid)
+    assert tasks[4] == tasks[1] + 3
 
 
 @pytest.mark.parametrize("closed", ["0", "1", "2", "01", "02", "12", "012"])
