@@ -146,7 +146,7 @@ cdef class Stage:
         elif cell.op == LOOKS:
             clocks.look = seconds_of(cell.a & 1) if cell.a & 2 else 0
         elif cell.op == BUSY:
-            self.service.work = 100_000
+            self.service.round.work = 100_000
         elif cell.op == DRAIN:
             self.turn.when_idle(nothing)
         return 0
