@@ -57,6 +57,7 @@ cdef class IoThread(Station):
     cdef int seat_count, free_seat
     cdef int members
 
+    cdef bint take_over(self, SocketTransport member) except -1
     cdef void work(self) noexcept nogil
     cdef int sleep(self, epoll_event* events) noexcept nogil          # returns how many things have happened
     cdef void begin(self) noexcept nogil

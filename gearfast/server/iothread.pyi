@@ -22,9 +22,12 @@ class IoThread(Station):
     def end(self) -> None:
         """Have `run` return soon."""
     def lend(self, member: SocketTransport) -> bool:
-        """Have it read from this one from now on; return whether it does. Called by the loop's thread."""
+        """Have it read from this one from now on; return whether it does. Called by the loop's thread.
+
+        Who has spoken text stays with that one, as only there it is understood.
+        """
     def lend_session(self, session: Session) -> bool:
-        """The same, by its session."""
+        """The same, by its session, whatever that has spoken."""
     def call_home(self, most: int) -> int:
         """Have the loop's thread read again from so many of its connections; return from how many it does."""
     @property

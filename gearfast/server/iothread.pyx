@@ -74,14 +74,17 @@ cdef class IoThread(Station):
         lock_leave()
 
     def lend(self, SocketTransport member not None):
+        return not member.session.spoke_text and self.take_over(member)
+
+    def lend_session(self, Session session not None):
+        return isinstance(session.outlet, SocketTransport) and self.take_over(session.outlet)
+
+    cdef bint take_over(self, SocketTransport member) except -1:
         lock_enter()
         try:
             return not self.ending and member.may_be_lent() and member.lend(self)
         finally:
             self.turn.leave()
-
-    def lend_session(self, Session session not None):
-        return isinstance(session.outlet, SocketTransport) and self.lend(session.outlet)
 
     def call_home(self, int most):
         cdef SocketTransport member

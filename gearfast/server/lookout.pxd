@@ -11,6 +11,7 @@ cdef class Lookout:
     cdef Service service
     cdef list busy                        # whom it has often read from, and who may be read from by another one
     cdef bint found
+    cdef unsigned int often               # so many times is often
     cdef unsigned int sample              # a new number begins a new count of that; 0: nobody counts
     cdef double next                      # when the load is to be looked at, monotonic seconds
 

@@ -16,7 +16,7 @@ class Lookout:
 
     def look_again(self, seconds: float) -> None:
         """Have its ``look`` called after so many seconds, as soon as there is something to do then."""
-    def look_for_busy(self) -> None:
+    def look_for_busy(self, often: int = 8) -> None:
         """Begin anew to count who is often read from, and tell its ``place``."""
     @property
     def reads(self) -> int:

@@ -39,7 +39,7 @@ cdef class Lookout:
             reads.sample = self.sample
             reads.count = 0
         reads.count += 1
-        if reads.count == OFTEN:
+        if reads.count == self.often:
             self.busy.append(member)
             self.found = True
         return 0
@@ -49,8 +49,9 @@ cdef class Lookout:
         self.next = self.service.own.now + seconds
         lock_leave()
 
-    def look_for_busy(self):
+    def look_for_busy(self, unsigned int often=OFTEN):
         lock_enter()
+        self.often = often
         self.sample += 1
         lock_leave()
 

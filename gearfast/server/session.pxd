@@ -121,7 +121,7 @@ cdef class Session(Peer):
     cdef void disconnect(self) noexcept
     cdef bint wants_input(self) noexcept nogil
     cdef inline bint may_be_lent(self) noexcept nogil:     # to a thread without the interpreter
-        return not (self.closing or self.aborted or self.spoke_text or self.wants_python or self.answer is not None)
+        return not (self.closing or self.aborted or self.wants_python or self.answer is not None)
     cdef bint has_more_to_do(self) noexcept nogil
 
     cdef PacketWriter writer(self)                         # a new one, whose memory is known to be this peer's

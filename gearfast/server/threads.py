@@ -122,7 +122,7 @@ class Threads:
         self.auto = config.io_threads == "auto"
         self.most = config.threads if config.io_threads == "auto" else config.io_threads
         """With the loop's; fewer, once the system has refused one."""
-        self.placed = 0
+        self.placed = self.moved = 0
         self.late: list[SocketTransport] = []
         """Who could not be moved when it was to be, as somebody whose answers wait to be taken."""
         self.found: list[SocketTransport] | None = None
@@ -192,6 +192,7 @@ class Threads:
             thread = (self.placed + 1) % (len(self.workers) + 1)
             if thread == 0 or self.workers[thread - 1].station.lend(member):
                 self.placed = thread
+                self.moved += thread > 0
             else:
                 late.append(member)
         return late
@@ -231,11 +232,12 @@ class Threads:
     def shuffle(self) -> None:
         """Move connections about at random, so that every moment of a move is met (``Config.io_shuffle``)."""
         self.shuffling = self.loop.call_later(self.config.io_shuffle, self.shuffle)
+        self.turn.lookout.look_for_busy(often=1)
         for worker in self.workers:
             worker.station.call_home(random.randrange(worker.station.connections + 1))
         sessions = list(self.turn.service.sessions.values())
         for session in random.sample(sessions, min(len(sessions), 8)) if self.workers else ():
-            random.choice(self.workers).station.lend_session(session)
+            self.moved += random.choice(self.workers).station.lend_session(session)
 
     # --- what an administrator sees ---
 

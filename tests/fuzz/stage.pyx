@@ -68,6 +68,9 @@ class Host:
     def memory(self):
         return {"limit": self.config.max_memory}
 
+    def loads(self):
+        return []                                  # there is one thread, of which nobody tells anything
+
 
 cdef object LOG = Log()
 cdef object ADMIN = Admin()       # it is in a circle with its commands: one for all plays
@@ -264,7 +267,7 @@ cdef class Stage:
             complain("sessions are left over")
         self.turn.close()
         self.service.date = None
-        ADMIN.broker = ADMIN.sessions = ADMIN.commands = None
+        ADMIN.broker = ADMIN.sessions = ADMIN.commands = ADMIN.loads = None
         return 0
 
 
