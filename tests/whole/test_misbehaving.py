@@ -144,6 +144,7 @@ def test_worker_that_grabs_without_reading_gets_no_more_than_its_share(server: S
         for _ in range(1000):
             client.call(wire.SUBMIT_JOB_BG, "f", "", payload=PIECE)
         greedy.send(wire.request(wire.CAN_DO, "f") + wire.request(wire.GRAB_JOB) * 1000)
+        until(lambda: client.table("status") != ["f\t1000\t0\t0"], "its first requests are read")
         for _ in range(50):
             client.sync()
         _, total, running, workers = client.table("status")[0].split("\t")
@@ -225,7 +226,7 @@ def test_peer_gone_while_its_answers_are_being_sent(server: Server, end: str) ->
         for _ in range(5):
             with narrow(server) as peer:
                 push(peer, wire.request(wire.ECHO_REQ, payload=PIECE), witness, 10_000)
-                assert sessions(witness) == 2
+                until(lambda: sessions(witness) == 2, "the one before is known to have gone")
                 getattr(peer, end)()
         until(lambda: sessions(witness) == 1, "all are known to have gone")
 
