@@ -58,5 +58,8 @@ class Backlog:
     def promised(self) -> int:
         """Jobs that were acknowledged, and that the store does not have."""
     @property
+    def has_news(self) -> bool:
+        """Whether something has come for the store, which is not at work."""
+    @property
     def waits(self) -> bool:
         """Whether there is anything for the store."""

@@ -149,6 +149,13 @@ cdef class Backlog:
         return count
 
     @property
+    def has_news(self) -> bool:
+        lock_enter()
+        cdef bint news = self.broker.outbox.has_news()
+        lock_leave()
+        return news
+
+    @property
     def waits(self) -> bool:
         lock_enter()
         cdef bint waits = self.broker.outbox.has_jobs() or self.broker.outbox.gone_count > 0

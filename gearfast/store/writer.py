@@ -131,6 +131,8 @@ class Writer:
             self.batch_done.set()
         self.outbox.busy = False
         self.wake_in(self.plan.due() - monotonic())
+        if self.batches.has_news:  # another thread has brought it since the last look, and did not see it begin
+            self.wake()
 
     async def next(self) -> Planned | None:
         """Return what is written next, after a look, in slices, for what the store is to have again."""
