@@ -103,6 +103,7 @@ DOORS_OF_TALK = {
     *("submit_with_cron", "submit_as_cron", "date", "as_text"),  # dates
     *("refuse_mistake", "answer_anew", "write_anew"),  # the words of an ERROR
     *("on", "submits", "reports"),  # the table
+    "take_over",  # by an I/O thread, as the loop's decides
 }
 
 
