@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,14 +28,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--fail", action="store_true", help="end with status 1 if anything of gearfast got slower")
     parser.add_argument("--all", action="store_true", help="also list what did not change")
     asked = parser.parse_args(argv)
-    try:
-        before, after = results.read(asked.before), results.read(asked.after)
-    except OSError as error:
-        print(f"compare: {error.filename}: {error.strerror}", file=sys.stderr)
+    read = results.read_for("compare", asked.before, asked.after)
+    if read is None:
         return 2
-    except results.BadResultsError as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 2
+    before, after = read
     found = changes(before, after)
     show(before, after, found, everything=asked.all)
     slower = any(change.word == "slower" and is_ours(change.subject) for change in found)

@@ -6,6 +6,7 @@ Everything that the table, the pictures, the report, README and `compare` show i
 from __future__ import annotations
 
 import statistics
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -171,6 +172,17 @@ def read(path: Path) -> Results:
     if results.format != FORMAT:
         raise BadResultsError(f"{path} has format {results.format}, not {FORMAT}: run the benchmarks again")
     return results
+
+
+def read_for(command: str, *paths: Path) -> list[Results] | None:
+    """Read results files for a command; None: one cannot be read, and it was said why."""
+    try:
+        return [read(path) for path in paths]
+    except OSError as error:
+        print(f"{command}: {error.filename}: {error.strerror}", file=sys.stderr)
+    except BadResultsError as error:
+        print(f"{command}: {error}", file=sys.stderr)
+    return None
 
 
 def schema() -> dict[str, Any]:

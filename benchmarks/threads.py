@@ -28,14 +28,10 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks threads", description=__doc__)
     parser.add_argument("results", type=Path, metavar="RESULTS.json", help="of a run with --threads, or of growth")
     asked = parser.parse_args(argv)
-    try:
-        found = results.read(asked.results)
-    except OSError as error:
-        print(f"threads: {error.filename}: {error.strerror}", file=sys.stderr)
+    read = results.read_for("threads", asked.results)
+    if read is None:
         return 2
-    except results.BadResultsError as error:
-        print(f"threads: {error}", file=sys.stderr)
-        return 2
+    (found,) = read
     shown = tables(found)
     if not shown:
         print(

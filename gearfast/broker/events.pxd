@@ -4,6 +4,7 @@
 from libc.stdint cimport uint64_t
 
 from gearfast.broker.job cimport Job
+from gearfast.ground.gathered cimport Gathered
 from gearfast.ground.slice cimport Slice
 
 cpdef enum Kind:
@@ -31,8 +32,7 @@ cdef enum:
 cdef class Events:
     cdef unsigned int wanted      # a bit for each kind that somebody listens to
     cdef uint64_t counted[KINDS]
-    cdef char* notes
-    cdef size_t size, room        # bytes of notes
+    cdef Gathered notes
     cdef size_t missed[KINDS]     # for which there was no room
 
     cdef inline void note(self, Kind kind, const Job* job, const Slice* function) noexcept nogil:
@@ -40,5 +40,3 @@ cdef class Events:
         if self.wanted >> <int>kind & 1:
             self.write_down(kind, job, function[0])
     cdef void write_down(self, Kind kind, const Job* job, Slice function) noexcept nogil
-    cdef bint make_room(self, size_t more) noexcept nogil
-    cdef void put(self, const void* data, size_t size) noexcept nogil

@@ -1,9 +1,10 @@
 """What happens to jobs, in the order in which it happens."""
 
 from libc.stdint cimport uint64_t, uint8_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
+from gearfast.ground.gathered cimport Gathered, gathered_make_room, gathered_put, gathered_take
 from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.broker.job cimport job_unique
 from gearfast.broker.keeping cimport is_background
@@ -25,7 +26,7 @@ cdef struct Note:         # the names follow it
 
 cdef class Events:
     def __dealloc__(self):
-        free(self.notes)
+        free(self.notes.data)
 
     cdef void write_down(self, Kind kind, const Job* job, Slice function) noexcept nogil:
         cdef Slice unique = Slice(NULL, 0)
@@ -40,33 +41,12 @@ cdef class Events:
             note.attempts = job.attempts
             note.background = is_background(job) != 0
             note.unique_size = <uint8_t>unique.size
-        if not self.make_room(sizeof(Note) + note.name_size + unique.size):
+        if not gathered_make_room(&self.notes, sizeof(Note) + note.name_size + unique.size, FIRST_ROOM, MAX_BYTES):
             self.missed[<int>kind] += 1
             return
-        self.put(&note, sizeof(Note))
-        self.put(function.data, note.name_size)
-        self.put(unique.data, unique.size)
-
-    cdef bint make_room(self, size_t more) noexcept nogil:
-        cdef size_t room = max(self.room, <size_t>FIRST_ROOM)
-        cdef char* larger
-        while room < self.size + more:
-            room *= 2
-        if room == self.room:
-            return True
-        if room > MAX_BYTES:
-            return False
-        larger = <char*>realloc(self.notes, room)
-        if larger == NULL:
-            return False
-        self.notes = larger
-        self.room = room
-        return True
-
-    cdef void put(self, const void* data, size_t size) noexcept nogil:
-        if size > 0:
-            memcpy(self.notes + self.size, data, size)
-            self.size += size
+        gathered_put(&self.notes, &note, sizeof(Note))
+        gathered_put(&self.notes, function.data, note.name_size)
+        gathered_put(&self.notes, unique.data, unique.size)
 
     @property
     def wanted(self):
@@ -91,29 +71,27 @@ cdef class Events:
         return tuple([counted[kind] for kind in range(KINDS)])
 
     def take(self):
-        cdef char* notes
-        cdef size_t size, at = 0
+        cdef Gathered notes
+        cdef size_t at = 0
         cdef size_t missed[KINDS]
         cdef Note note
         cdef int kind
         cdef list found = []
         lock_enter()
-        notes, size = self.notes, self.size
+        notes = gathered_take(&self.notes)
         memcpy(missed, self.missed, sizeof(missed))
-        self.notes = NULL
-        self.size = self.room = 0
         memset(self.missed, 0, sizeof(self.missed))
         lock_leave()
         try:
-            while at < size:
-                memcpy(&note, notes + at, sizeof(Note))
+            while at < notes.size:
+                memcpy(&note, notes.data + at, sizeof(Note))
                 at += sizeof(Note)
-                function = notes[at:at + note.name_size]
+                function = notes.data[at:at + note.name_size]
                 at += note.name_size
-                unique = notes[at:at + note.unique_size]
+                unique = notes.data[at:at + note.unique_size]
                 at += note.unique_size
                 found.append((note.kind, note.number, function, unique, note.priority, note.attempts,
                               note.background != 0))
         finally:
-            free(notes)
+            free(notes.data)
         return found, tuple([missed[kind] for kind in range(KINDS)])

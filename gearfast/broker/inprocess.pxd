@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from gearfast.ground.gathered cimport Gathered
 from gearfast.broker.broker cimport Broker
 from gearfast.broker.peer cimport Peer, Report
 
@@ -15,8 +16,7 @@ cdef struct Told:                 # what it was told while the broker worked; th
 cdef class InProcessPeer(Peer):
     cdef readonly Broker broker
     cdef list news                    # ("wake",) and (Report, handle, body), oldest first
-    cdef char* told
-    cdef size_t size, room
+    cdef Gathered told
     cdef bint deaf                    # there was no memory for something that it was told
 
     cdef void keep(self, Told told, const char* body) noexcept nogil

@@ -2,7 +2,7 @@
 
 cimport cython
 from libc.stdint cimport uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from gearfast.broker.broker cimport ASLEEP, NO_ROOM_TO_SLEEP
@@ -11,6 +11,7 @@ from gearfast.broker.job cimport DEAD, ENDED, RUNNING, SCHEDULED, Job, job_paylo
 from gearfast.broker.estate cimport Submission
 from gearfast.broker.peer cimport DATA, EXCEPTION, FAIL, STATUS
 from gearfast.broker.functions cimport Function
+from gearfast.ground.gathered cimport Gathered, gathered_make_room, gathered_put, gathered_take
 from gearfast.ground.lock cimport lock_enter, lock_enter_walk, lock_leave, lock_leave_walk
 from gearfast.ground.slice cimport Slice, slice_of
 
@@ -22,6 +23,7 @@ from gearfast.protocol import parameters as parameter_texts
 
 cdef enum:
     WAKE = -1
+    FIRST_ROOM = 256      # bytes of what it was told
 
 cdef size_t MAX_PAYLOAD = 0xFFFFFFFF
 cdef set LASTING_KEYS = {"retries", "backoff", "timeout", "ttl", "unique_ttl", "duplicate", "graceful", "cron", "tz", "overlap", "catchup"}
@@ -38,7 +40,7 @@ cdef class InProcessPeer(Peer):
     def __dealloc__(self):
         if self.broker is not None:                # else it was not made: its arguments were wrong
             self.broker.forget(self)
-        free(self.told)
+        free(self.told.data)
 
     # --- what the broker tells it ---
 
@@ -50,40 +52,30 @@ cdef class InProcessPeer(Peer):
         return True
 
     cdef void keep(self, Told told, const char* body) noexcept nogil:
-        cdef size_t room = self.room
-        cdef char* larger
-        while room < self.size + sizeof(Told) + told.size:
-            room = room * 2 + 256
-        if room > self.room:
-            larger = <char*>realloc(self.told, room)
-            if larger == NULL:
-                self.deaf = True
-                return
-            self.told = larger
-            self.room = room
-        memcpy(self.told + self.size, &told, sizeof(Told))
-        if told.size > 0:
-            memcpy(self.told + self.size + sizeof(Told), body, told.size)
-        self.size += sizeof(Told) + told.size
+        if not gathered_make_room(&self.told, sizeof(Told) + told.size, FIRST_ROOM, <size_t>-1):
+            self.deaf = True
+            return
+        gathered_put(&self.told, &told, sizeof(Told))
+        gathered_put(&self.told, body, told.size)
 
     @property
     def heard(self):
-        cdef char* all
-        cdef size_t size, at = 0
+        cdef Gathered all
+        cdef size_t at = 0
         cdef bint deaf
         cdef Told told
         lock_enter()
-        all, size, deaf = self.told, self.size, self.deaf
-        self.told, self.size, self.room, self.deaf = NULL, 0, 0, False
+        all, deaf = gathered_take(&self.told), self.deaf
+        self.deaf = False
         lock_leave()
         try:
-            while at < size:
-                memcpy(&told, all + at, sizeof(Told))
+            while at < all.size:
+                memcpy(&told, all.data + at, sizeof(Told))
                 at += sizeof(Told)
-                self.news += [as_heard(self.broker, told, all + at)] * told.count
+                self.news += [as_heard(self.broker, told, all.data + at)] * told.count
                 at += told.size
         finally:
-            free(all)
+            free(all.data)
         if deaf:
             raise MemoryError("there was no memory for all that the peer was told")
         return self.news

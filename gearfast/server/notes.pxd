@@ -4,13 +4,13 @@
 # Lines are bytes, and written down without the interpreter; who has that may leave what logging makes a line of.
 
 from gearfast.broker.broker cimport Broker
+from gearfast.ground.gathered cimport Gathered
 from gearfast.ground.slice cimport Slice
 
 cdef class Notes:
     cdef object log               # a logging.Logger
     cdef Broker broker
-    cdef char* written            # lines, one behind the other
-    cdef size_t size, room        # bytes of that
+    cdef Gathered written         # lines
     cdef size_t lines             # as many
     cdef list said                # (text, values): what is said in those that hold no bytes
     cdef list listeners           # (callback, a bit for each kind of event that it hears of)
@@ -19,13 +19,11 @@ cdef class Notes:
     # A line of so many parts. False: there is no memory, and it is missing.
     cdef bint write_down(self, int level, const Slice* part, int count) noexcept nogil
     cdef int say(self, int level, str text, tuple values) except -1          # takes the lock
-    cdef bint make_room(self, size_t more) noexcept nogil
-    cdef void put(self, const void* data, size_t size) noexcept nogil
     cdef int log_lines(self, const char* at, const char* end, list said) except -1
     cdef int log_endings(self, list events, size_t missed) except -1
     cdef int inform(self, object callback, list events, size_t missed) except -1
     cdef inline bint has_news(self) noexcept nogil:
-        return self.lines > 0 or self.broker.events.size > 0
+        return self.lines > 0 or self.broker.events.notes.size > 0
     # To write it takes about as long as a peer's share of a turn.
     cdef inline bint is_full(self) noexcept nogil:
-        return self.lines >= 100 or self.broker.events.size >= 10_000
+        return self.lines >= 100 or self.broker.events.notes.size >= 10_000

@@ -1,8 +1,9 @@
 """What is to be said in the log, gathered while packets are handled."""
 
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy
 
+from gearfast.ground.gathered cimport Gathered, gathered_make_room, gathered_put, gathered_take
 from gearfast.ground.lock cimport lock_enter, lock_leave
 
 from gearfast import logs
@@ -23,6 +24,8 @@ cdef unsigned int LOGGED = sum([1 << kind for kind in WHY])
 cdef enum:
     FIRST_ROOM = 1024
 
+cdef size_t ANY = <size_t>-1      # bytes
+
 cdef struct Line:
     int level
     bint by_python                # the next that is `said`, and no bytes
@@ -37,7 +40,7 @@ cdef class Notes:
         self.listeners = []
 
     def __dealloc__(self):
-        free(self.written)
+        free(self.written.data)
 
     def log_jobs(self, bint on):
         self.jobs = on
@@ -58,11 +61,11 @@ cdef class Notes:
         cdef int at
         for at in range(count):
             line.size += part[at].size
-        if not self.make_room(sizeof(Line) + line.size):
+        if not gathered_make_room(&self.written, sizeof(Line) + line.size, FIRST_ROOM, ANY):
             return False
-        self.put(&line, sizeof(Line))
+        gathered_put(&self.written, &line, sizeof(Line))
         for at in range(count):
-            self.put(part[at].data, part[at].size)
+            gathered_put(&self.written, part[at].data, part[at].size)
         self.lines += 1
         return True
 
@@ -71,49 +74,28 @@ cdef class Notes:
         cdef tuple what = (text, values)           # no Python but this is made while others wait for the lock
         lock_enter()
         try:
-            if not self.make_room(sizeof(Line)):
+            if not gathered_make_room(&self.written, sizeof(Line), FIRST_ROOM, ANY):
                 raise MemoryError("no memory for a line of the log")
             self.said.append(what)
-            self.put(&line, sizeof(Line))
+            gathered_put(&self.written, &line, sizeof(Line))
             self.lines += 1
         finally:
             lock_leave()
         return 0
 
-    cdef bint make_room(self, size_t more) noexcept nogil:
-        cdef size_t room = max(self.room, <size_t>FIRST_ROOM)
-        cdef char* larger
-        while room < self.size + more:
-            room *= 2
-        if room == self.room:
-            return True
-        larger = <char*>realloc(self.written, room)
-        if larger == NULL:
-            return False
-        self.written = larger
-        self.room = room
-        return True
-
-    cdef void put(self, const void* data, size_t size) noexcept nogil:
-        if size > 0:
-            memcpy(self.written + self.size, data, size)
-            self.size += size
-
     def tell(self):
         cdef list said, none_yet = []
-        cdef char* written
-        cdef size_t size
+        cdef Gathered written
         cdef bint has_events
         lock_enter()
-        written, size, said = self.written, self.size, self.said
-        self.written, self.said = NULL, none_yet
-        self.size = self.room = self.lines = 0
-        has_events = self.broker.events.size > 0
+        written, said = gathered_take(&self.written), self.said
+        self.said, self.lines = none_yet, 0
+        has_events = self.broker.events.notes.size > 0
         lock_leave()
         try:
-            self.log_lines(written, written + size, said)
+            self.log_lines(written.data, written.data + written.size, said)
         finally:
-            free(written)
+            free(written.data)
         if has_events:
             events, missed = self.broker.events.take()
             if self.jobs:

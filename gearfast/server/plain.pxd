@@ -1,6 +1,5 @@
 # PLAIN   how bytes come in and go out through plain sockets, TCP and Unix. What TLS adds stands in secure.pxd.
 
-from gearfast.ground.slice cimport Slice
 from gearfast.server.station cimport Station
 from gearfast.server.transport cimport Transport
 

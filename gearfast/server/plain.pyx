@@ -6,7 +6,7 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memset
 from posix.unistd cimport close as close_descriptor
 
-from gearfast.ground.lock cimport lock_enter, lock_leave
+from gearfast.ground.lock cimport lock_enter
 from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave
 from gearfast.ground.slice cimport Slice
 from gearfast.server.round cimport Pause
@@ -89,19 +89,12 @@ cdef class SocketTransport(Transport):
             raise
 
     cdef void read_on(self, bint on):
-        cdef Pause pause
         self.reading = on                         # before the loop lets go of the watch
         self.watches += 1                         # the one before may live on for a while: it is at work at this moment
-        lock_enter()
-        pause = self.turn.service.pause()
-        try:
-            if on:
-                self.loop.add_reader(self.fd, Watch(self))
-            else:
-                self.loop.remove_reader(self.fd)
-        finally:
-            self.turn.service.resume(pause)
-            lock_leave()
+        if on:
+            self.turn.ask_loop(self.loop.add_reader, (self.fd, Watch(self)))
+        else:
+            self.turn.ask_loop(self.loop.remove_reader, (self.fd,))
 
     cdef int readable(self) except -1:
         if not self.turn.is_full():
@@ -197,22 +190,12 @@ cdef class SocketTransport(Transport):
         return ALL if <size_t>sent == size else PART
 
     cdef void block(self):
-        cdef Pause pause
-        if self.blocked:
-            return
-        self.blocked = True
-        pause = self.turn.service.pause()
-        try:
-            self.loop.add_writer(self.fd, self.writable)
-        finally:
-            self.turn.service.resume(pause)
+        if not self.blocked:
+            self.blocked = True
+            self.turn.ask_loop(self.loop.add_writer, (self.fd, self.writable))
 
     cdef void unblock(self):
-        cdef Pause pause = self.turn.service.pause()
-        try:
-            self.loop.remove_writer(self.fd)
-        finally:
-            self.turn.service.resume(pause)
+        self.turn.ask_loop(self.loop.remove_writer, (self.fd,))
 
     cdef size_t send_along(self, Slice rest) noexcept nogil:
         cdef size_t waiting = self.session.out.waiting()

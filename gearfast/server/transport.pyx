@@ -6,7 +6,6 @@ from gearfast.ground.lock cimport lock_enter
 from gearfast.ground.ring cimport ring_leave
 from gearfast.server.fence cimport fences_close
 from gearfast.server.outlet cimport Outlet
-from gearfast.server.round cimport Pause
 from gearfast.server.session cimport Session
 
 from gearfast import logs
@@ -128,16 +127,11 @@ cdef class Transport(Member):
 
     cdef void linger_close(self):
         """All was sent. After an error the peer may still be writing: closing now would cost it our answer."""
-        cdef Pause pause
         if self.eof or self.unwatched:
             self.abort()
         else:
             self.write_eof()
-            pause = self.turn.service.pause()
-            try:
-                self.loop.call_later(self.linger, self.abort)
-            finally:
-                self.turn.service.resume(pause)
+            self.turn.ask_loop(self.loop.call_later, (self.linger, self.abort))
 
     cdef void fail(self, object error) noexcept:
         """It cannot be served any further; the others never notice."""

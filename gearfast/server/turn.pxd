@@ -61,6 +61,7 @@ cdef class Turn(Aftermath):
     cdef double peer_time, turn_time, packet_patience, leaving_patience
 
     cdef void begin(self) noexcept        # something happened: take the time
+    cdef object ask_loop(self, object method, tuple arguments)       # with the lock let go: it may be somebody else's Python
     cdef void leave(self) noexcept        # give the lock, and see to it that what is left is done
     cdef bint is_full(self) noexcept      # enough was done before its end: peers not read from yet wait for that
     cdef void serve(self, Member member) noexcept        # its bytes are handled from here on

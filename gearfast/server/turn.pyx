@@ -102,6 +102,16 @@ cdef class Turn:
         if self.serving is None and self.present is None and (round_waits(self.round) or self.has_news()):
             self.schedule()
 
+    cdef object ask_loop(self, object method, tuple arguments):
+        cdef Pause pause
+        lock_enter()
+        pause = self.service.pause()
+        try:
+            return method(*arguments)
+        finally:
+            self.service.resume(pause)
+            lock_leave()
+
     cdef void leave(self) noexcept:
         self.broker_rests()
         lock_leave()
@@ -314,24 +324,20 @@ cdef class Turn:
     cdef int arm(self) except -1:
         """See to it that the timer fires no later than something is due."""
         cdef double now = self.round.now, wait = self.due(), before = self.armed
-        cdef Pause pause
         if wait == INFINITY:
             return 0
         wait = max(0.0, min(wait, MAX_WAIT))     # the wall clock may be set forward meanwhile
         if now + wait >= self.armed:
             return 0
         self.armed = now + wait
-        pause = self.service.pause()
         try:
-            timer = self.loop.call_later(wait + MOMENT, self.tick)
+            timer = self.ask_loop(self.loop.call_later, (wait + MOMENT, self.tick))
             if self.timer is not None:
-                self.timer.cancel()
+                self.ask_loop(self.timer.cancel, ())
             self.timer = timer
         except Exception:
             self.armed = before                   # all is as it was
             raise
-        finally:
-            self.service.resume(pause)
         return 0
 
     def tick(self):

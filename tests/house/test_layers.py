@@ -26,6 +26,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "ground": {
         "slice": set(),
         "glob": {"slice"},
+        "gathered": set(),
         "ring": set(),
         "clock": set(),
         "collector": set(),
