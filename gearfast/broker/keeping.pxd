@@ -162,8 +162,10 @@ cdef inline bint keeping_remember(Job* ended, const Job* job) noexcept nogil:
     ended.kept |= STRUCK
     return True
 
-# Returns whether its number is to be forgotten.
+# Returns whether its number is to be forgotten, and that has not been said already.
 cdef inline bint keeping_strike(Keeping* keeping, Job* job) noexcept nogil:
+    if job.kept == STRUCK:
+        return False
     if not job.kept & (WRITING | STORED | STRUCK):
         job.kept = 0
         return False

@@ -47,7 +47,7 @@ class Planned(NamedTuple):
     kind: Kind
     batch: Batch
     behind: int = 0
-    """How many other numbers are to be forgotten, as things stand."""
+    """How many other numbers are to be forgotten before anybody is told of it, as things stand."""
     loner: Loner | None = None
 
     @property
@@ -124,11 +124,18 @@ class Plan:
             size = self.config.store_batch_bytes
             removes, adds = self.batches.collect(line, self.most[kind], size, most_removes)
             if removes or adds or metadata:
-                behind = self.batches.removes - len(removes)
-                return Planned(kind, Batch(removes, adds, dict(metadata)), behind)  # it may change while it is written
+                # The metadata may change while it is written.
+                return Planned(kind, Batch(removes, adds, dict(metadata)), self.behind(removes))
             self.batches.written()
             if not self.batches.count(line):
                 return None
+
+    def behind(self, removes: list[int]) -> int:
+        """Return how many numbers besides these are to be forgotten, and have not failed by themselves already.
+
+        For those that have, nobody waits: another attempt, which may take longer, is not to keep them.
+        """
+        return self.batches.removes - len(removes) - len(self.stuck.keys() - removes)
 
     def removes(self) -> Planned | None:
         """Return a batch of numbers to forget, and nothing else."""
@@ -155,7 +162,7 @@ class Plan:
                     remembered = self.batches.collect_ended(loner.number)
                     return Planned(Kind.LONE, Batch([loner.number], remembered, {}), loner=loner)
             elif adds := self.batches.collect_one(loner.number):
-                return Planned(Kind.LONE, Batch([], adds, {}), self.batches.removes, loner)
+                return Planned(Kind.LONE, Batch([], adds, {}), self.behind([]), loner)
             self.drop(loner)
         return None
 

@@ -178,6 +178,18 @@ def test_a_job_that_is_not_forgotten_keeps_nothing_else_from_being_written(caplo
     assert 7 in store.contents.jobs
 
 
+def test_a_number_whose_removal_hangs_keeps_who_submits_meanwhile_for_two_attempts() -> None:
+    """A job is refused for which the store hangs, and so it does when it is to forget it: somebody holds its row."""
+    store = Choosy(is_evil, hangs=True)
+    store.unforgotten = {1}
+    with serving(store, store_timeout=TIMEOUT) as served, served.connect() as client:
+        assert submit(client, b"evil")[0] == "ERROR"
+        before = store.failed
+        assert submit(client)[0] == "JOB_CREATED"
+        assert store.failed - before <= 2, "together with it, and it alone"
+        assert submit(client)[0] == "JOB_CREATED"
+
+
 def test_it_is_forgotten_as_soon_as_the_store_does_so() -> None:
     store = Choosy(is_evil)
     with serving(store, store_retry=(0.01, 0.05)) as served, served.connect() as client:
