@@ -242,12 +242,13 @@ cdef class IoThread(Station):
 
     cdef bint is_too_much(self, SocketTransport member) noexcept nogil:
         return (member.session.failure != NO_FAILURE or member.session.wants_python or member.session.closing
-                or member.session.aborted)
+                or member.session.aborted or (member.session.stopped and self.service.notes.is_full()))
 
     cdef void give_back(self, SocketTransport member) noexcept nogil:
         self.dismiss(member)
         member.station = NULL
         member.blocked = member.reading = False
+        member.reads = 0                           # if it goes on like that it is another thread's again
         ring_leave(&member.place)
         member.join_owner()
 
