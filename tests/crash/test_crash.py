@@ -118,7 +118,7 @@ def test_a_store_with_a_mistake_is_found_out(sabotage: str) -> None:
         found
         & {
             "early": {"lost"},
-            "forgetful": {"lost"},
+            "forgetful": {"lost", "forgotten"},
             "hoarding": {"returned"},
             "uncounted": {"reused"},
             "careless": {"changed", "miscounted"},
