@@ -151,7 +151,8 @@ class World:
         if status != 0:
             self.chronicle.complain("died", f"an orderly stop ended with {status}: {self.nursery.said()}")
         stored, _ = self.place.read()
-        unsure = {job.number for job in self.chronicle.jobs.values() if job.cancelling}  # purged before they were buried?
+        # what was purged may not have been buried yet
+        unsure = {job.number for job in self.chronicle.jobs.values() if job.cancelling}
         there = [job for job in stored if state_in(fields_of(job)) != ENDED and job.number not in unsure]
         if not left and there:
             self.chronicle.complain("returned", f"all had ended, and {there[:3]} is in the store")
