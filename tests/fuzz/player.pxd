@@ -1,10 +1,12 @@
-# PLAYER   one peer of the server: what it says, and how much it takes of what it is told. WIRE is what lies between.
+# PLAYER   one peer of the server: what it says, and how much it takes of what it is told. WIRE is what lies between,
+# and SECOND another thread that reads from some.
 
 from libc.stdint cimport uint64_t
 
 from gearfast.server.session cimport Session
 from gearfast.ground.slice cimport Slice
-from gearfast.server.plain cimport SocketTransport
+from gearfast.server.iothread cimport IoThread
+from gearfast.server.plain cimport Sent, SocketTransport
 from gearfast.server.turn cimport Turn
 
 from tests.fuzz.account cimport Account
@@ -34,10 +36,20 @@ cdef class Player(Watched):
     # What the loop does once: it tells the server what there is to be read, and that something can be written.
     cdef int see(self) except -1
     cdef bint is_read_from(self) noexcept
+    cdef bint has_more(self) noexcept         # the server would find something if it looked
+    cdef bint takes(self) noexcept            # something of what it is sent
     # --- what the wire asks ---
     cdef ssize_t give(self, char* at, size_t room) noexcept     # as recv; -2: the connection is broken
     cdef ssize_t hear(self, Slice told) noexcept                # as send
 
 cdef class Wire(SocketTransport):
     cdef Player player
+    cdef char* buffer(self) noexcept nogil    # which all share whom the same thread reads from
+    cdef Sent told(self) noexcept
     cdef size_t hear_along(self, Slice rest) noexcept
+
+cdef class Second(IoThread):
+    cdef bint hears_of(self, Player player) noexcept
+    # One round; who came since the last one is its own from now on.
+    cdef int see(self, list players) except -1
+    cdef bint rests(self, list players) noexcept

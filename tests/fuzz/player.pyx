@@ -1,8 +1,13 @@
 """Players, and the wire between one and the server."""
 
+from libc.errno cimport EAGAIN, ECONNRESET
 from libc.string cimport memcpy, memset
 
+from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.protocol.packet cimport PacketWriter
+from gearfast.server.iothread cimport EPOLLIN, EPOLLOUT
+from gearfast.server.plain cimport ALL, GONE, PART
+from gearfast.server.round cimport round_waits
 
 from tests.fuzz.account cimport plain
 from tests.fuzz.buffer cimport buffer_close, buffer_drop, buffer_first, buffer_left, buffer_more, buffer_put
@@ -16,6 +21,13 @@ from tests.fuzz.poison cimport poison, unpoison
 from tests.fuzz.script cimport (
     BYTES, CAN_DO, ECHO, FILL, GRAB, HEADER, LINE, LITTLE, ODD, REPORT, SLEEP, STATUS, SUBMIT, WORK, size_of, times_of,
 )
+
+cdef extern from *:
+    """
+    #include <errno.h>
+    #define set_errno(number) (errno = (number))
+    """
+    void set_errno(int) nogil
 
 cdef enum:
     MAX_SAYING = 1 << 20         # bytes that the server has not read: then it waits until it has
@@ -139,14 +151,19 @@ cdef class Player(Watched):
     # --- the network ---
 
     cdef bint is_read_from(self) noexcept:
-        return self.reader is not None and not (self.holds_back and not self.gone) and (
-            buffer_left(&self.saying) > 0 or self.silent)
+        return self.reader is not None and self.has_more()
+
+    cdef bint has_more(self) noexcept:
+        return not (self.holds_back and not self.gone) and (buffer_left(&self.saying) > 0 or self.silent)
+
+    cdef bint takes(self) noexcept:
+        return self.window > 0 or self.gone
 
     cdef int see(self) except -1:
         reader, writer = self.reader, self.writer
         if self.is_read_from():
             reader()
-        if writer is not None and (self.window > 0 or self.gone):
+        if writer is not None and self.takes():
             writer()
         return 0
 
@@ -170,47 +187,38 @@ cdef class Wire(SocketTransport):
     def __cinit__(self, turn, loop, int fd, bytes address, double linger, Player player not None):
         self.player = player
 
-    cdef int take_in(self) except -1:
-        cdef size_t room
-        cdef char* at
+    cdef ssize_t receive(self, char* at, size_t room) noexcept nogil:
         cdef ssize_t size
-        unpoison(self.turn.buffer, self.turn.buffer_size)
-        if self.lingering:
-            at = self.turn.buffer
-            room = self.turn.buffer_size
-        else:
-            at = self.session.reader.begin(self.turn.buffer, self.turn.room, &room)
-            if at == NULL:
-                raise self.session.reader.error()
-        size = self.player.give(at, room)
-        if size > 0:
-            if self.lingering:
-                return 0
-            if self.turn.buffer <= at < self.turn.buffer + self.turn.buffer_size:
+        with gil:                     # who speaks is written in Python
+            unpoison(self.buffer(), self.turn.buffer_size)
+            size = self.player.give(at, room)
+            if size > 0 and self.buffer() <= at < self.buffer() + self.turn.buffer_size:
                 poison(at + size, room - size)
-            self.turn.serve(self)
-            self.session.reader.received(at, size)
-            self.session.take()
-            poison(self.turn.buffer, self.turn.buffer_size)      # it is the next one's now
-            self.taken_in()
-        elif size == 0 and not self.lingering:
-            self.eof_received()
-        elif size == 0 or self.unwatched or size == BROKEN:
-            self.turn.begin()
-            self.abort()
-        return 0
+        set_errno(ECONNRESET if size == BROKEN else EAGAIN)
+        return max(size, -1)
 
-    cdef bint send_waiting(self) except -1:
+    cdef void took(self) noexcept nogil:
+        poison(self.buffer(), self.turn.buffer_size)             # it is the next one's now
+        SocketTransport.took(self)
+
+    cdef char* buffer(self) noexcept nogil:
+        return self.turn.buffer if self.station == NULL else (<IoThread>self.station).buffer
+
+    cdef Sent send_now(self) noexcept nogil:
+        with gil:                     # who hears of it is written in Python
+            return self.told()
+
+    cdef Sent told(self) noexcept:
         cdef PacketWriter out = self.session.out
         cdef ssize_t size = self.player.hear(Slice(out.data + out.sent, out.sendable()))
         if size == BROKEN:
-            return False
+            return GONE
         self.sent(size)
-        if out.sendable() > 0:
-            self.block()
-        return True
+        return PART if out.sendable() > 0 else ALL
 
     cdef size_t send_along(self, Slice rest) noexcept nogil:
+        if self.turn.service.threads > 0:
+            return 0
         with gil:                     # who hears of it is written in Python
             return self.hear_along(rest)
 
@@ -237,3 +245,43 @@ cdef class Wire(SocketTransport):
         if self.player.wire is self:
             self.player.wire = None
             self.player.silent = self.player.gone = True
+
+
+cdef class Second(IoThread):
+    """As IoThread, without a thread: its rounds come when the script has them, and the system tells it nothing."""
+
+    cdef bint ask(self, SocketTransport member, int how) noexcept nogil:
+        return True
+
+    cdef bint hears_of(self, Player player) noexcept:
+        return (player.wire is not None and player.wire.station == <void*>self
+                and (player.has_more() and player.wire.reading or player.wire.blocked and player.takes() or player.gone))
+
+    cdef int see(self, list players) except -1:
+        cdef Player player
+        for player in players:
+            if player.wire is not None:
+                self.take_over(player.wire)
+        lock_enter()
+        self.service.round = &self.round
+        for player in players:
+            self.begin()
+            if self.hears_of(player):
+                self.serve(player.wire, (EPOLLIN if player.has_more() else 0) | (EPOLLOUT if player.takes() else 0))
+        self.begin()
+        self.go_through(&self.round.queue, self.round.now + self.turn_time, 0)
+        self.go_through(&self.round.backlog, self.round.now + self.turn_time, 1)
+        self.round.work = 0
+        called = self.turn.must_be_called()
+        self.service.round = &self.service.own
+        lock_leave()
+        if called:
+            self.turn.called()
+        return 0
+
+    cdef bint rests(self, list players) noexcept:
+        cdef Player player
+        for player in players:
+            if self.hears_of(player):
+                return False
+        return not round_waits(&self.round)

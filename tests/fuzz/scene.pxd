@@ -7,5 +7,6 @@ cdef class Scene:
     cdef bint has_store
     cdef bint by_hand                     # turns come only where the script has them
     cdef bint logs_jobs
+    cdef bint has_second                  # thread
 
 cdef Scene scene_of(const Cell* first)

@@ -45,5 +45,6 @@ cdef Scene scene_of(const Cell* first):
         scene.has_store = first.a & 0x80 != 0
         scene.by_hand = first.b & 0x20 != 0
         scene.logs_jobs = first.c & 4 != 0
+        scene.has_second = first.c & 8 != 0
         KNOWN[key] = scene
     return scene

@@ -6,7 +6,7 @@ from gearfast.server.session cimport Service
 from gearfast.server.turn cimport Turn
 
 from tests.fuzz.loop cimport Loop
-from tests.fuzz.player cimport Player
+from tests.fuzz.player cimport Player, Second
 from tests.fuzz.scene cimport Scene, scene_of
 from tests.fuzz.script cimport Cell
 
@@ -19,6 +19,7 @@ cdef class Stage:
     cdef Service service
     cdef Turn turn
     cdef list players
+    cdef Second second                        # reads from every other player; None: there is one thread
     cdef object timetable
 
     cdef int step(self, const Cell* cell) except -1

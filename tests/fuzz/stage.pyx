@@ -108,6 +108,9 @@ cdef class Stage:
         started(ADMIN.start(Host(self.service, config, commands)))
         self.service.notes.log_jobs(scene.logs_jobs)
         self.turn = make_turn(self.service, self.loop, config)
+        if scene.has_second:
+            self.second = Second(self.turn, config)
+            self.turn.share_with(1)
         for player in self.players:
             self.come(player)
 
@@ -142,6 +145,8 @@ cdef class Stage:
         if cell.op == TURN:
             for time in range(1 + (cell.a & 3)):
                 self.pass_turn()
+            if self.second is not None:
+                self.second.call_home(cell.b & 3)
         elif cell.op == TIME:
             self.pass_seconds(seconds_of(cell.a))
         elif cell.op == WALL:
@@ -167,6 +172,8 @@ cdef class Stage:
         self.loop.run_timers()
         for player in self.players:
             player.see()
+        if self.second is not None:
+            self.second.see(self.players[::2])
         return self.loop.run_soon()
 
     def date_soon(self):
@@ -194,6 +201,7 @@ cdef class Stage:
                 self.pass_seconds(0.001)
             for player in self.players:
                 busy = busy or player.is_read_from() or player.writer is not None
+            busy = busy or (self.second is not None and not self.second.rests(self.players))
             if not busy:
                 return 0
         complain("the server does not come to rest")
