@@ -187,10 +187,13 @@ cdef class Wire(SocketTransport):
     def __cinit__(self, turn, loop, int fd, bytes address, double linger, Player player not None):
         self.player = player
 
+    cdef int take_in(self) except -1:
+        unpoison(self.turn.buffer, self.turn.buffer_size)
+        return SocketTransport.take_in(self)
+
     cdef ssize_t receive(self, char* at, size_t room) noexcept nogil:
         cdef ssize_t size
         with gil:                     # who speaks is written in Python
-            unpoison(self.buffer(), self.turn.buffer_size)
             size = self.player.give(at, room)
             if size > 0 and self.buffer() <= at < self.buffer() + self.turn.buffer_size:
                 poison(at + size, room - size)
@@ -267,6 +270,7 @@ cdef class Second(IoThread):
         for player in players:
             self.begin()
             if self.hears_of(player):
+                unpoison(self.buffer, self.buffer_size)
                 self.serve(player.wire, (EPOLLIN if player.has_more() else 0) | (EPOLLOUT if player.takes() else 0))
         self.begin()
         self.go_through(&self.round.queue, self.round.now + self.turn_time, 0)
