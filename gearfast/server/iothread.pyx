@@ -248,7 +248,6 @@ cdef class IoThread(Station):
         self.dismiss(member)
         member.station = NULL
         member.blocked = member.reading = False
-        member.reads = 0                           # if it goes on like that it is another thread's again
         ring_leave(&member.place)
         member.join_owner()
 
