@@ -95,7 +95,7 @@ test-threads: $(VENV)/.testable
 # has no server in it is left out.
 MOVED := $(filter-out $(call named, launcher), $(call in, whole server clients differential crash store threads)) \
     $(call named, broker_model)
-SHUFFLED := s/^(IO_THREADS: Final = )1$$/\14/; s/(By\("--io-shuffle"\)\] = )0\.0$$/\10.003/
+SHUFFLED := s/^(IO_THREADS: Final = )"auto"$$/\14/; s/(By\("--io-shuffle"\)\] = )0\.0$$/\10.003/
 
 test-io-threads: $(VENV)/.testable
 	sh tests/peers.sh

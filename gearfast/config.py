@@ -77,8 +77,8 @@ MIN_MEMORY = 64 * MIB
 
 MEMORY_WORDS = f"0 for no limit, or at least {MIN_MEMORY}"
 
-IO_THREADS: Final = 1
-"""Threads that serve connections, unless ``--io-threads`` says otherwise."""
+IO_THREADS: Final = "auto"
+"""Threads that serve connections, unless ``--io-threads`` says otherwise: as many as the load needs."""
 MOST_IO_THREADS = 64
 """The most of them that may be asked for: more only wait for each other."""
 AUTO_IO_THREADS = 8

@@ -195,7 +195,7 @@ def test_table_of_options_says_the_defaults() -> None:
         ("max-connections", "0"),
         ("max-connections-per-address", "0"),
         ("idle-packet-timeout", "60"),
-        ("io-threads", "1"),
+        ("io-threads", "auto"),
         ("timeout-unit", "ms"),
     ):
         row = re.search(rf"^\| `--{name}=\w+` \|(.*)\|$", README, re.MULTILINE)
