@@ -226,7 +226,7 @@ cdef class Lane(Benchmark):
         self.depth = depth
 
     cdef int push(self) except -1:
-        cdef Job* job = job_new(NOTHING, NOTHING, slice_of(PAYLOAD), NULL, False)
+        cdef Job* job = job_new(NOTHING, NOTHING, slice_of(PAYLOAD), NULL, False, NULL)
         if job == NULL:
             raise MemoryError()
         job.priority = 1
@@ -273,7 +273,7 @@ cdef class Brokered(Benchmark):
         self.broker = Broker()
         self.client = Peer()
         self.worker = Peer()
-        self.wanted = Submission(slice_of(FUNCTION), NOTHING, NOTHING, slice_of(PAYLOAD), NOTHING, 1, True, 0, False, 0, NULL)
+        self.wanted = Submission(slice_of(FUNCTION), NOTHING, NOTHING, slice_of(PAYLOAD), NOTHING, 1, True, 0, False, 0, NULL, NULL)
         self.broker.can_do(self.worker, slice_of(FUNCTION), 0)
         return 0
 

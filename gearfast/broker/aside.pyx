@@ -84,7 +84,8 @@ cdef class Aside(Estate):
 
     cdef bint remember(self, Job* job, bint failed, double seconds, double now) noexcept nogil:
         """Without all that is needed to do it. False: there is no memory."""
-        cdef Submission wanted = Submission(Slice(NULL, 0), job_unique(job), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), job.priority)
+        cdef Submission wanted = Submission(Slice(NULL, 0), job_unique(job), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), job.priority,
+                                            False, 0, False, 0, NULL, NULL)
         cdef Slice key = unique_key(job_unique(job), job_payload(job))
         cdef uint64_t hash = unique_hash(key)
         cdef Job* ended

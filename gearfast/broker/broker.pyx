@@ -7,6 +7,7 @@ cimport cython
 from libc.math cimport INFINITY
 from libc.stdint cimport uint16_t, uint8_t
 
+from gearfast.ground.allocator cimport give_memory_back
 from gearfast.ground.slice cimport slice_of
 from gearfast.ground.heap cimport heap_pop_due, heap_soonest
 from gearfast.ground.lock cimport lock_enter, lock_is_mine, lock_leave
@@ -66,10 +67,15 @@ cdef class Broker(Figures):
         return 0
 
     cdef void rest(self) noexcept:
+        cdef bint shrunk = False
         self.take_from_forgotten()
         if self.aftermath is not None:
             self.aftermath.broker_rests()
+        else:
+            shrunk, self.shrunk = self.shrunk, False
         lock_leave()
+        if shrunk:
+            give_memory_back()
 
     cdef void forget(self, Peer peer) noexcept:
         cdef bint at_work = lock_is_mine()

@@ -33,6 +33,7 @@ cdef struct Submission:
     bint replaces                 # a job with the same unique id that waits
     uint32_t given                # of which keys its client has spoken (parameters.pxd)
     void* home                    # its function, if that was looked up already (functions.pxd); NULL: it was not
+    char** room                   # memory for its job (job_room), NULL in it once a job has that; NULL: there is none
 
 cdef enum:
     BATCH = 1000          # events of one kind that are dealt with together, so that a great many of them starve nobody
@@ -68,6 +69,7 @@ cdef class Estate:
     cdef size_t held_bytes                # of all jobs
     cdef size_t most_bytes                # the most of it since free memory was last given back
     cdef size_t memory_step
+    cdef bint shrunk                      # free memory is to be given back, which takes longer than the lock may be kept
     cdef size_t steps             # what walks over jobs and peers have taken so far
     cdef int job_retries, worker_wakeup, remembered_results
     cdef double wakeup_grace, function_rest

@@ -4,7 +4,7 @@ cimport cython
 from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 
-from gearfast.ground.allocator cimport give_memory_back, keep_memory
+from gearfast.ground.allocator cimport keep_memory
 from gearfast.ground.heap cimport heap_close, heap_open, heap_push, heap_remove, heap_when
 from gearfast.ground.index cimport index_close, index_open, keyed_hash
 from gearfast.ground.lock cimport lock_enter, lock_leave
@@ -282,7 +282,7 @@ cdef class Estate:
         unmade(self, job)
         if self.most_bytes - self.held_bytes > self.memory_step:     # in steps: a spike is not given back in one pause
             self.most_bytes = self.held_bytes
-            give_memory_back()
+            self.shrunk = True
 
 
 cdef inline void take_all(Estate self, Job* job) noexcept nogil:
@@ -334,11 +334,14 @@ cdef inline Job* made(Estate self, Function* function, const Submission* wanted,
         policy = policy_take(&self.policies, wanted.policy)
         if policy == NULL:
             return NULL
-    job = job_new(wanted.unique, wanted.reducer, wanted.payload, policy, may_expire(function, policy))
+    cdef char* room = NULL if wanted.room == NULL else wanted.room[0]
+    job = job_new(wanted.unique, wanted.reducer, wanted.payload, policy, may_expire(function, policy), room)
     if job == NULL:
         if policy != NULL:
             policy_give(&self.policies, policy)
         return NULL
+    if room != NULL:
+        wanted.room[0] = NULL
     job.home = &function.lanes
     job.history.submitted = now
     job.priority = wanted.priority

@@ -96,6 +96,7 @@ cdef class InProcessPeer(Peer):
         wanted.background = background
         wanted.due = due
         wanted.home = NULL
+        wanted.room = NULL
         wanted.given = AT if due > 0 else 0
         asked = parameter_texts.read(parameters) if parameters else {}
         wanted.given |= DUPLICATE if "duplicate" in asked else 0

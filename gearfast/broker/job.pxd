@@ -108,9 +108,14 @@ cdef struct Lanes:
     Lane lane[PRIORITIES]
 
 # Nothing but unique, reducer, payload (less than 4 GiB), policy (or NULL), and whether it expires, is set, the rest is zero.
-# NULL: there is no memory.
-cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bint expires) noexcept nogil
+# `room`: NULL, or memory that job_room has made for it; then it is the job's. NULL: there is no memory.
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bint expires, char* room) noexcept nogil
 cdef void job_free(Job* job) noexcept nogil
+# One more (1) or less (-1) reads a payload without the lock: large ones stay that long, also those of jobs that end.
+cdef void jobs_stay(int more) noexcept nogil
+# Memory for a job with such texts and this payload, which is in it already; NULL: there is none. It can be made without the
+# lock if the payload is large (LARGE_BODY); `free` frees it.
+cdef char* job_room(Slice unique, Slice reducer, Slice payload) noexcept nogil
 # With its waiters and its run, at the end of everything: its peers may be gone already, nothing of theirs is touched.
 cdef void job_dispose(Job* job) noexcept nogil
 # What follows the record: [claim,] [policy,] [expiry,] unique, reducer, payload.

@@ -1,19 +1,36 @@
 """The record of a job, and the three lanes in which jobs of one function wait."""
 
-from libc.stdlib cimport free
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from gearfast.ground.pool cimport pool_give, pool_take
+
+from gearfast import config
+
+cdef size_t LARGE = config.LARGE_BODY
+
+cdef enum:
+    MOST_AHEAD = sizeof(Claim) + sizeof(Policy*) + sizeof(size_t)
+
+cdef int readers          # of payloads, without the lock
+cdef Job* freed           # by others meanwhile
+
+readers = 0
+freed = NULL
 
 cdef inline char* behind_claim(const Job* job) noexcept nogil:
     return <char*>(job + 1) + (sizeof(Claim) if job.unique_size > 0 else 0)
 
 
-cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bint expires) noexcept nogil:
+cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bint expires, char* room) noexcept nogil:
     cdef size_t ahead = ((sizeof(Claim) if unique.size > 0 else 0) + (sizeof(Policy*) if policy != NULL else 0)
                          + (sizeof(size_t) if expires else 0))
-    cdef Job* job = <Job*>pool_take(sizeof(Job) + ahead + unique.size + reducer.size + payload.size)
+    cdef Job* job = <Job*>room
     cdef char* at
+    if room != NULL:
+        ahead = MOST_AHEAD
+    else:
+        job = <Job*>pool_take(sizeof(Job) + ahead + unique.size + reducer.size + payload.size)
     if job == NULL:
         return NULL
     memset(job, 0, sizeof(Job))
@@ -30,9 +47,17 @@ cdef Job* job_new(Slice unique, Slice reducer, Slice payload, Policy* policy, bi
     if reducer.size > 0:
         memcpy(at, reducer.data, reducer.size)
         at += reducer.size
-    if payload.size > 0:
+    if payload.size > 0 and room == NULL:
         memcpy(at, payload.data, payload.size)
     return job
+
+
+cdef char* job_room(Slice unique, Slice reducer, Slice payload) noexcept nogil:
+    cdef size_t ahead = sizeof(Job) + MOST_AHEAD + unique.size + reducer.size
+    cdef char* room = <char*>malloc(ahead + payload.size)
+    if room != NULL:
+        memcpy(room + ahead, payload.data, payload.size)
+    return room
 
 
 cdef void put_ahead(Job* job, Policy* policy, bint expires) noexcept nogil:
@@ -48,7 +73,26 @@ cdef void put_ahead(Job* job, Policy* policy, bint expires) noexcept nogil:
 cdef void job_free(Job* job) noexcept nogil:
     if job.flags & HAS_PAST:
         pool_give(job.history.past, sizeof(Past) + job.history.past.error_size)
-    pool_give(job, job_size(job))
+    if readers > 0 and job.payload_size >= LARGE:
+        push(job)
+    else:
+        pool_give(job, job_size(job))
+
+
+cdef inline void push(Job* job) noexcept nogil:
+    global freed
+    job.place.lane.next = freed
+    freed = job
+
+
+cdef void jobs_stay(int more) noexcept nogil:
+    global readers, freed
+    cdef Job* job
+    readers += more
+    while readers == 0 and freed != NULL:
+        job = freed
+        freed = job.place.lane.next
+        pool_give(job, job_size(job))
 
 
 cdef void job_dispose(Job* job) noexcept nogil:

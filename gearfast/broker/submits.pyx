@@ -125,7 +125,7 @@ cdef class Submits(Leaving):
         cdef const Job* last = self.find(schedule.run)
         cdef Function* function = <Function*>job.home
         cdef Submission wanted = Submission(function.name, job_unique(job), job_reducer(job), job_payload(job), job_policy(job).text,
-                                            job.priority, True, 0, False, PRIORITY, NULL)
+                                            job.priority, True, 0, False, PRIORITY, NULL, NULL)
         cdef bint runs = last != NULL and last.state < DEAD and not queues(job)
         self.outbox.gather_again(job, now)         # with its last run: never later than that one itself
         if not runs and not (function.rules != NULL and not self.ruled(function, &wanted, now)):

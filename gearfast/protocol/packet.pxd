@@ -142,6 +142,12 @@ cdef class PacketWriter:
         self.pinned_room = self.room
     cdef void unpin(self) noexcept nogil
     cdef void take_pin(self, PacketWriter other) noexcept nogil        # what is read stays, though the other one goes
+    # The next `size` bytes of the stream are sent from where they lie; they end at this place of the stream. What of them
+    # cannot be sent like that is put in before it: the last bytes of them. False: there is no memory.
+    cdef inline uint64_t leave_out(self, size_t size) noexcept nogil:
+        self.base += size
+        return self.base + self.size
+    cdef bint put_in(self, uint64_t end, const char* data, size_t size) noexcept nogil
     cdef inline size_t waiting(self) noexcept nogil:
         return self.size - self.sent
     cdef inline size_t sendable(self) noexcept nogil:

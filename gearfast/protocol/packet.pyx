@@ -360,6 +360,19 @@ cdef class PacketWriter:
         self.size += size
         return True
 
+    cdef bint put_in(self, uint64_t end, const char* data, size_t size) noexcept nogil:
+        cdef char* place
+        if size == 0:
+            return True
+        if self.room - self.size < size and not grow(self, size):
+            return False
+        place = self.data + <size_t>(end - self.base)
+        memmove(place + size, place, self.size - <size_t>(end - self.base))
+        memcpy(place, data, size)
+        self.size += size
+        self.base -= size
+        return True
+
     cdef bint append(self, PacketWriter other) noexcept nogil:
         if not self.write(other.data + other.sent, other.size - other.sent):
             return False
@@ -371,7 +384,6 @@ cdef class PacketWriter:
         self.data = NULL
         self.base += self.size
         self.size = self.room = self.sent = 0
-
 
     cdef void unpin(self) noexcept nogil:
         if self.pinned != self.data:

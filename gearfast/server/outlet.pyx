@@ -8,5 +8,11 @@ cdef class Outlet:
     cdef size_t send_along(self, Slice rest) noexcept nogil:
         return 0
 
+    cdef void send_late(self) noexcept nogil:
+        pass
+
+    cdef void stay(self, int more) noexcept nogil:
+        pass
+
     def abort(self):
         """Close the connection at once."""

@@ -1,5 +1,7 @@
 # PLAIN   how bytes come in and go out through plain sockets, TCP and Unix. What TLS adds stands in secure.pxd.
 
+from gearfast.ground.slice cimport Slice
+from gearfast.server.round cimport Late
 from gearfast.server.station cimport Station
 from gearfast.server.transport cimport Transport
 
@@ -26,6 +28,9 @@ cdef class SocketTransport(Transport):
     # Calls of the system, the lock let go meanwhile if there are other threads.
     cdef ssize_t receive(self, char* at, size_t room) noexcept nogil
     cdef Sent send_now(self) noexcept nogil
+    cdef size_t send_both(self, Slice waiting, Slice rest) noexcept nogil
+    cdef size_t put_off(self, Slice body) noexcept nogil
+    cdef void send_body(self, const Late* late) noexcept nogil
 
     # --- other threads: see Station ---
     cdef bint may_be_lent(self) noexcept nogil

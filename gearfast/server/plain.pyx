@@ -6,10 +6,11 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memset
 from posix.unistd cimport close as close_descriptor
 
+from gearfast.broker.job cimport jobs_stay
 from gearfast.ground.lock cimport lock_enter
 from gearfast.ground.ring cimport ring_append, ring_empty, ring_leave
 from gearfast.ground.slice cimport Slice
-from gearfast.server.round cimport Pause
+from gearfast.server.round cimport Late, Pause, Round
 from gearfast.server.session cimport NO_FAILURE, Session
 from gearfast.server.station cimport Station
 from gearfast.server.transport cimport Transport
@@ -198,26 +199,64 @@ cdef class SocketTransport(Transport):
         self.turn.ask_loop(self.loop.remove_writer, (self.fd,))
 
     cdef size_t send_along(self, Slice rest) noexcept nogil:
-        cdef size_t waiting = self.session.out.waiting()
-        cdef iovec parts[2]
-        cdef msghdr message
-        cdef ssize_t size
-        if self.turn.service.threads > 0:         # the lock is not kept while it is sent
-            return 0
+        cdef size_t waiting = self.session.out.waiting(), size
         if self.blocked or not self.open or waiting > self.session.out.sendable():
             return 0
-        parts[0].iov_base = self.session.out.data + self.session.out.sent
-        parts[0].iov_len = waiting
+        if self.turn.service.threads > 0:         # the lock is not kept while it is sent
+            return self.put_off(rest)
+        size = self.send_both(Slice(self.session.out.data + self.session.out.sent, waiting), rest)
+        self.session.out.sent += min(size, waiting)
+        return size - min(size, waiting)
+
+    cdef size_t send_both(self, Slice waiting, Slice rest) noexcept nogil:
+        """Returns how much is gone. If it is nothing, for whatever reason, the end of the turn will see it."""
+        cdef iovec parts[2]
+        cdef msghdr message
+        parts[0].iov_base = <void*>waiting.data
+        parts[0].iov_len = waiting.size
         parts[1].iov_base = <void*>rest.data
         parts[1].iov_len = rest.size
         memset(&message, 0, sizeof(message))
         message.msg_iov = parts
         message.msg_iovlen = 2
-        size = sendmsg(self.fd, &message, 0)
-        if size < 0:                              # for whatever reason: the end of the turn will see it
+        return max(<ssize_t>0, sendmsg(self.fd, &message, 0))
+
+    # --- large bodies, without the lock ---
+
+    cdef size_t put_off(self, Slice body) noexcept nogil:
+        cdef Round* round = self.turn.service.round
+        if self.sending or not round.handling or round.late.body.size > 0:
             return 0
-        self.session.out.sent += min(<size_t>size, waiting)
-        return <size_t>size - min(<size_t>size, waiting)
+        round.late = Late(body, <void*>self, self.session.out.leave_out(body.size))
+        return body.size
+
+    cdef void send_late(self) noexcept nogil:
+        cdef Late late = self.turn.service.round.late
+        self.turn.service.round.late.body.size = 0
+        self.hands += 1                           # it may lie in our reader's memory
+        (<SocketTransport>late.outlet).send_body(&late)
+        self.hands -= 1
+
+    cdef void send_body(self, const Late* late) noexcept nogil:
+        cdef const char* at = self.session.out.data + self.session.out.sent
+        cdef size_t waiting = <size_t>(late.end - self.session.out.base) - self.session.out.sent, size, left
+        cdef Pause pause
+        self.session.out.pin()
+        self.sending = True
+        self.hands += 1
+        jobs_stay(1)
+        pause = self.turn.service.pause()
+        size = self.send_both(Slice(at, waiting), late.body)
+        self.turn.service.resume(pause)
+        jobs_stay(-1)
+        self.hands -= 1
+        self.sending = self.more = False
+        self.session.out.unpin()
+        self.sent(min(size, waiting))
+        left = late.body.size - (size - min(size, waiting))
+        if not self.session.out.put_in(late.end, late.body.data + late.body.size - left, left):
+            self.session.aborted = True
+        self.ready()                              # for what is left, or its end
 
     def writable(self):
         lock_enter()
@@ -259,6 +298,9 @@ cdef class SocketTransport(Transport):
             return False
         self.station = <void*>station
         return True
+
+    cdef void stay(self, int more) noexcept nogil:
+        self.hands += more
 
     cdef void come_home(self) noexcept:
         cdef Pause pause

@@ -6,6 +6,12 @@
 from libc.stdint cimport uint64_t
 
 from gearfast.ground.ring cimport Ring, ring_empty, ring_open
+from gearfast.ground.slice cimport Slice
+
+cdef struct Late:                 # a large body of an answer, which is sent when the packet has been handled that led to it
+    Slice body                    # where it lies; empty: there is none
+    void* outlet                  # for whom
+    uint64_t end                  # in the stream of its answers
 
 cdef struct Round:
     Ring queue                    # who has something to send, or has yet to be read from
@@ -16,10 +22,13 @@ cdef struct Round:
     size_t work                   # done so far: packets, and what they cost beyond one's usual cost
     uint64_t reads                # how often the thread has read something, in all
     bint python                   # the thread has the interpreter
+    bint handling                 # a packet, after which a large body can be sent; nobody else's Python works meanwhile
+    Late late
 
 cdef struct Pause:                # the lock is let go: for a system call, or for somebody else's Python
     Round* round
     unsigned int depth
+    bint handling
 
 cdef inline void round_open(Round* round, bint python) noexcept nogil:
     ring_open(&round.queue, NULL)
@@ -29,6 +38,8 @@ cdef inline void round_open(Round* round, bint python) noexcept nogil:
     round.work = 0
     round.reads = 0
     round.python = python
+    round.handling = False
+    round.late = Late(Slice(NULL, 0), NULL, 0)
 
 cdef inline bint round_waits(const Round* round) noexcept nogil:
     return not (ring_empty(&round.queue) and ring_empty(&round.backlog))

@@ -57,12 +57,15 @@ cdef class Service:                       # what all sessions of one server shar
     cdef inline Pause pause(self) noexcept nogil:
         cdef Pause pause
         pause.round = self.round
+        pause.handling = self.round.handling
+        self.round.handling = False
         self.round = &self.own
         pause.depth = lock_pause()
         return pause
     cdef inline void resume(self, Pause pause) noexcept nogil:
         lock_resume(pause.depth, pause.round.python)
         self.round = pause.round
+        self.round.handling = pause.handling
 
     cdef inline bint has_news(self) noexcept nogil:      # for the store; while that still starts there is none yet
         return self.broker.has_news() and self.write is not None

@@ -199,13 +199,19 @@ cdef class Session(Peer):
 
     cdef bint handle(self, const Packet* packet) noexcept nogil:
         cdef const Row* row = &self.table[packet.type]
+        cdef bint done
         if packet.response:
             return self.refuse(b"INVALID_MAGIC", b"Request magic expected")
         if packet.short_of_arguments:
             return self.refuse(b"INVALID_PACKET", TOO_FEW[packet.type])
         if row.handler == NULL:
             return self.refuse(b"INVALID_COMMAND", b"Command not expected")
-        return row.handler(self, packet, row)
+        self.service.round.handling = True
+        done = row.handler(self, packet, row)
+        self.service.round.handling = False
+        if self.service.round.late.body.size > 0:
+            self.outlet.send_late()
+        return done
 
     # --- admin lines ---
 

@@ -7,7 +7,7 @@ from gearfast.server.session cimport Row, Session
 
 cdef inline Submission submission(const Packet* packet, const Row* row) noexcept nogil:
     return Submission(packet.argument[0], packet.argument[1], Slice(NULL, 0), packet.payload, Slice(NULL, 0),
-                      row.priority, row.background, 0, False, 0, NULL)
+                      row.priority, row.background, 0, False, 0, NULL, NULL)
 
 # False: there is no memory for the answer.
 cdef bint submit(Session session, Submission* wanted) noexcept nogil

@@ -2,22 +2,25 @@
 
 from libc.stdint cimport uint32_t
 from libc.stdio cimport snprintf
+from libc.stdlib cimport free
 from libc.string cimport memchr
 
 from gearfast.broker.submits cimport IS_DRAINED, NO_MEMORY, NO_NUMBERS, QUEUE_FULL, Submitted
 from gearfast.broker.functions cimport Function, functions_get, functions_latest
-from gearfast.broker.job cimport ENDED, Job
+from gearfast.broker.job cimport ENDED, Job, job_room
 from gearfast.protocol.packet cimport JOB_CREATED
 from gearfast.protocol.parameters cimport (
     AT, CRON, DELAY, FOR_CLIENT, PRIORITY, TZ, Mistake, Parameters, Remembered, key_name, lasting, what_is_wrong,
 )
 from gearfast.server.fenced cimport send_after_store
+from gearfast.server.round cimport Pause
 from gearfast.server.session cimport Service
 from gearfast.ground.slice cimport slice_of_text
 
 from gearfast import config, logs
 from gearfast.protocol.cron import check, next_after, of_packet
 
+cdef size_t LARGE = config.LARGE_BODY
 cdef size_t MAX_UNIQUE = config.UNIQUE_SIZE
 cdef int NOTICE = logs.NOTICE
 
@@ -32,6 +35,30 @@ cdef enum Taken:                  # parameters
     NO_ROOM = 3                   # there is no memory to tell it
 
 cdef bint submit(Session session, Submission* wanted) noexcept nogil:
+    cdef char* room = NULL
+    cdef bint done
+    if wanted.payload.size >= LARGE and session.service.threads > 0:
+        room = copied(session, wanted)
+        wanted.room = &room
+        done = take(session, wanted)
+        free(room)                                 # no job has taken it
+        return done
+    return take(session, wanted)
+
+
+cdef char* copied(Session session, const Submission* wanted) noexcept nogil:
+    """Room for its job, its payload in it, with the lock let go for so long. NULL: it is copied with the lock."""
+    cdef char* room
+    cdef Pause pause
+    session.outlet.stay(1)
+    pause = session.service.pause()
+    room = job_room(wanted.unique, wanted.reducer, wanted.payload)
+    session.service.resume(pause)
+    session.outlet.stay(-1)
+    return room
+
+
+cdef inline bint take(Session session, Submission* wanted) noexcept nogil:
     cdef Taken taken
     if session.service.takes_parameters:
         wanted.home = functions_latest(&session.service.broker.functions, wanted.function)

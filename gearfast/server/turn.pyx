@@ -10,6 +10,7 @@ from gearfast.server.bell cimport bell_heard, bell_open, bell_ring
 from gearfast.server.fenced cimport pass_fences
 from gearfast.server.lookout cimport Lookout
 from gearfast.server.round cimport Pause, round_share, round_waits
+from gearfast.ground.allocator cimport give_memory_back
 from gearfast.ground.lock cimport lock_enter, lock_leave
 from gearfast.ground.ring cimport Ring, ring_append, ring_append_all, ring_empty, ring_leave, ring_open
 
@@ -165,19 +166,22 @@ cdef class Turn:
 
     cdef bint has_news(self) noexcept nogil:
         return (self.service.has_news() or self.lookout.has_news(self.service.round.now) or self.service.notes.has_news()
-                or self.memory.next <= self.service.round.now
+                or self.memory.next <= self.service.round.now or self.service.broker.shrunk
                 or (not ring_empty(&self.service.broker.schedules.undated) and self.service.date is not None))
 
     cdef void tell(self) noexcept:
         """What the store and the log have to hear; and what was taken of the memory."""
         cdef Pause pause
-        cdef bint stores, dates
+        cdef bint stores, dates, shrunk = self.service.broker.shrunk
         if not self.has_news():
             return
         stores = self.service.has_news()          # looked at as long as nobody else changes it
         dates = not ring_empty(&self.service.broker.schedules.undated) and self.service.date is not None
+        self.service.broker.shrunk = False
         pause = self.service.pause()
         try:
+            if shrunk:
+                give_memory_back()
             self.memory.watch()
             if stores:
                 self.service.write()

@@ -51,6 +51,7 @@ cdef int replay_one(Broker broker, record, double ahead) except -1:
     wanted.given = 0
     wanted.replaces = False
     wanted.home = NULL
+    wanted.room = NULL
     if kept.state == SCHEDULED and wanted.policy.size == 0:
         raise ValueError("it is a schedule, and does not say when it fires")
     if kept.state == SCHEDULED and is_scheduled(broker, &wanted):

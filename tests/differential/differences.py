@@ -591,8 +591,8 @@ PROCESS = [
     Difference(
         "`--threads`",
         "Threads that read and write, 4 unless told otherwise; one more does all the work.",
-        "The most threads that serve connections while one of them is saturated; else one serves them. `--io-threads=N` "
-        "says how many there always are.",
+        "The most threads that serve connections while one of them is saturated; else one serves them. "
+        "`--io-threads=N` says how many there always are.",
         "Nobody.",
         "One thread does more than four did; more of them share all of the work.",
     ),

@@ -46,7 +46,7 @@ cdef class Wire(SocketTransport):
     cdef Player player
     cdef char* buffer(self) noexcept nogil    # which all share whom the same thread reads from
     cdef Sent told(self) noexcept
-    cdef size_t hear_along(self, Slice rest) noexcept
+    cdef size_t told_both(self, Slice waiting, Slice rest) noexcept
 
 cdef class Second(IoThread):
     cdef bint hears_of(self, Player player) noexcept

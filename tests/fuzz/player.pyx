@@ -219,23 +219,15 @@ cdef class Wire(SocketTransport):
         self.sent(size)
         return PART if out.sendable() > 0 else ALL
 
-    cdef size_t send_along(self, Slice rest) noexcept nogil:
-        if self.turn.service.threads > 0:
-            return 0
+    cdef size_t send_both(self, Slice waiting, Slice rest) noexcept nogil:
         with gil:                     # who hears of it is written in Python
-            return self.hear_along(rest)
+            return self.told_both(waiting, rest)
 
-    cdef size_t hear_along(self, Slice rest) noexcept:
-        cdef PacketWriter out = self.session.out
-        cdef size_t waiting = out.waiting()
-        cdef ssize_t size
-        if self.blocked or not self.open or waiting > out.sendable():
-            return 0
-        size = self.player.hear(Slice(out.data + out.sent, waiting))
-        if size == BROKEN:
-            return 0
-        out.sent += size
-        return max(<ssize_t>0, self.player.hear(rest)) if <size_t>size == waiting else 0
+    cdef size_t told_both(self, Slice waiting, Slice rest) noexcept:
+        cdef ssize_t size = self.player.hear(waiting)
+        if size == <ssize_t>waiting.size:
+            size += max(<ssize_t>0, self.player.hear(rest))
+        return max(<ssize_t>0, size)
 
     cdef void write_eof(self):
         self.lingering = True

@@ -116,7 +116,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "fence": set(),
         "session": {"notes", "outlet", "round", "fence"},
         "fenced": {"fence", "session"},
-        "submit": {"session", "fenced"},
+        "submit": {"session", "fenced", "round"},
         "request": {"session", "submit"},
         "visitor": {"session"},
         "memory": {"session"},

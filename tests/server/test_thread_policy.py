@@ -109,7 +109,7 @@ class Stage:
         self.home: list[str] = []
         """Whose connections are the loop's again."""
         self.refusal: Exception | None = None
-        config = Config(io_threads=io_threads, threads=threads)
+        config = Config(io_threads=io_threads, threads=threads, io_shuffle=0.0)
         turn: Any = self.turn
         loop: Any = None
         self.threads = Threads(turn, config, loop, self.begin, self.clock.meter())

@@ -83,7 +83,6 @@ class BrokerModelAndStore(BrokerAndModel):
         self.again: set[int] = set()  # kicked, and perhaps not written since
         self.refused: set[int] = set()  # whose clients were told that a replacement is not kept yet
         self.put_off: set[int] = set()  # ended, and their clients have not waited until the store had that
-        self.dropped: set[int] = set()  # ended, and the store did not take what was to be remembered
         self.batches = Batches(self.broker)
         self.batches.open(PREFIX, 0, False, HEAVY)
 
@@ -91,7 +90,7 @@ class BrokerModelAndStore(BrokerAndModel):
     def kept(self) -> list[Thing]:
         """What the store is to have."""
         jobs = self.model.jobs + self.model.buried + self.model.ended
-        return [*(job for job in jobs if job.background and job.number not in self.dropped), *self.model.schedules]
+        return [*(job for job in jobs if job.background), *self.model.schedules]
 
     # --- the store at work ---
 
@@ -170,7 +169,8 @@ class BrokerModelAndStore(BrokerAndModel):
     def not_forgotten(self, number: int) -> None:
         if self.batches.is_kept(number):
             self.batches.forget(number)
-            self.dropped.add(number)
+            for job in self.model.ended:  # the store does not take what is to be remembered of it: it stays here alone
+                job.background = job.background and job.number != number
         else:
             self.gone.add(number)
 

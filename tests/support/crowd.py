@@ -367,6 +367,7 @@ class Client(Member):
         self.number += 1
         token = b"%s-%d" % (self.name.encode(), self.number)
         if draw < 0.1:
+            token = token.ljust(self.random.randrange(self.large or 1), b".")
             self.say(wire.ECHO_REQ, payload=token)
             self.expected.append(("echo", token))
         elif draw < 0.2 and self.texts:

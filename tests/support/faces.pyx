@@ -12,9 +12,10 @@ from gearfast.ground.slice cimport Slice, slice_of
 from gearfast.broker.broker cimport Broker
 from gearfast.broker.estate cimport Submission
 from gearfast.broker.inprocess cimport InProcessPeer
-from gearfast.broker.job cimport Job
+from gearfast.broker.job cimport Job, job_free, job_new, job_payload, job_room, job_size, jobs_stay
 from gearfast.broker.peer cimport Report
 from gearfast.broker.submits cimport CREATED
+from gearfast.protocol.packet cimport UNFENCED, PacketWriter
 
 cdef struct Entry:
     Node node
@@ -93,7 +94,8 @@ cdef class Careless(InProcessPeer):
 
 def submit_without_python(Broker broker not None, bytes function not None, int count):
     """So many background jobs, as a thread submits them that has the lock, and not the interpreter."""
-    cdef Submission wanted = Submission(slice_of(function), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), 1, True)
+    cdef Submission wanted = Submission(slice_of(function), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), 1, True,
+                                        0, False, 0, NULL, NULL)
     cdef Job* job = NULL
     cdef int created = 0
     with nogil:
@@ -111,3 +113,81 @@ def with_the_lock(call):
         return call()
     finally:
         lock_leave()
+
+
+cdef class StreamFace:
+    """What a writer has for its peer, of which some is sent from elsewhere."""
+    cdef PacketWriter writer
+
+    def __cinit__(self):
+        self.writer = PacketWriter()
+
+    def write(self, bytes more not None):
+        assert self.writer.write(more, len(more))
+
+    def leave_out(self, size_t size):
+        """So many bytes; where they end."""
+        return self.writer.leave_out(size)
+
+    def put_in(self, uint64_t end, bytes left not None):
+        """What could not be sent like that."""
+        assert self.writer.put_in(end, left, len(left))
+
+    def fence(self, bint there):
+        """From here on nothing may be sent."""
+        self.writer.fence = self.writer.base + self.writer.size if there else UNFENCED
+
+    def pin(self, bint on):
+        """Some of it is read without the lock, or is not any more."""
+        if on:
+            self.writer.pin()
+        else:
+            self.writer.unpin()
+
+    def send(self, size_t most):
+        """What can be sent, as far as it goes."""
+        cdef size_t size = min(most, self.writer.sendable())
+        sent = self.writer.data[self.writer.sent:self.writer.sent + size] if size > 0 else b""
+        self.writer.sent += size
+        return sent
+
+    def waiting(self):
+        """Bytes that wait."""
+        return self.writer.waiting()
+
+    def place(self):
+        """Where the stream ends at present."""
+        return self.writer.base + self.writer.size
+
+
+def read_when_it_has_ended(bytes payload not None, int others):
+    """The payload of a job that has ended while it was read, after others of its size were made."""
+    cdef Slice nothing = Slice(NULL, 0)
+    cdef Job* job
+    cdef list jobs = []
+    lock_enter()
+    job = job_new(nothing, nothing, slice_of(payload), NULL, False, NULL)
+    jobs_stay(1)
+    job_free(job)
+    for other in range(others):
+        jobs.append(<size_t>job_new(nothing, nothing, slice_of(bytes(len(payload))), NULL, False, NULL))
+    read = job_payload(job).data[:job_payload(job).size]
+    jobs_stay(-1)
+    for other in jobs:
+        job_free(<Job*><size_t>other)
+    lock_leave()
+    return read
+
+
+def job_in_room(bytes unique not None, bytes reducer not None, bytes payload not None):
+    """A job whose payload was in its place before it was made: the payload, and whether it is all of one piece."""
+    cdef char* room = job_room(slice_of(unique), slice_of(reducer), slice_of(payload))
+    cdef Job* job
+    lock_enter()
+    job = job_new(slice_of(unique), slice_of(reducer), slice_of(payload), NULL, False, room)
+    there = job_payload(job)
+    read = there.data[:there.size]
+    whole = <char*>job == room and there.data + there.size == room + job_size(job)
+    job_free(job)
+    lock_leave()
+    return read, whole

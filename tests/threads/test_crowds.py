@@ -70,11 +70,12 @@ def test_what_wants_python() -> None:
     play(fill)
 
 
-def test_peers_that_leave() -> None:
+@pytest.mark.parametrize("large", [0, 100_000])
+def test_peers_that_leave(large: int) -> None:
     def fill(crowd: Crowd) -> None:
         crowd.add(Worker, 6, deaths=10)
         crowd.add(Vandal, 6, 40)
-        crowd.add(Client, 8, 40, texts=True, half=True)
+        crowd.add(Client, 8, 40, texts=True, half=True, large=large)
 
     play(fill)
 
