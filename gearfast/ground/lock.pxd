@@ -12,7 +12,7 @@ cdef struct LockFigures:
     uint64_t taken                # how often
     uint64_t waited               # how often somebody else had it
     uint64_t timed                # of how many of these it is known for how long
-    double held                   # seconds, those together
+    double held                   # seconds, those together, without what it takes to measure them
 
 # With the interpreter. The same thread may take it again, and gives it as often.
 cdef void lock_enter() noexcept

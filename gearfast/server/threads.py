@@ -198,25 +198,23 @@ class Threads:
         return late
 
     def weigh(self) -> None:
-        """Find out whether a thread has too much to do, or one too many is there."""
+        """Find out whether a thread has too much to do where another one has not, or one too many is there."""
         load = self.meter.look()
         loads = [worker.meter.look() for worker in self.workers]
-        if not self.auto:
-            return
         if load > IO_BUSY:
             if self.may_grow() or min(loads, default=load) < load / 2:
-                self.found = []
+                self.found = [] if self.auto else None
                 self.turn.lookout.look_for_busy()
         elif loads and max(loads) > IO_BUSY:
-            if self.may_grow() or load < max(loads) / 2:
+            if self.may_grow() or min(load, *loads) < max(loads) / 2:
                 station = self.workers[loads.index(max(loads))].station
                 station.call_home(station.connections // 2)  # if they are too much here, another one gets half of them
-        elif loads and load < IO_IDLE and load + loads[-1] < IO_BUSY:
+        elif self.auto and loads and load < IO_IDLE and load + loads[-1] < IO_BUSY:
             self.end_last()
 
     def may_grow(self) -> bool:
         """Tell whether there may be one more."""
-        return len(self.workers) + 1 < self.most
+        return self.auto and len(self.workers) + 1 < self.most
 
     def relieve(self, busy: list[SocketTransport]) -> None:
         """Half of those who make the loop's thread work are given to a new one, or to whoever has the least to do."""

@@ -132,7 +132,7 @@ class Stage:
             worker.clock.pass_time(IO_LOOK, load)
         before = self.turn.samples
         self.threads.look()
-        sampling = self.turn.samples > before
+        sampling = self.threads.auto and self.turn.samples > before
         assert self.turn.next_look == (IO_SAMPLE if sampling else IO_LOOK)
         found: Any = list(busy)
         self.threads.place(found)
@@ -234,12 +234,36 @@ def test_a_number_of_threads_is_that_number() -> None:
     found: Any = list("abcdef")
     stage.threads.place(found)
     assert [worker.members for worker in stage.made] == [["a", "d"], ["b", "e"]]
-    for loads in ((1.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.5, 1.0, 1.0)):
+    for loads in ((1.0, 0.5, 0.5), (0.0, 0.0, 0.0), (0.5, 1.0, 1.0)):
         stage.second(*loads)
     assert (len(stage.at_work), stage.home) == (2, [])
     stage.threads.stop()
     assert (stage.at_work, stage.turn.shared, stage.turn.threads) == ([], 0, None)
     assert all(worker.stopped for worker in stage.made)
+
+
+def test_a_number_of_threads_is_balanced_when_one_is_saturated_and_another_one_is_not() -> None:
+    """As when many have left who belonged to one of them."""
+    stage = Stage(3)
+    found: Any = list("abcdefghi")
+    stage.threads.place(found)
+    stage.second(0.5, 1.0, 0.4)
+    assert (stage.home, stage.made[0].members) == (["a"], ["d", "g"])
+    samples = stage.turn.samples
+    stage.second(1.0, 0.6, 0.4, busy="jkl")
+    assert stage.turn.samples == samples + 1, "who makes the loop's thread work is found out once more"
+    assert [worker.members for worker in stage.made] == [["d", "g", "j"], ["b", "e", "h", "k"]]
+
+
+def test_a_third_one_relieves_a_saturated_thread() -> None:
+    """The loop's thread has little room, and is relieved in turn."""
+    stage = Stage(threads=3)
+    stage.second(1.0, busy="abcdefgh")
+    stage.second(1.0, 0.6, busy="bd")
+    stage.second(0.6, 1.0, 0.2)
+    assert stage.home == ["a", "c"]
+    stage.second(1.0, 0.5, 0.2, busy="ac")
+    assert stage.made[1].members == ["b", "a"]
 
 
 def test_who_cannot_be_moved_is_tried_once_more() -> None:
