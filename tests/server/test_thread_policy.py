@@ -432,7 +432,7 @@ def test_auto_begins_threads_and_ends_them(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(room, name, figure)
 
     async def scene() -> None:
-        auto = dataclasses.replace(LOCAL, io_threads="auto", threads=2)
+        auto = dataclasses.replace(LOCAL, io_threads="auto", threads=2, io_shuffle=0.0)
         async with Server(auto, [Admin()]) as server, Talk(server) as a, Talk(server) as b:
             for _ in range(2):
                 while not others():
