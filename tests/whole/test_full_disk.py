@@ -215,7 +215,7 @@ def test_a_job_for_which_the_disk_has_no_room_is_refused_at_once_and_is_nobody_e
                 rb"The store has room for (\d+) bytes now, and this job has 16777217: make room .*", text
             )
             assert found is not None, text
-            assert 8 * MIB < int(found[1]) < 12 * MIB
-        large.request(wire.SUBMIT_JOB_BG, "f", "", payload=b"x" * 8 * MIB)
+            assert 4 * MIB < int(found[1]) < 12 * MIB  # less, the more of the small ones there were
+        large.request(wire.SUBMIT_JOB_BG, "f", "", payload=b"x" * 2 * MIB)
         assert large.recv_packet().type == wire.JOB_CREATED
         assert "The store is" not in log_of(server)
