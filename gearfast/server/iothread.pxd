@@ -60,7 +60,6 @@ cdef class IoThread(Station):
     cdef bint take_over(self, SocketTransport member) except -1
     cdef void work(self) noexcept nogil
     cdef int sleep(self, epoll_event* events) noexcept nogil          # returns how many things have happened
-    cdef void begin(self) noexcept nogil
     cdef void happened(self, const epoll_event* event) noexcept nogil
     cdef void serve(self, SocketTransport member, uint32_t events) noexcept nogil
     cdef void read(self, SocketTransport member) noexcept nogil

@@ -167,10 +167,9 @@ cdef class IoThread(Station):
         cdef double end
         lock_take()
         self.service.round = &self.round
-        self.begin()                               # time goes by it from the first sleep on
+        self.round.now = self.service.clock.monotonic()
         while not self.ending:
             count = self.sleep(events)
-            self.begin()
             end = self.round.now + self.turn_time
             for at in range(count):
                 if self.round.now >= end:          # the system says again who is left
@@ -197,10 +196,6 @@ cdef class IoThread(Station):
         self.service.resume(pause)
         self.asleep = False
         return count
-
-    cdef void begin(self) noexcept nogil:
-        self.round.now = self.service.clock.monotonic()
-        self.round.until = self.round.now + self.peer_time
 
     cdef void happened(self, const epoll_event* event) noexcept nogil:
         if event.data.u64 == BELL:
@@ -229,7 +224,7 @@ cdef class IoThread(Station):
         size = member.receive(at, room)
         if size > 0:
             self.round.reads += 1
-            self.begin()
+            self.round.until = self.round.now + self.peer_time
             member.session.reader.received(at, size)
             member.session.take_packets()
             member.took()
@@ -265,7 +260,6 @@ cdef class IoThread(Station):
             ring_leave(these.next)
             self.finish(<SocketTransport>self.round.present)
             self.round.present = NULL
-            self.round.now = self.service.clock.monotonic()
             least -= least > 0
         ring_append_all(&these, line)             # behind those who are left
         ring_append_all(line, &these)
@@ -278,6 +272,7 @@ cdef class IoThread(Station):
         if not self.is_too_much(member) and member.session.has_more_to_do():
             member.session.go_on_reading()
             member.wait_for_rest()
+            self.round.now = self.service.clock.monotonic()
         if not (self.is_too_much(member) or member.blocked or member.sending) and member.session.out.sendable() > 0:
             sent = member.send_now()
         if sent == GONE:

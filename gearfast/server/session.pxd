@@ -62,9 +62,12 @@ cdef class Service:                       # what all sessions of one server shar
         self.round = &self.own
         pause.depth = lock_pause()
         return pause
+    # Time has gone by meanwhile: the clock is asked before the lock is taken.
     cdef inline void resume(self, Pause pause) noexcept nogil:
+        cdef double now = self.clock.monotonic()
         lock_resume(pause.depth, pause.round.python)
         self.round = pause.round
+        self.round.now = now
         self.round.handling = pause.handling
 
     cdef inline bint has_news(self) noexcept nogil:      # for the store; while that still starts there is none yet

@@ -260,11 +260,10 @@ cdef class Second(IoThread):
         lock_enter()
         self.service.round = &self.round
         for player in players:
-            self.begin()
+            self.round.now = self.service.clock.monotonic()
             if self.hears_of(player):
                 unpoison(self.buffer, self.buffer_size)
                 self.serve(player.wire, (EPOLLIN if player.has_more() else 0) | (EPOLLOUT if player.takes() else 0))
-        self.begin()
         self.go_through(&self.round.queue, self.round.now + self.turn_time, 0)
         self.go_through(&self.round.backlog, self.round.now + self.turn_time, 1)
         self.round.work = 0
