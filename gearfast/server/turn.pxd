@@ -78,7 +78,7 @@ cdef class Turn(Aftermath):
     cdef void let(self, Ring* line) noexcept
     cdef void go_through(self, Ring* line, double end, size_t least) noexcept
     cdef void tell(self) noexcept
-    cdef double due(self) noexcept nogil                 # seconds until time has something to do
+    cdef double due(self, double wall) noexcept nogil    # seconds until time has something to do
     cdef int arm(self) except -1
 
     # Until it has sent the rest of a packet, or taken what it is sent, or not any more.

@@ -219,7 +219,7 @@ cdef class Turn:
         cdef double due
         if self.rung:
             return False
-        due = self.due()
+        due = self.due(self.service.round.now + self.service.broker.ahead)        # the clock is asked by the loop's thread
         self.rung = (round_waits(self.round) or self.has_news() or self.idle is not None
                      or (due < INFINITY and self.service.round.now + min(due, MAX_WAIT) + MOMENT < self.armed))
         return self.rung
@@ -313,10 +313,10 @@ cdef class Turn:
 
     # --- time ---
 
-    cdef double due(self) noexcept nogil:
+    cdef double due(self, double wall) noexcept nogil:
         """Or somebody has been waited for long enough."""
         cdef double now = self.service.round.now
-        cdef double wait = self.service.broker.time_left(now, self.service.clock.wall())
+        cdef double wait = self.service.broker.time_left(now, wall)
         if not ring_empty(&self.unfinished):
             wait = min(wait, (<Member>self.unfinished.next.owner).since + self.packet_patience - now)
         if not ring_empty(&self.leaving):
@@ -327,7 +327,7 @@ cdef class Turn:
 
     cdef int arm(self) except -1:
         """See to it that the timer fires no later than something is due."""
-        cdef double now = self.round.now, wait = self.due(), before = self.armed
+        cdef double now = self.round.now, wait = self.due(self.service.clock.wall()), before = self.armed
         if wait == INFINITY:
             return 0
         wait = max(0.0, min(wait, MAX_WAIT))     # the wall clock may be set forward meanwhile
