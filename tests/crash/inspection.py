@@ -118,6 +118,8 @@ class Inspection:
         parts = {"function": record.function, "payload": record.payload}
         same = [one for one in self.chronicle.candidates(job, parts) if one.is_stored_as(record, more)]
         found = [submit for submit in same if not (submit.foreground and submit.alone)]
+        if job.content is None:  # of several that look the same it is one that was to run when this one is
+            found.sort(key=lambda one: not one.earliest - MOMENT <= record.due <= one.latest + MOMENT)
         if same and not found:
             self.complain("strange", f"job {job.number} is a foreground job, and was stored")
         elif not found:
