@@ -136,7 +136,8 @@ class Inspection:
         strict = all(one.is_strict for one in found) and not (job.hurried and not job.is_schedule)
         if self.whole and strict and all(job.overtaken(submit) for submit in found):
             self.complain(
-                "stale", f"job {job.number} was replaced, and is in the store as it was before: {record!r:.300}"
+                "stale",
+                f"job {job.number} was replaced, and is in the store as before: {record!r:.600}; known: {job!r:.1500}",
             )
         self.look_at_tries(job, record, more)
         if state_in(more) == ALIVE:
