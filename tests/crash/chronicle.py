@@ -303,6 +303,7 @@ class Chronicle:
         if job.is_schedule:
             self.plans.told(job)
         job.hurried = job.hurried or self.tick()
+        job.rushed = True
 
     def ran_now(self, job: Job, answer: bytes) -> None:
         """`run now` was answered."""
@@ -312,7 +313,7 @@ class Chronicle:
             self.plans.answered(job, self.tick(), done)
         elif done:
             job.hurry_heard = self.tick()
-        else:
+        elif not job.hurry_heard:  # else somebody else was told that it does
             job.hurried = 0
         gone = answer.startswith((b"ERR UNKNOWN_JOB", b"ERR JOB_IS_BURIED"))
         if gone and (job.promised if job.is_schedule else self.is_queued(job)):

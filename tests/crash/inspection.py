@@ -133,7 +133,7 @@ class Inspection:
         if not job.acknowledged and latest < self.chronicle.barrier:
             self.complain("refused", f"job {job.number} was refused, and is in the store all the same: {found!r:.700}")
         self.count["kept though nobody was told"] += new
-        strict = all(one.is_strict for one in found) and not (job.hurried and not job.is_schedule)
+        strict = all(one.is_strict for one in found) and not (job.rushed and not job.is_schedule)
         if self.whole and strict and all(job.overtaken(submit) for submit in found):
             self.complain(
                 "stale",
@@ -246,6 +246,7 @@ class Inspection:
         job.wait_until = 0.0
         asked = job.content is not None and job.content.earliest > self.now
         job.hurried = LONG_AGO if record.due == 0 and asked else 0
+        job.rushed = job.hurried > 0
         job.hurry_heard = job.kicked = 0
         job.kicking = False
         job.may_be_buried = job.state == DEAD

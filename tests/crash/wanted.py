@@ -171,6 +171,8 @@ class Job:
     hurried: int = 0
     """When an administrator had it run at once; 0: nobody did."""
     hurry_heard: int = 0
+    rushed: bool = False
+    """It may have been run at once since the last look into the store: a worker may have it, however far it is."""
     may_be_buried: bool = False
     spent: int = 0
     """When somebody said what surely used up its tries; 0: nobody did."""
