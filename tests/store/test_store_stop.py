@@ -70,7 +70,7 @@ def test_a_second_signal_ends_it_at_once_and_says_what_is_missing(tmp_path: Path
         server.connect() as client,
     ):
         pid_file = server.log.with_name("server.pid")
-        assert pid_file.exists()
+        until(pid_file.exists, "it is there: it is written when the server listens")
         submit(client, 5)
         path.rename(tmp_path / "away")
         path.write_text("something else")
