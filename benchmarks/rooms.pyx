@@ -14,7 +14,7 @@ from gearfast.protocol.handle cimport Handles
 from gearfast.ground.heap cimport Heap, heap_close, heap_open, heap_pop_due, heap_push
 from gearfast.ground.index cimport Index, Node, index_add, index_chain, index_close, index_open, index_remove, keyed_hash
 from gearfast.broker.job cimport Job, Lanes, job_free, job_new, lane_push, lane_remove
-from gearfast.broker.estate cimport Submission
+from gearfast.broker.estate cimport Submission, submission_of
 from gearfast.protocol.packet cimport JOB_ASSIGN, JOB_CREATED, READY, Packet, PacketReader, PacketWriter
 from gearfast.broker.peer cimport COMPLETE, Peer
 from gearfast.ground.slice cimport Slice, slice_of
@@ -273,7 +273,9 @@ cdef class Brokered(Benchmark):
         self.broker = Broker()
         self.client = Peer()
         self.worker = Peer()
-        self.wanted = Submission(slice_of(FUNCTION), NOTHING, NOTHING, slice_of(PAYLOAD), NOTHING, 1, True, 0, False, 0, NULL, NULL)
+        self.wanted = submission_of(slice_of(FUNCTION), NOTHING, slice_of(PAYLOAD))
+        self.wanted.priority = 1
+        self.wanted.background = True
         self.broker.can_do(self.worker, slice_of(FUNCTION), 0)
         return 0
 

@@ -6,7 +6,7 @@ from libc.stdint cimport uint64_t
 from gearfast.ground.heap cimport heap_pop_due, heap_push
 from gearfast.ground.slice cimport Slice, same_bytes
 from gearfast.protocol.parameters cimport UNIQUE_TTL, Parameters
-from gearfast.broker.estate cimport BATCH
+from gearfast.broker.estate cimport BATCH, submission_of
 from gearfast.broker.events cimport BURIED, CANCELLED, DISCARDED, KICKED
 from gearfast.broker.functions cimport Function
 from gearfast.broker.job cimport (
@@ -84,11 +84,11 @@ cdef class Aside(Estate):
 
     cdef bint remember(self, Job* job, bint failed, double seconds, double now) noexcept nogil:
         """Without all that is needed to do it. False: there is no memory."""
-        cdef Submission wanted = Submission(Slice(NULL, 0), job_unique(job), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), job.priority,
-                                            False, 0, False, 0, NULL, NULL)
+        cdef Submission wanted = submission_of(Slice(NULL, 0), job_unique(job), Slice(NULL, 0))
         cdef Slice key = unique_key(job_unique(job), job_payload(job))
         cdef uint64_t hash = unique_hash(key)
         cdef Job* ended
+        wanted.priority = job.priority
         if same_bytes(job_payload(job), key):      # it is found by its payload
             wanted.payload = job_payload(job)
         ended = self.make(<Function*>job.home, &wanted, job.number, submitted_at(job))

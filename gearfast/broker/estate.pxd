@@ -4,6 +4,7 @@
 # Whoever takes part is a Peer (peer.pxd), as a client, as a worker, or as both.
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memset
 
 from gearfast.ground.heap cimport Heap
 from gearfast.ground.index cimport Index
@@ -34,6 +35,15 @@ cdef struct Submission:
     uint32_t given                # of which keys its client has spoken (parameters.pxd)
     void* home                    # its function, if that was looked up already (functions.pxd); NULL: it was not
     char** room                   # memory for its job (job_room), NULL in it once a job has that; NULL: there is none
+
+# All else is zero: no wish, in the foreground, of the priority HIGH, which is to be said.
+cdef inline Submission submission_of(Slice function, Slice unique, Slice payload) noexcept nogil:
+    cdef Submission wanted
+    memset(&wanted, 0, sizeof(Submission))
+    wanted.function = function
+    wanted.unique = unique
+    wanted.payload = payload
+    return wanted
 
 cdef enum:
     BATCH = 1000          # events of one kind that are dealt with together, so that a great many of them starve nobody

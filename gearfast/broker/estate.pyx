@@ -329,12 +329,12 @@ cdef inline void take_out(Estate self, Job* job) noexcept nogil:
 
 cdef inline Job* made(Estate self, Function* function, const Submission* wanted, uint64_t number, double now) noexcept nogil:
     cdef Policy* policy = NULL
+    cdef char* room = NULL if wanted.room == NULL else wanted.room[0]
     cdef Job* job
     if wanted.policy.size > 0:
         policy = policy_take(&self.policies, wanted.policy)
         if policy == NULL:
             return NULL
-    cdef char* room = NULL if wanted.room == NULL else wanted.room[0]
     job = job_new(wanted.unique, wanted.reducer, wanted.payload, policy, may_expire(function, policy), room)
     if job == NULL:
         if policy != NULL:

@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 from gearfast.broker.broker cimport ASLEEP, NO_ROOM_TO_SLEEP
 from gearfast.broker.submits cimport NO_MEMORY, QUEUE_FULL
 from gearfast.broker.job cimport DEAD, ENDED, RUNNING, SCHEDULED, Job, job_payload, job_unique
-from gearfast.broker.estate cimport Submission
+from gearfast.broker.estate cimport Submission, submission_of
 from gearfast.broker.peer cimport DATA, EXCEPTION, FAIL, STATUS
 from gearfast.broker.functions cimport Function
 from gearfast.ground.gathered cimport Gathered, gathered_make_room, gathered_put, gathered_take
@@ -84,19 +84,13 @@ cdef class InProcessPeer(Peer):
 
     def submit(self, bytes function not None, bytes payload=b"", bytes unique=b"", *, int priority=1,
                bint background=False, double due=0.0, bytes parameters=b"", double now=0.0):
-        cdef Submission wanted
+        cdef Submission wanted = submission_of(slice_of(function), slice_of(unique), slice_of(payload))
         cdef Job* job = NULL
         cdef uint64_t number
-        wanted.function = slice_of(function)
-        wanted.unique = slice_of(unique)
-        wanted.reducer = Slice(NULL, 0)
         wanted.policy = slice_of(parameters)
-        wanted.payload = slice_of(payload)
         wanted.priority = priority
         wanted.background = background
         wanted.due = due
-        wanted.home = NULL
-        wanted.room = NULL
         wanted.given = AT if due > 0 else 0
         asked = parameter_texts.read(parameters) if parameters else {}
         wanted.given |= DUPLICATE if "duplicate" in asked else 0

@@ -6,6 +6,7 @@ from libc.string cimport memcpy
 from gearfast.ground.slice cimport Slice
 from gearfast.protocol.handle cimport HANDLE_ROOM
 from gearfast.protocol.parameters cimport AT, CRON, DELAY, DUPLICATE, OVERLAP, PRIORITY, Parameters
+from gearfast.broker.estate cimport submission_of
 from gearfast.broker.events cimport SKIPPED, SUBMITTED
 from gearfast.broker.functions cimport Function, functions_get
 from gearfast.broker.job cimport (
@@ -124,9 +125,13 @@ cdef class Submits(Leaving):
         cdef Job* job = schedule.job
         cdef const Job* last = self.find(schedule.run)
         cdef Function* function = <Function*>job.home
-        cdef Submission wanted = Submission(function.name, job_unique(job), job_reducer(job), job_payload(job), job_policy(job).text,
-                                            job.priority, True, 0, False, PRIORITY, NULL, NULL)
+        cdef Submission wanted = submission_of(function.name, job_unique(job), job_payload(job))
         cdef bint runs = last != NULL and last.state < DEAD and not queues(job)
+        wanted.reducer = job_reducer(job)
+        wanted.policy = job_policy(job).text
+        wanted.priority = job.priority
+        wanted.background = True
+        wanted.given = PRIORITY
         self.outbox.gather_again(job, now)         # with its last run: never later than that one itself
         if not runs and not (function.rules != NULL and not self.ruled(function, &wanted, now)):
             job = self.come_of(schedule, &wanted, now)

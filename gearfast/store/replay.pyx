@@ -3,13 +3,13 @@
 from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 
-from gearfast.broker.estate cimport Restored, Submission
+from gearfast.broker.estate cimport Restored, Submission, submission_of
 from gearfast.broker.functions cimport Function, functions_find
 from gearfast.broker.job cimport PRIORITIES, SCHEDULED
 from gearfast.broker.schedules cimport schedules_find
 from gearfast.ground.clock cimport monotonic_time, wall_time
 from gearfast.ground.lock cimport lock_enter, lock_leave
-from gearfast.ground.slice cimport slice_of
+from gearfast.ground.slice cimport Slice, slice_of
 from gearfast.store.record cimport read_more
 
 from gearfast import config
@@ -30,7 +30,7 @@ cdef list replay(Broker broker, list records):
 
 
 cdef int replay_one(Broker broker, record, double ahead) except -1:
-    cdef Submission wanted
+    cdef Submission wanted = submission_of(Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0))
     cdef Restored kept
     cdef uint64_t number
     cdef bytes name, unique, payload, more
@@ -48,10 +48,6 @@ cdef int replay_one(Broker broker, record, double ahead) except -1:
     wanted.priority = priority
     wanted.background = True
     wanted.due = due
-    wanted.given = 0
-    wanted.replaces = False
-    wanted.home = NULL
-    wanted.room = NULL
     if kept.state == SCHEDULED and wanted.policy.size == 0:
         raise ValueError("it is a schedule, and does not say when it fires")
     if kept.state == SCHEDULED and is_scheduled(broker, &wanted):

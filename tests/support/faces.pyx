@@ -10,7 +10,7 @@ from gearfast.ground.index cimport (
 from gearfast.ground.lock cimport lock_enter, lock_give, lock_leave, lock_take
 from gearfast.ground.slice cimport Slice, slice_of
 from gearfast.broker.broker cimport Broker
-from gearfast.broker.estate cimport Submission
+from gearfast.broker.estate cimport Submission, submission_of
 from gearfast.broker.inprocess cimport InProcessPeer
 from gearfast.broker.job cimport Job, job_free, job_new, job_payload, job_room, job_size, jobs_stay
 from gearfast.broker.peer cimport Report
@@ -94,10 +94,11 @@ cdef class Careless(InProcessPeer):
 
 def submit_without_python(Broker broker not None, bytes function not None, int count):
     """So many background jobs, as a thread submits them that has the lock, and not the interpreter."""
-    cdef Submission wanted = Submission(slice_of(function), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), Slice(NULL, 0), 1, True,
-                                        0, False, 0, NULL, NULL)
+    cdef Submission wanted = submission_of(slice_of(function), Slice(NULL, 0), Slice(NULL, 0))
     cdef Job* job = NULL
     cdef int created = 0
+    wanted.priority = 1
+    wanted.background = True
     with nogil:
         for _ in range(count):
             lock_take()
