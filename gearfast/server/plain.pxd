@@ -1,7 +1,7 @@
 # PLAIN   how bytes come in and go out through plain sockets, TCP and Unix. What TLS adds stands in secure.pxd.
 
 from gearfast.ground.slice cimport Slice
-from gearfast.server.round cimport Late
+from gearfast.server.round cimport Pause
 from gearfast.server.station cimport Station
 from gearfast.server.transport cimport Transport
 
@@ -30,7 +30,8 @@ cdef class SocketTransport(Transport):
     cdef Sent send_now(self) noexcept nogil
     cdef size_t send_both(self, Slice waiting, Slice rest) noexcept nogil
     cdef size_t put_off(self, Slice body) noexcept nogil
-    cdef void send_body(self, const Late* late) noexcept nogil
+    cdef Pause begin_to_send(self) noexcept nogil         # what waits, without the lock
+    cdef void end_of_sending(self, Pause pause) noexcept nogil
 
     # --- other threads: see Station ---
     cdef bint may_be_lent(self) noexcept nogil

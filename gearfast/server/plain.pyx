@@ -170,16 +170,10 @@ cdef class SocketTransport(Transport):
             sent = send(self.fd, at, size, 0)
             error = errno
         else:
-            self.session.out.pin()
-            self.sending = True
-            self.hands += 1
-            pause = self.turn.service.pause()
+            pause = self.begin_to_send()
             sent = send(self.fd, at, size, 0)
             error = errno
-            self.turn.service.resume(pause)
-            self.hands -= 1
-            self.sending = False
-            self.session.out.unpin()
+            self.end_of_sending(pause)
         if sent < 0:
             if error not in (EAGAIN, EINTR):
                 return GONE
@@ -189,6 +183,18 @@ cdef class SocketTransport(Transport):
             self.more = False
             self.ready()
         return ALL if <size_t>sent == size else PART
+
+    cdef Pause begin_to_send(self) noexcept nogil:
+        self.session.out.pin()
+        self.sending = True
+        self.hands += 1
+        return self.turn.service.pause()
+
+    cdef void end_of_sending(self, Pause pause) noexcept nogil:
+        self.turn.service.resume(pause)
+        self.hands -= 1
+        self.sending = False
+        self.session.out.unpin()
 
     cdef void block(self):
         if not self.blocked:
@@ -232,26 +238,16 @@ cdef class SocketTransport(Transport):
 
     cdef void send_late(self) noexcept nogil:
         cdef Late late = self.turn.service.round.late
-        self.turn.service.round.late.body.size = 0
-        self.hands += 1                           # it may lie in our reader's memory
-        (<SocketTransport>late.outlet).send_body(&late)
-        self.hands -= 1
-
-    cdef void send_body(self, const Late* late) noexcept nogil:
         cdef const char* at = self.session.out.data + self.session.out.sent
         cdef size_t waiting = <size_t>(late.end - self.session.out.base) - self.session.out.sent, size, left
         cdef Pause pause
-        self.session.out.pin()
-        self.sending = True
-        self.hands += 1
+        self.turn.service.round.late.body.size = 0
         jobs_stay(1)
-        pause = self.turn.service.pause()
+        pause = self.begin_to_send()
         size = self.send_both(Slice(at, waiting), late.body)
-        self.turn.service.resume(pause)
+        self.end_of_sending(pause)
         jobs_stay(-1)
-        self.hands -= 1
-        self.sending = self.more = False
-        self.session.out.unpin()
+        self.more = False
         self.sent(min(size, waiting))
         left = late.body.size - (size - min(size, waiting))
         if not self.session.out.put_in(late.end, late.body.data + late.body.size - left, left):

@@ -210,7 +210,9 @@ cdef class Session(Peer):
         done = row.handler(self, packet, row)
         self.service.round.handling = False
         if self.service.round.late.body.size > 0:
-            self.outlet.send_late()
+            self.outlet.stay(1)                   # it may lie in our reader's memory
+            (<Outlet>self.service.round.late.outlet).send_late()
+            self.outlet.stay(-1)
         return done
 
     # --- admin lines ---

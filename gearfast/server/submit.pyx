@@ -40,10 +40,10 @@ cdef bint submit(Session session, Submission* wanted) noexcept nogil:
     if wanted.payload.size >= LARGE and session.service.threads > 0:
         room = copied(session, wanted)
         wanted.room = &room
-        done = take(session, wanted)
-        free(room)                                 # no job has taken it
-        return done
-    return take(session, wanted)
+    done = take(session, wanted)
+    if room != NULL:                               # no job has taken it
+        free(room)
+    return done
 
 
 cdef char* copied(Session session, const Submission* wanted) noexcept nogil:
