@@ -135,7 +135,9 @@ class Plan:
 
         For those that have, nobody waits: another attempt, which may take longer, is not to keep them.
         """
-        return self.batches.removes - len(removes) - len(self.stuck.keys() - removes)
+        others = self.stuck.keys() - removes if self.stuck else ()
+        failed = sum(not self.is_asked_for_again(number) for number in others)  # such a one is not to be forgotten
+        return self.batches.removes - len(removes) - failed
 
     def removes(self) -> Planned | None:
         """Return a batch of numbers to forget, and nothing else."""
